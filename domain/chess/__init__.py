@@ -1,0 +1,1 @@
+"""What a chess player knows."""

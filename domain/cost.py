@@ -1,0 +1,187 @@
+"""What trials cost, what a cost is worth in money, and how much may still be spent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TypeVar
+
+
+class EnergyMode(StrEnum):
+    """How a figure of energy was obtained."""
+
+    MEASURED = "measured"  # hardware counters (RAPL, NVML)
+    ESTIMATED = "estimated"  # processor seconds times stated watts
+    UNKNOWN = "unknown"  # nothing was recorded, so nothing is claimed
+
+
+_LEAST_CERTAIN = (EnergyMode.UNKNOWN, EnergyMode.ESTIMATED, EnergyMode.MEASURED)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What something has taken or is expected to take.
+
+    Attributes:
+        seconds: Seconds of one worker.
+        kwh: Energy in kilowatt hours.
+        kgco2e: Emissions in kilograms of carbon dioxide equivalent.
+        money: Price in the study's currency.
+        energy: How `kwh` (and with it `kgco2e`) was obtained.
+    """
+
+    seconds: float = 0.0
+    kwh: float = 0.0
+    kgco2e: float = 0.0
+    money: float = 0.0
+    energy: EnergyMode = EnergyMode.ESTIMATED
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.seconds + other.seconds,
+            self.kwh + other.kwh,
+            self.kgco2e + other.kgco2e,
+            self.money + other.money,
+            min(self.energy, other.energy, key=_LEAST_CERTAIN.index),
+        )
+
+    def __mul__(self, factor: float) -> Cost:
+        return Cost(
+            self.seconds * factor,
+            self.kwh * factor,
+            self.kgco2e * factor,
+            self.money * factor,
+            self.energy,
+        )
+
+
+NOTHING = Cost(energy=EnergyMode.MEASURED)
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What a unit of each resource costs.
+
+    A study without prices counts in hours of its machine: `Prices()` says that an hour costs one
+    hour, so that gain and cost still meet in one unit.
+
+    Attributes:
+        currency: The unit of all money of a study: `EUR`, or `h` where no price was stated.
+        hour: The price of one worker for an hour.
+        kwh: The price of a kilowatt hour.
+        kgco2e_per_kwh: Emissions of a kilowatt hour. The default is the world's mean intensity of
+            2023 (Ember, Global Electricity Review 2024: 480 g), an assumption until it is stated.
+        kgco2e: The price of a kilogram of emissions.
+    """
+
+    currency: str = "h"
+    hour: float = 1.0
+    kwh: float = 0.0
+    kgco2e_per_kwh: float = 0.480
+    kgco2e: float = 0.0
+
+    def of(self, seconds: float, kwh: float, energy: EnergyMode) -> Cost:
+        """Price a stretch of work.
+
+        Args:
+            seconds: Seconds of one worker.
+            kwh: Kilowatt hours that it used.
+            energy: How `kwh` was obtained.
+        """
+        kgco2e = kwh * self.kgco2e_per_kwh
+        money = seconds / 3600 * self.hour + kwh * self.kwh + kgco2e * self.kgco2e
+        return Cost(seconds, kwh, kgco2e, money, energy)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The most that may be spent; None where nothing limits it.
+
+    Attributes:
+        trials: Number of trials, confirmations not counted.
+        seconds: Wall-clock seconds of the search, pauses not counted.
+        kwh: Kilowatt hours.
+        money: Money in the study's currency.
+    """
+
+    trials: int | None = None
+    seconds: float | None = None
+    kwh: float | None = None
+    money: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The book of a search: what is spent for good, and what is promised to orders in flight.
+
+    Wall-clock time passes once for all workers, so it is told (`at`), not summed. Everything else
+    is reserved when an order is given and settled when its result returns, so that parallel workers
+    cannot overshoot together what each of them alone would respect.
+
+    Attributes:
+        budget: The limits.
+        spent: The cost of everything settled.
+        trials: Number of settled trials.
+        reserved: The cost promised to each order in flight, by trial number.
+        elapsed: Wall-clock seconds so far, pauses not counted.
+    """
+
+    budget: Budget
+    spent: Cost = NOTHING
+    trials: int = 0
+    reserved: tuple[tuple[int, Cost], ...] = ()
+    elapsed: float = 0.0
+
+    def at(self, elapsed: float) -> Ledger:
+        """Tell the wall-clock seconds of the search so far, pauses not counted."""
+        return replace(self, elapsed=elapsed)
+
+    def reserve(self, number: int, cost: Cost) -> Ledger:
+        """Promise `cost` to trial `number`."""
+        if number in dict(self.reserved):
+            raise ValueError(f"trial {number} has a reservation already")
+        return replace(self, reserved=(*self.reserved, (number, cost)))
+
+    def settle(self, number: int, cost: Cost) -> Ledger:
+        """Replace the promise to trial `number` by what it took."""
+        rest = tuple(one for one in self.reserved if one[0] != number)
+        if len(rest) == len(self.reserved):
+            raise ValueError(f"trial {number} has no reservation")
+        return replace(self, reserved=rest, spent=self.spent + cost, trials=self.trials + 1)
+
+    def release(self, number: int) -> Ledger:
+        """Take back the promise to trial `number`, which never ran."""
+        rest = tuple(one for one in self.reserved if one[0] != number)
+        return replace(self, reserved=rest)
+
+    @property
+    def promised(self) -> Cost:
+        """The cost of all orders in flight."""
+        return sum((cost for _, cost in self.reserved), start=NOTHING)
+
+    def left(self) -> Budget:
+        """Return what is neither spent nor promised; never below zero."""
+        taken = self.spent + self.promised
+        return Budget(
+            trials=_rest(self.budget.trials, self.trials + len(self.reserved)),
+            seconds=_rest(self.budget.seconds, self.elapsed),
+            kwh=_rest(self.budget.kwh, taken.kwh),
+            money=_rest(self.budget.money, taken.money),
+        )
+
+    def affords(self, cost: Cost) -> bool:
+        """Tell whether one more trial of this expected cost fits into what is left."""
+        left = self.left()
+        return (
+            (left.trials is None or left.trials >= 1)
+            and (left.seconds is None or left.seconds >= cost.seconds)
+            and (left.kwh is None or left.kwh >= cost.kwh)
+            and (left.money is None or left.money >= cost.money)
+        )
+
+
+_Number = TypeVar("_Number", int, float)
+
+
+def _rest(limit: _Number | None, taken: _Number) -> _Number | None:
+    return None if limit is None else max(limit - taken, type(limit)(0))

@@ -1,0 +1,37 @@
+"""What every priced question is answered with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """To stop or to go on, and why.
+
+    Attributes:
+        stop: Whether to stop.
+        reason: One sentence with the numbers in it; never empty.
+        evidence: The numbers by name, for pictures and for replays. `expected_gain` and
+            `expected_cost` (money, of the best horizon), `horizon` (trials), `next_gain` and
+            `next_cost` (money, of one more trial) are there whenever a forecast was made.
+    """
+
+    stop: bool
+    reason: str
+    evidence: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.reason.strip():
+            raise ValueError("a decision needs a reason")
+
+    @classmethod
+    def to_continue(cls, reason: str, **evidence: float) -> Decision:
+        """Decide to go on."""
+        return cls(False, reason, evidence)
+
+    @classmethod
+    def to_stop(cls, reason: str, **evidence: float) -> Decision:
+        """Decide to stop."""
+        return cls(True, reason, evidence)

@@ -1,0 +1,338 @@
+"""The rule language: arithmetic and comparisons over named values, read from text by a whitelist.
+
+An expression is parsed once into closures. There is no `eval`, no attribute access apart from
+dotted names that were declared (`predicted.parameters`), no unbounded power, and a limit on depth
+and length. A comparison yields a margin: by how much it holds (zero or more) or fails (below zero).
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from domain.errors import UserMistake
+
+MAX_LENGTH = 500
+MAX_DEPTH = 40
+MAX_EXPONENT = 64
+
+_Closure = Callable[[Mapping[str, Any]], Any]
+
+
+class ExpressionError(UserMistake):
+    """An expression that cannot be read.
+
+    Attributes:
+        text: The expression as written.
+        column: Where in it, counted from 0.
+        width: How many characters are meant.
+    """
+
+    def __init__(self, message: str, text: str, column: int, width: int, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.text = text
+        self.column = column
+        self.width = max(width, 1)
+
+    def pointer(self) -> str:
+        """Return the expression with the place underlined, on two lines."""
+        return f"{self.text}\n{' ' * self.column}{'^' * self.width}"
+
+
+def _power(base: float, exponent: float) -> float:
+    if abs(exponent) > MAX_EXPONENT:
+        raise ArithmeticError(f"the exponent {exponent} is beyond {MAX_EXPONENT}")
+    return float(base**exponent)
+
+
+_BINARY: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: _power,
+}
+_UNARY: dict[type[ast.AST], Callable[[Any], Any]] = {
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Not: operator.not_,
+}
+_COMPARE: dict[type[ast.AST], Callable[[Any, Any], bool]] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.In: lambda item, container: item in container,
+    ast.NotIn: lambda item, container: item not in container,
+}
+# How far a numeric comparison is from its limit; positive where it holds with room to spare.
+_MARGIN: dict[type[ast.AST], Callable[[float, float], float]] = {
+    ast.Lt: lambda left, right: right - left,
+    ast.LtE: lambda left, right: right - left,
+    ast.Gt: lambda left, right: left - right,
+    ast.GtE: lambda left, right: left - right,
+    ast.Eq: lambda left, right: -abs(left - right),
+}
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "abs": abs,
+    "ceil": math.ceil,
+    "exp": math.exp,
+    "floor": math.floor,
+    "isclose": math.isclose,
+    "log": math.log,
+    "log10": math.log10,
+    "log2": math.log2,
+    "max": max,
+    "min": min,
+    "round": round,
+    "sqrt": math.sqrt,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A parsed expression over named values.
+
+    Attributes:
+        text: The expression as written.
+        names: The names it reads, dotted ones included, in the order of their first use.
+    """
+
+    text: str
+    names: tuple[str, ...] = field(init=False, compare=False)
+    _value: _Closure = field(init=False, repr=False, compare=False)
+    _margin: _Closure = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        tree = _parse(self.text)
+        reader = _Reader(self.text)
+        object.__setattr__(self, "_value", reader.value(tree))
+        object.__setattr__(self, "_margin", reader.margin(tree))
+        object.__setattr__(self, "names", tuple(reader.names))
+
+    def __reduce__(self) -> tuple[type[Expression], tuple[str]]:
+        return Expression, (self.text,)  # closures do not pickle: read the text again
+
+    def check_names(self, known: Collection[str]) -> None:
+        """Refuse names that nobody declared.
+
+        Args:
+            known: The names that a value will be given for.
+
+        Raises:
+            ExpressionError: Points at the first unknown name and proposes the nearest known one.
+        """
+        for node in ast.walk(_parse(self.text)):
+            name = _dotted(node)
+            if name is None or name in known or name not in self.names:
+                continue
+            near = get_close_matches(name, list(known), n=1)
+            guess = f"did you mean {near[0]!r}? " if near else ""
+            hint = f"{guess}The names here are: {', '.join(known)}"
+            at = getattr(node, "col_offset", 0)
+            raise ExpressionError(f"unknown name {name!r}", self.text, at, len(name), hint)
+
+    def evaluate(self, values: Mapping[str, Any]) -> Any:
+        """Return the value of the expression.
+
+        Args:
+            values: A value for each of `names`.
+
+        Raises:
+            KeyError: A name has no value.
+            ArithmeticError, TypeError, ValueError: The operation has no result for these values.
+        """
+        return self._value(values)
+
+    def holds(self, values: Mapping[str, Any]) -> bool:
+        """Tell whether the expression is true for these values."""
+        return bool(self._value(values))
+
+    def margin(self, values: Mapping[str, Any]) -> float:
+        """Return by how much the expression holds (>= 0) or fails (< 0), in the units of its sides.
+
+        `and` takes the smallest margin, `or` the largest. A truth without a measure (`!=`, `in`, a
+        comparison of words) counts 1 where it holds and -1 where it fails.
+        """
+        return float(self._margin(values))
+
+
+def _parse(text: str) -> ast.expr:
+    if len(text) > MAX_LENGTH:
+        raise ExpressionError(
+            f"an expression has at most {MAX_LENGTH} characters, this one has {len(text)}",
+            text[:60],
+            0,
+            60,
+        )
+    if not text.strip():
+        raise ExpressionError("an expression is needed here", text, 0, 1)
+    lead = len(text) - len(text.lstrip())
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        column = lead + max((getattr(error, "offset", 1) or 1) - 1, 0)
+        reason = getattr(error, "msg", None) or str(error)
+        raise ExpressionError(f"this is not an expression: {reason}", text, column, 1) from None
+    for node in ast.walk(tree):
+        if hasattr(node, "col_offset"):
+            node.col_offset += lead
+    return tree
+
+
+def _dotted(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        owner = _dotted(node.value)
+        return None if owner is None else f"{owner}.{node.attr}"
+    return None
+
+
+class _Reader:
+    """Turns a syntax tree into closures and collects the names that it reads."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.names: dict[str, None] = {}
+        self._depth = 0
+
+    def _refuse(self, node: ast.AST, message: str, hint: str = "") -> ExpressionError:
+        column = getattr(node, "col_offset", 0)
+        width = (getattr(node, "end_col_offset", None) or column + 1) - column
+        return ExpressionError(message, self.text, column, width, hint)
+
+    def value(self, node: ast.expr) -> _Closure:
+        """Compile a node to a function from values to the node's value."""
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise self._refuse(node, f"an expression nests at most {MAX_DEPTH} deep")
+        try:
+            compiler = _COMPILERS.get(type(node))
+            if compiler is None:
+                what = type(node).__name__.lower()
+                raise self._refuse(node, f"{what} is not part of the rule language")
+            return compiler(self, node)
+        finally:
+            self._depth -= 1
+
+    def margin(self, node: ast.expr) -> _Closure:
+        """Compile a node to a function from values to the node's margin."""
+        if isinstance(node, ast.BoolOp):
+            parts = [self.margin(part) for part in node.values]
+            pick = min if isinstance(node.op, ast.And) else max
+            return lambda values: pick(part(values) for part in parts)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            inner = self.margin(node.operand)
+            return lambda values: -inner(values)
+        if isinstance(node, ast.Compare):
+            return self._compare_margin(node)
+        truth = self.value(node)
+        return lambda values: 1.0 if truth(values) else -1.0
+
+    def _compare_margin(self, node: ast.Compare) -> _Closure:
+        sides = [self.value(side) for side in (node.left, *node.comparators)]
+        kinds = [type(op) for op in node.ops]
+
+        def link(kind: type[ast.AST], left: Any, right: Any) -> float:
+            truth = 1.0 if _COMPARE[kind](left, right) else -1.0
+            numbers = all(isinstance(one, int | float) for one in (left, right))
+            if kind not in _MARGIN or not numbers:
+                return truth
+            # A strict comparison that sits on its limit fails: its margin must be below zero too.
+            return _MARGIN[kind](left, right) or (0.0 if truth > 0 else -math.ulp(0.0))
+
+        def margin(values: Mapping[str, Any]) -> float:
+            known = [side(values) for side in sides]
+            return min(link(kind, known[at], known[at + 1]) for at, kind in enumerate(kinds))
+
+        return margin
+
+    def _constant(self, node: ast.Constant) -> _Closure:
+        constant = node.value
+        if not isinstance(constant, bool | int | float | str):
+            raise self._refuse(node, f"{constant!r} is not a number, a word or a truth value")
+        return lambda values: constant
+
+    def _name(self, node: ast.expr) -> _Closure:
+        name = _dotted(node)
+        if name is None:
+            raise self._refuse(node, "a dot only joins the parts of a name")
+        self.names.setdefault(name)
+        return lambda values: values[name]
+
+    def _unary(self, node: ast.UnaryOp) -> _Closure:
+        if type(node.op) not in _UNARY:
+            raise self._refuse(node, "this operator is not part of the rule language")
+        apply, operand = _UNARY[type(node.op)], self.value(node.operand)
+        return lambda values: apply(operand(values))
+
+    def _binary(self, node: ast.BinOp) -> _Closure:
+        if type(node.op) not in _BINARY:
+            raise self._refuse(node, "this operator is not part of the rule language")
+        apply, left, right = _BINARY[type(node.op)], self.value(node.left), self.value(node.right)
+        return lambda values: apply(left(values), right(values))
+
+    def _bool(self, node: ast.BoolOp) -> _Closure:
+        parts = [self.value(part) for part in node.values]
+        pick = all if isinstance(node.op, ast.And) else any
+        return lambda values: pick(part(values) for part in parts)
+
+    def _compare(self, node: ast.Compare) -> _Closure:
+        sides = [self.value(side) for side in (node.left, *node.comparators)]
+        if any(type(op) not in _COMPARE for op in node.ops):
+            raise self._refuse(node, "compare with <, <=, >, >=, ==, != or in", "write == for 'is'")
+        links = [_COMPARE[type(op)] for op in node.ops]
+        if len(links) == 1:
+            (compare,), (left, right) = links, sides
+            return lambda values: compare(left(values), right(values))
+
+        def chain(values: Mapping[str, Any]) -> bool:
+            known = [side(values) for side in sides]
+            return all(link(known[at], known[at + 1]) for at, link in enumerate(links))
+
+        return chain
+
+    def _conditional(self, node: ast.IfExp) -> _Closure:
+        test, body, orelse = self.value(node.test), self.value(node.body), self.value(node.orelse)
+        return lambda values: body(values) if test(values) else orelse(values)
+
+    def _call(self, node: ast.Call) -> _Closure:
+        name = _dotted(node.func)
+        if name not in FUNCTIONS:
+            near = get_close_matches(str(name), list(FUNCTIONS), n=1)
+            guess = f"did you mean {near[0]!r}? " if near else ""
+            hint = f"{guess}The functions are: {', '.join(FUNCTIONS)}"
+            raise self._refuse(node.func, f"unknown function {name!r}", hint)
+        if node.keywords or any(isinstance(one, ast.Starred) for one in node.args):
+            raise self._refuse(node, "a function takes plain arguments here")
+        apply, arguments = FUNCTIONS[name], [self.value(one) for one in node.args]
+        return lambda values: apply(*(one(values) for one in arguments))
+
+    def _list(self, node: ast.List | ast.Tuple) -> _Closure:
+        parts = [self.value(part) for part in node.elts]
+        return lambda values: [part(values) for part in parts]
+
+
+_COMPILERS: dict[type[ast.AST], Callable[[_Reader, Any], _Closure]] = {
+    ast.Constant: _Reader._constant,
+    ast.Name: _Reader._name,
+    ast.Attribute: _Reader._name,
+    ast.UnaryOp: _Reader._unary,
+    ast.BinOp: _Reader._binary,
+    ast.BoolOp: _Reader._bool,
+    ast.Compare: _Reader._compare,
+    ast.IfExp: _Reader._conditional,
+    ast.Call: _Reader._call,
+    ast.List: _Reader._list,
+    ast.Tuple: _Reader._list,
+}

@@ -1,0 +1,123 @@
+"""What a search has seen so far."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+from domain.cost import NOTHING, Cost
+from domain.space import Params
+from domain.worth import Direction
+
+
+class TrialState(StrEnum):
+    """How far a trial has come."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+    FAILED = "failed"
+
+
+class Failure(StrEnum):
+    """Why a trial failed."""
+
+    CRASHED = "crashed"  # the training code raised
+    KILLED = "killed"  # the process died by a signal
+    OUT_OF_MEMORY = "out of memory"
+    NOT_A_NUMBER = "not a number"  # the metric became NaN or infinite
+    OVERRAN = "overran"  # past its deadline, and did not end at the next epoch
+    LOST = "lost"  # the worker vanished without a word
+    STOPPED = "stopped"  # somebody stopped it by hand before it had a value
+
+
+class Purpose(StrEnum):
+    """What an order is for."""
+
+    SEARCH = "search"
+    DEFAULT = "default"  # the study's default configuration, for comparison
+    CONFIRMATION = "confirmation"  # a leader again, with a fresh seed, scored on the test split
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """One report of a trial.
+
+    Attributes:
+        epoch: Number of the epoch, from 1.
+        value: The objective's metric.
+        seconds: Seconds of training since the trial began, pauses not counted.
+    """
+
+    epoch: int
+    value: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """Everything that a decision may know of one trial.
+
+    Attributes:
+        number: The trial's number in its search, from 0.
+        params: The active parameters.
+        state: How far it has come.
+        value: The objective's metric at its end (on the validation split); None without one.
+        curve: Its reports, in order.
+        cost: What it took.
+        seed: The seed that it was trained with.
+        purpose: What it was for.
+        failure: Why it failed, where it did.
+        reason: In one sentence, why it ended as it did, where that needs saying.
+        metrics: Whatever else it reported at its end.
+    """
+
+    number: int
+    params: Params
+    state: TrialState
+    value: float | None = None
+    curve: tuple[CurvePoint, ...] = ()
+    cost: Cost = NOTHING
+    seed: int = 0
+    purpose: Purpose = Purpose.SEARCH
+    failure: Failure | None = None
+    reason: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def has_value(self) -> bool:
+        """Whether the trial ran to its end and left a finite value."""
+        done = self.state is TrialState.COMPLETE
+        return done and self.value is not None and math.isfinite(self.value)
+
+
+@dataclass(frozen=True)
+class History:
+    """The finished trials of a search, in the order in which they finished.
+
+    Attributes:
+        trials: Complete, pruned and failed trials; what still runs is pending, not history.
+        direction: Which way the metric gets better.
+    """
+
+    trials: tuple[TrialRecord, ...]
+    direction: Direction
+
+    @cached_property
+    def complete(self) -> tuple[TrialRecord, ...]:
+        """The trials with a value."""
+        return tuple(one for one in self.trials if one.has_value)
+
+    @cached_property
+    def best(self) -> TrialRecord | None:
+        """The incumbent: the trial with the best value, the earliest among equals."""
+        sign = self.direction.sign
+        return max(self.complete, key=lambda one: sign * (one.value or 0.0), default=None)
+
+    @cached_property
+    def spent(self) -> Cost:
+        """The cost of all trials, failed and pruned ones included."""
+        return sum((one.cost for one in self.trials), start=NOTHING)

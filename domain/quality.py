@@ -1,0 +1,71 @@
+"""Quality attributes of a trained model, and the gates that it has to pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from domain.cost import EnergyMode
+from domain.expressions import Expression
+
+
+@dataclass(frozen=True, slots=True)
+class QualityAttributes:
+    """What a model is like to run.
+
+    Attributes:
+        latency_ms_p50: Median time of one inference at batch 1, in milliseconds, after a warm-up.
+        latency_ms_p95: The 95th percentile of the same.
+        energy_wh_per_1000: Watt hours of a thousand inferences at batch 1.
+        energy: How that energy was obtained.
+        parameters: Number of weights.
+        macs: Multiply-accumulate operations of one inference.
+        size_bytes: Size of the saved weights.
+    """
+
+    latency_ms_p50: float
+    latency_ms_p95: float
+    energy_wh_per_1000: float
+    energy: EnergyMode
+    parameters: int
+    macs: int
+    size_bytes: int
+
+    def values(self) -> dict[str, float]:
+        """Return the numeric attributes by name."""
+        return {name: float(value) for name, value in asdict(self).items() if name != "energy"}
+
+
+GATED = (
+    "latency_ms_p50",
+    "latency_ms_p95",
+    "energy_wh_per_1000",
+    "parameters",
+    "macs",
+    "size_bytes",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A condition that a model has to meet before it may be registered.
+
+    Attributes:
+        require: The condition, over quality attributes and the objective's metric on test data.
+    """
+
+    require: Expression
+
+    def passes(self, values: Mapping[str, Any]) -> bool:
+        """Tell whether the condition holds; a value that was not measured fails it."""
+        return all(name in values for name in self.require.names) and self.require.holds(values)
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """What one gate said of one model."""
+
+    gate: str
+    passed: bool
+    measured: Mapping[str, float]

@@ -1,0 +1,48 @@
+"""All that a decision may look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from domain.cost import Budget, Cost, Prices
+from domain.history import History
+from domain.space import Params, Space
+from domain.worth import Worth
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An order in flight.
+
+    Attributes:
+        number: The trial's number.
+        params: Its parameters.
+        reserved: The cost that was promised to it.
+    """
+
+    number: int
+    params: Params
+    reserved: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """The frozen state of a search at the moment of a decision.
+
+    Attributes:
+        history: The finished trials; it knows which way the metric gets better.
+        worth: What a gain is worth.
+        prices: What resources cost.
+        left: What of the budget is neither spent nor promised, confirmation's share taken off.
+        pending: The orders in flight.
+        workers: Number of trials that may run at the same time.
+        space: The search space; None where a plain Optuna study does not state one.
+    """
+
+    history: History
+    worth: Worth
+    prices: Prices
+    left: Budget = Budget()
+    pending: tuple[Pending, ...] = ()
+    workers: int = 1
+    space: Space | None = None

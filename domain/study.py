@@ -1,0 +1,108 @@
+"""The specification of a study as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from domain.cost import Budget, Prices
+from domain.quality import Gate
+from domain.rules import RuleBook
+from domain.space import Space
+from domain.worth import Direction, Worth
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What is searched for.
+
+    Attributes:
+        metric: The name under which the training reports it.
+        direction: Which way it gets better.
+    """
+
+    metric: str
+    direction: Direction
+
+
+@dataclass(frozen=True, slots=True)
+class DataSource:
+    """Where the data comes from, and what is expected of it.
+
+    Attributes:
+        source: A name for people and for tracking; `load()` of the problem does the work.
+        expectations: File with the expectations, relative to the study folder; None: built-in ones.
+    """
+
+    source: str
+    expectations: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirming:
+    """How leaders are checked once the search has stopped.
+
+    Attributes:
+        leaders: At most how many of the best configurations are trained again.
+        seeds: With how many fresh seeds each.
+        share: The share of the budget that is kept for it, between 0 and 1.
+    """
+
+    leaders: int = 2
+    seeds: int = 3
+    share: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a trial may use.
+
+    Attributes:
+        workers: Trials at the same time.
+        threads: Processor threads of each.
+        memory_mb: Limit on the memory that a training adds to the idle process; None: no limit.
+        watts_per_core: Power of a busy core, for estimates where nothing can be measured.
+    """
+
+    workers: int = 1
+    threads: int = 1
+    memory_mb: int | None = None
+    watts_per_core: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """The whole specification, as read from `study.yaml`.
+
+    Attributes:
+        name: The study's name: letters, digits, `-` and `_`.
+        folder: Path of the study folder.
+        problem: The Python file with `load`, `train` and, optionally, `build` and `evaluate`.
+        data: Where the data comes from.
+        objective: What is searched for.
+        worth: What a gain of it is worth.
+        prices: What resources cost.
+        budget: The most that may be spent.
+        space: The search space.
+        rules: The domain rules.
+        gates: The conditions for registering a model.
+        confirming: How leaders are checked.
+        resources: What a trial may use.
+        seed: Seeds the proposals and, with a trial's number, each training.
+        text: `study.yaml` as it was read.
+    """
+
+    name: str
+    folder: str
+    problem: str
+    data: DataSource
+    objective: Objective
+    worth: Worth
+    prices: Prices
+    budget: Budget
+    space: Space
+    rules: RuleBook = RuleBook()
+    gates: tuple[Gate, ...] = ()
+    confirming: Confirming = Confirming()
+    resources: Resources = Resources()
+    seed: int = 0
+    text: str = field(default="", repr=False, compare=False)

@@ -1,0 +1,178 @@
+"""What a search leaves behind: everything that its report says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from domain.cost import Ledger
+from domain.decision import Decision
+from domain.history import History
+from domain.quality import GateResult, QualityAttributes
+from domain.space import Params
+from domain.study import Study
+
+
+class Ending(StrEnum):
+    """Why a search ended; the name of its final state in Prefect."""
+
+    WORTHWHILE_STOP = "Worthwhile stop"
+    BUDGET_SPENT = "Budget spent"
+    DATA_GATE_FAILED = "Data gate failed"
+    NOTHING_AFFORDABLE = "Nothing affordable"
+    NOTHING_WORKED = "Nothing worked"  # every trial failed, so there is nothing to choose from
+    STOPPED_BY_HAND = "Stopped by hand"
+    INTERRUPTED = "Interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """A decision as it stands in the store.
+
+    Attributes:
+        place: Which of the four questions: `search`, `trial`, `proposal` or `schedule`.
+        after: Number of finished trials at that moment.
+        decision: What was decided.
+        at: Seconds since the epoch (UTC).
+    """
+
+    place: str
+    after: int
+    decision: Decision
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A configuration that was trained again with fresh seeds.
+
+    Attributes:
+        name: `default`, or the number of the trial that proposed it, as `trial 17`.
+        params: Its parameters.
+        observed: The value for which it was chosen (validation split); None for the default.
+        validation: The values of the fresh seeds on the validation split.
+        test: The values of the fresh seeds on the test split.
+        numbers: The trials that these are.
+        mean: Mean of `test`.
+        low: Lower end of its 95 % interval.
+        high: Upper end of its 95 % interval.
+    """
+
+    name: str
+    params: Params
+    observed: float | None
+    validation: tuple[float, ...]
+    test: tuple[float, ...]
+    numbers: tuple[int, ...]
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectationResult:
+    """What one expectation said of the data.
+
+    Attributes:
+        name: The expectation in words, `values of label lie between 0 and 9`.
+        passed: Whether it held.
+        unexpected: How many rows broke it.
+        examples: A few of those rows or values, as text.
+    """
+
+    name: str
+    passed: bool
+    unexpected: int = 0
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DataReport:
+    """What the data gate found.
+
+    Attributes:
+        digest: Digest of the data.
+        rows: Number of rows by split.
+        results: One entry an expectation.
+        docs: Path of the data docs page; empty where none was written.
+        seconds: How long the gate took.
+    """
+
+    digest: str
+    rows: Mapping[str, int]
+    results: tuple[ExpectationResult, ...]
+    docs: str = ""
+    seconds: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        """Whether every expectation held."""
+        return all(one.passed for one in self.results)
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What became of the winner in the model registry.
+
+    Attributes:
+        model: Name of the registered model.
+        version: Its version.
+        alias: `champion`, `challenger`, or empty where a gate failed and nothing was registered.
+        reason: Why, in one sentence.
+    """
+
+    model: str
+    version: str
+    alias: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class SearchSummary:
+    """Everything that a report says of a search.
+
+    Attributes:
+        search: The search's id.
+        study: The specification.
+        ending: Why it ended.
+        decision: The decision that ended it, or the last one.
+        history: All finished trials that the search proposed, the default configuration included.
+        decisions: All decisions, in order.
+        ledger: What was spent, confirmations included.
+        started: Seconds since the epoch (UTC).
+        seconds: Wall-clock seconds, pauses not counted.
+        data: What the data gate found.
+        excluded: By rule id, how many proposals the rule turned away.
+        confirmed: The leaders and the default, trained again; the winner first.
+        quality: Quality attributes of the winner.
+        gates: What the gates said of it.
+        registration: What became of it in the registry.
+        environment: Git commit, versions and machine, as text by name.
+        links: Addresses by name (`MLflow run`, `data docs`, `report`).
+        notes: What else a reader should know (a failed upload, an implausible figure).
+    """
+
+    search: str
+    study: Study
+    ending: Ending
+    decision: Decision
+    history: History
+    decisions: tuple[DecisionRecord, ...]
+    ledger: Ledger
+    started: float
+    seconds: float
+    data: DataReport | None = None
+    excluded: Mapping[str, int] = field(default_factory=dict)
+    confirmed: tuple[Confirmed, ...] = ()
+    quality: QualityAttributes | None = None
+    gates: tuple[GateResult, ...] = ()
+    registration: Registration | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def winner(self) -> Confirmed | None:
+        """The configuration that the search hands over, if it got that far."""
+        return next((one for one in self.confirmed if one.name != "default"), None)

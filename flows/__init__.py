@@ -1,0 +1,1 @@
+"""What runs, in which order: order and branching, nothing else."""

@@ -1,0 +1,1 @@
+"""The imperative shell: one module per outside system, each a thin task over plain functions."""

@@ -1,0 +1,44 @@
+"""A process of its own for a heavy library, started early, so that nobody waits for its import.
+
+Great Expectations takes seconds to import, and so does MLflow. Each lives in a companion: a pool of
+one process. The coordinator stays small and starts at once, and the imports overlap.
+"""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import signal
+import threading
+from concurrent.futures import ProcessPoolExecutor
+
+
+def open_companion(*modules: str) -> ProcessPoolExecutor:
+    """Start a process that imports `modules` and then runs what is submitted to it, one by one.
+
+    The terminal's Ctrl-C does not reach it, and it ends when this process does, however that dies.
+    """
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(1, context, initializer=_begin, initargs=(modules,))
+    pool.submit(_ready)  # the executor starts its process only when there is something to do
+    return pool
+
+
+def _ready() -> None:
+    """Do nothing: whoever waits for this knows that the imports are done."""
+
+
+def _begin(modules: tuple[str, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    for module in modules:
+        importlib.import_module(module)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(0)
