@@ -88,8 +88,8 @@ class Parameter:
         """Tell whether the parameter's condition holds.
 
         Args:
-            above: The active parameters that stand above this one. A condition on one that is absent
-                does not hold.
+            above: The active parameters that stand above this one. A condition on one that is
+                absent does not hold.
         """
         if self.when is None:
             return True
