@@ -117,6 +117,11 @@ class History:
         sign = self.direction.sign
         return max(self.complete, key=lambda one: sign * (one.value or 0.0), default=None)
 
+    def leaders(self, count: int) -> tuple[TrialRecord, ...]:
+        """Return the best trials with a value, best first, the earlier first among equals."""
+        sign = self.direction.sign
+        return tuple(sorted(self.complete, key=lambda one: -sign * (one.value or 0.0))[:count])
+
     @cached_property
     def spent(self) -> Cost:
         """The cost of all trials, failed and pruned ones included."""

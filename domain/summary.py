@@ -110,6 +110,24 @@ class DataReport:
         """Whether every expectation held."""
         return all(one.passed for one in self.results)
 
+    @property
+    def decision(self) -> Decision:
+        """Whether a search may begin on this data, and why not."""
+        broken = [one for one in self.results if not one.passed]
+        rows = ", ".join(f"{count} {split}" for split, count in self.rows.items())
+        counts = {"expectations": float(len(self.results)), "broken": float(len(broken))}
+        if not broken:
+            return Decision(False, f"all {len(self.results)} expectations hold ({rows})", counts)
+        told = "; ".join(
+            f"{one.name} ({one.unexpected} rows, such as {', '.join(one.examples[:3])})"
+            if one.examples
+            else one.name
+            for one in broken
+        )
+        return Decision(
+            True, f"{len(broken)} of {len(self.results)} expectations do not hold: {told}", counts
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Registration:

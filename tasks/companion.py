@@ -14,13 +14,14 @@ import threading
 from concurrent.futures import ProcessPoolExecutor
 
 
-def open_companion(*modules: str) -> ProcessPoolExecutor:
+def open_companion(*modules: str, nice: int = 0) -> ProcessPoolExecutor:
     """Start a process that imports `modules` and then runs what is submitted to it, one by one.
 
+    `nice` makes it give way to others, as the `nice` command does.
     The terminal's Ctrl-C does not reach it, and it ends when this process does, however that dies.
     """
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(1, context, initializer=_begin, initargs=(modules,))
+    pool = ProcessPoolExecutor(1, context, initializer=_begin, initargs=(modules, nice))
     pool.submit(_ready)  # the executor starts its process only when there is something to do
     return pool
 
@@ -29,7 +30,8 @@ def _ready() -> None:
     """Do nothing: whoever waits for this knows that the imports are done."""
 
 
-def _begin(modules: tuple[str, ...]) -> None:
+def _begin(modules: tuple[str, ...], nice: int) -> None:
+    os.nice(nice)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     threading.Thread(target=_end_with_parent, daemon=True).start()

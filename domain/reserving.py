@@ -1,0 +1,62 @@
+"""How much an order may take at most, so that parallel orders cannot overshoot a budget together."""
+
+from __future__ import annotations
+
+import math
+
+from domain.cost import Budget, Cost
+
+# A trial may take this many times what is expected of it before it is ended: heavy-tailed costs are
+# common in deep learning, and a reservation without a limit would leave nothing for other workers.
+PATIENCE = 3.0
+
+
+def reservation(
+    left: Budget, rate: Cost, expected_seconds: float | None, free_workers: int
+) -> Cost | None:
+    """Reserve for one more order, or say that nothing more is affordable.
+
+    Args:
+        left: What is neither spent nor promised.
+        rate: What one second of training costs at most.
+        expected_seconds: Forecast length of the trial; None while nothing is known.
+        free_workers: Workers without an order, this one included; while nothing is known they share
+            what is left evenly.
+
+    Returns:
+        The most that the order may take; its `seconds` are the order's deadline, and infinite where
+        nothing limits them. None if the trial is not expected to fit.
+    """
+    if left.trials is not None and left.trials < 1:
+        return None
+    share = 1 if expected_seconds is not None else max(free_workers, 1)
+    limits = [
+        left.seconds,
+        None if left.money is None or rate.money <= 0 else left.money / rate.money / share,
+        None if left.kwh is None or rate.kwh <= 0 else left.kwh / rate.kwh / share,
+    ]
+    affordable = min((one for one in limits if one is not None), default=math.inf)
+    needed = expected_seconds or 0.0
+    if affordable <= 0 or affordable < needed:
+        return None
+    seconds = min(affordable, PATIENCE * needed if needed else math.inf)
+    if math.isinf(seconds):
+        return Cost(seconds=math.inf, energy=rate.energy)  # nothing is short: nothing to promise
+    return Cost(
+        seconds,
+        rate.kwh * seconds,
+        rate.kgco2e * seconds,
+        rate.money * seconds,
+        rate.energy,
+    )
+
+
+def search_share(budget: Budget, kept: float) -> Budget:
+    """Take the share that is kept for confirmation off a budget; the number of trials stays."""
+    rest = 1.0 - kept
+    return Budget(
+        trials=budget.trials,
+        seconds=None if budget.seconds is None else budget.seconds * rest,
+        kwh=None if budget.kwh is None else budget.kwh * rest,
+        money=None if budget.money is None else budget.money * rest,
+    )

@@ -1,0 +1,68 @@
+"""The processes behind a search, started before anything waits for them.
+
+On two cores the imports of torch, Great Expectations and MLflow take as long as Prefect's own
+start-up. Each of them lives in a process of its own, and all of them begin at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tasks.server import TrialServer
+from tasks.tracking import prepare
+
+from domain.study import Study
+from tasks import server as trial_server
+from tasks.companion import open_companion
+from tasks.home import tracking_url
+
+
+@dataclass(frozen=True)
+class Backstage:
+    """What a search needs behind it.
+
+    Attributes:
+        server: Holds the data and trains.
+        gate: Holds Great Expectations; later draws the report.
+        tracking: Holds MLflow.
+        prepared: Done when MLflow's database is there.
+    """
+
+    server: TrialServer
+    gate: ProcessPoolExecutor
+    tracking: ProcessPoolExecutor
+    prepared: Future[None]
+
+    def close(self) -> None:
+        """End the processes; what they were told to do is done first."""
+        self.server.close()
+        self.gate.shutdown(wait=False, cancel_futures=True)
+        self.tracking.shutdown(wait=True)
+
+
+_waiting: dict[str, Backstage] = {}
+
+
+def begin(study: Study) -> Backstage:
+    """Start the processes for a study; the flow that comes for it finds them running."""
+    server = TrialServer(study)
+    trial_server.register(server)
+    gate = open_companion("great_expectations")
+    tracking = open_companion("mlflow")
+    backstage = Backstage(server, gate, tracking, tracking.submit(prepare, tracking_url()))
+    _waiting[study.folder] = backstage
+    return backstage
+
+
+@contextmanager
+def behind(study: Study) -> Iterator[Backstage]:
+    """Give the processes of a study, started now if they were not started before."""
+    backstage = _waiting.pop(study.folder, None) or begin(study)
+    _waiting.pop(study.folder, None)
+    try:
+        yield backstage
+    finally:
+        backstage.close()

@@ -1,0 +1,150 @@
+"""The end of a search: gates, registry, report, and everybody told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from tasks.tracking import log_outcome
+
+from domain.decision import Decision
+from domain.quality import GateResult, QualityAttributes
+from domain.study import Study
+from domain.summary import Confirmed, DataReport, Ending, SearchSummary
+from flows.backstage import Backstage
+from flows.coordinator import Coordinator
+from flows.shipping import Shipping
+from flows.steps import register_model, write_report
+from flows.watching import share_used
+from tasks import outcomes
+from tasks.artifacts import Artifacts
+from tasks.environment import environment
+from tasks.home import search_folder, tracking_url, trial_folder
+
+_Result = TypeVar("_Result")
+
+
+@dataclass
+class Conclusion:
+    """Concludes one search; what fails on the way becomes a note, and the rest goes on.
+
+    Attributes:
+        coordinator: The search.
+        backstage: The processes that draw, track and measure.
+        artifacts: What Prefect's pages show.
+        shipping: What MLflow gets.
+    """
+
+    coordinator: Coordinator
+    backstage: Backstage
+    artifacts: Artifacts
+    shipping: Shipping
+    notes: list[str] = field(default_factory=list, init=False)
+
+    def write(
+        self,
+        ending: Ending,
+        decision: Decision,
+        data: DataReport,
+        confirmations: tuple[Confirmed, ...],
+    ) -> SearchSummary:
+        """Sum the search up, register its winner if the gates let it pass, and tell everybody."""
+        coordinator, search = self.coordinator, self.coordinator.search
+        folder = search_folder(search.info.search)
+        summary = SearchSummary(
+            search=search.info.search,
+            study=coordinator.study,
+            ending=ending,
+            decision=decision,
+            history=coordinator.history,
+            decisions=search.decisions(),
+            ledger=coordinator.ledger.at(coordinator.clock.elapsed()),
+            started=search.info.started,
+            seconds=coordinator.clock.elapsed(),
+            data=data,
+            excluded=dict(coordinator.excluded),
+            confirmed=confirmations,
+            environment=environment(coordinator.study.folder),
+        )
+        if ending is not Ending.INTERRUPTED:
+            summary = self._with_winner(summary, folder)
+        coordinator.journal.append("end", ending=ending, reason=decision.reason)
+        shipped = self._try("send the records to MLflow", self.shipping.finish)
+        links = {"data docs": data.docs, "report": str(folder / "report.html")}
+        if shipped is not None:
+            links["MLflow run"] = shipped.url
+            if shipped.behind:
+                self.notes.append(f"MLflow is behind: {shipped.reason}")
+        summary = replace(summary, links=links, notes=tuple(self.notes))
+        outcomes.save(summary, folder / "outcome.json")
+        report = self._try(
+            "write the report", lambda: write_report(summary, folder, self.backstage)
+        )
+        self._try("send the outcome to MLflow", lambda: self._track(summary, folder, report))
+        self._try("show the outcome in Prefect", lambda: self._show(summary))
+        if ending is not Ending.INTERRUPTED:
+            search.end(ending, coordinator.clock.elapsed())
+        return replace(summary, notes=tuple(self.notes))
+
+    def _with_winner(self, summary: SearchSummary, folder: Path) -> SearchSummary:
+        winner = summary.winner
+        if winner is None:
+            return summary
+        model = trial_folder(summary.search, _best_seed(winner, summary.study)) / "model.pt"
+        if not model.exists():
+            self.notes.append("no model was saved: `trial.track(model=...)` names it")
+            return summary
+        quality = self._try(
+            "measure the winner", lambda: self.backstage.server.measure(model, winner.params)
+        )
+        if quality is None:
+            return summary
+        gates = tuple(judged(summary.study, quality, winner))
+        summary = replace(summary, quality=quality, gates=gates)
+        registration = self._try(
+            "register the winner",
+            lambda: register_model(summary.study, summary, folder, model, self.backstage),
+        )
+        return replace(summary, registration=registration)
+
+    def _track(self, summary: SearchSummary, folder: Path, report: Path | None) -> None:
+        docs = Path(summary.data.docs) if summary.data and summary.data.docs else None
+        self.backstage.tracking.submit(
+            log_outcome, folder, tracking_url(), summary, report, docs
+        ).result()
+
+    def _show(self, summary: SearchSummary) -> None:
+        self.artifacts.progress(share_used(summary.ledger))
+        self.artifacts.decision(f"{summary.search}: {summary.ending}", summary.decision)
+        if summary.history.complete:
+            self.artifacts.leaderboard(summary.history)
+        self.artifacts.links(dict(summary.links))
+
+    def _try(self, what: str, action: Callable[[], _Result]) -> _Result | None:
+        try:
+            return action()
+        except Exception as error:  # noqa: BLE001 - a report that fails must not cost the search
+            self.notes.append(f"could not {what}: {error}")
+            return None
+
+
+def judged(study: Study, quality: QualityAttributes, winner: Confirmed) -> tuple[GateResult, ...]:
+    """Hold a model against the quality gates of its study."""
+    values = {**quality.values(), study.objective.metric: winner.mean}
+    return tuple(
+        GateResult(
+            gate.require.text,
+            gate.passes(values),
+            {name: values[name] for name in gate.require.names if name in values},
+        )
+        for gate in study.gates
+    )
+
+
+def _best_seed(winner: Confirmed, study: Study) -> int:
+    """Return the number of the winner's training with the best value on the validation split."""
+    sign = study.objective.direction.sign
+    return winner.numbers[int(np.argmax(sign * np.array(winner.validation)))]

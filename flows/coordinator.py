@@ -1,0 +1,469 @@
+"""One search in progress: the only one who asks and tells.
+
+The coordinator holds what a search needs in memory (history, ledger, orders in flight) and writes
+each fact to the store first, so that another coordinator can take over after a crash. Workers get a
+`TrialOrder` and return a `TrialResult`; they never see the store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from domain.forecast import expected_cost
+from domain.stopping import decide
+from tasks.pruner import write_snapshot
+from tasks.store import Search
+
+from domain.cost import Budget, Cost, EnergyMode, Ledger
+from domain.decision import Decision
+from domain.history import Failure, History, Purpose, TrialRecord, TrialState
+from domain.orders import TrialOrder, TrialResult
+from domain.reserving import reservation, search_share
+from domain.rules import Verdict
+from domain.situation import Pending, Situation
+from domain.space import Params
+from domain.study import Study
+from domain.summary import DecisionRecord, Ending
+from flows.clock import SearchClock
+from tasks import control, events
+from tasks.home import search_folder, trial_folder
+from tasks.live import LiveView, Running
+from tasks.sampling import propose
+
+
+class Future(Protocol):
+    """What submitting an order gives back."""
+
+    def result(self) -> TrialResult:
+        """Return the result; raises what the worker raised."""
+
+    def add_done_callback(self, fn: Callable[[Any], None]) -> None:
+        """Call `fn` when the result is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the console and Prefect's pages show of a search at one moment."""
+
+    phase: str
+    history: History
+    running: tuple[Running, ...]
+    ledger: Ledger
+    decision: Decision
+    queued: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A configuration that is to be confirmed, with what the rules said of it."""
+
+    params: Params
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    order: TrialOrder
+    future: Future
+
+
+@dataclass
+class Coordinator:
+    """Runs the trials of one search.
+
+    Attributes:
+        study: The specification.
+        search: The search in the store.
+        digest: Digest of the data that the gate passed.
+        submit: Hands an order to a worker.
+        predict: Returns `predicted.*` of a configuration.
+        show: Called with a view a few times a second and with each finished trial.
+        epoch_seconds: A stated duration of an epoch in place of the clock's.
+    """
+
+    study: Study
+    search: Search
+    digest: str
+    submit: Callable[[TrialOrder], Future]
+    predict: Callable[[Params], Mapping[str, float]]
+    show: Callable[[View, TrialRecord | None], None]
+    epoch_seconds: float | None = None
+    excluded: Counter[str] = field(default_factory=Counter, init=False)
+
+    def __post_init__(self) -> None:
+        info = self.search.info
+        self.folder = search_folder(info.search)
+        self.control = self.folder / "control.json"
+        journal = self.folder / "journal.jsonl"
+        for fact in events.read(journal)[0]:
+            if fact["kind"] == "excluded":
+                self.excluded.update(fact["rules"])
+        self.journal = events.EventLog(journal)
+        self.clock = SearchClock(info.elapsed)
+        self.live = LiveView()
+        self.history = self.search.history()
+        self.confirmations = list(self.search.confirmations())
+        self.ledger = _opened(self.study.budget, (*self.history.trials, *self.confirmations))
+        self.decision = Decision.to_continue("no trial has finished yet")
+        self.phase = "searching"
+        self.interrupted = False
+        self._flights: dict[int, _Flight] = {}
+        self._done: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._saved = 0.0
+        control.give(self.control, "run")
+
+    # -- what a caller asks for ---------------------------------------------------------------
+
+    def interrupt(self) -> None:
+        """Let what runs save itself and end; the search can be resumed later."""
+        self.interrupted = True
+        control.give(self.control, "stop")
+
+    def run(self) -> tuple[Ending, Decision]:
+        """Search until the decision, the budget or somebody says stop.
+
+        Returns:
+            Why the search ended, and the last decision.
+        """
+        self._reconcile((Purpose.SEARCH, Purpose.DEFAULT))
+        if self.history.trials:
+            self.decision = self._decide()
+        ending: Ending | None = None
+        while True:
+            ending = ending or self._reason_to_leave()
+            if ending is None and self.decision.stop:
+                ending = Ending.WORTHWHILE_STOP
+            while ending is None and len(self._flights) < self._workers() and not self.clock.paused:
+                if not self._begin_next():
+                    ending = self._unaffordable()
+            if not self._flights and ending is not None:
+                return self._ended(ending), self.decision
+            self._step()
+
+    def confirm(self, candidates: Sequence[Candidate], seeds: int) -> None:
+        """Train configurations again with fresh seeds, as far as the whole budget allows.
+
+        The seeds go round the candidates, so that a budget that runs out cuts all of them short
+        alike. What an earlier process has confirmed already counts. The results are in
+        `confirmations`.
+        """
+        self.phase = "confirming"
+        self._reconcile((Purpose.CONFIRMATION,))
+        todo = [
+            one
+            for turn in range(seeds)
+            for one in candidates
+            if turn >= sum(_same(each, one.params) for each in self._confirming())
+        ]
+        budget = replace(self.study.budget, trials=None)
+        while self._flights or (todo and not self._reason_to_leave()):
+            free = len(self._flights) < self._workers() and not self.clock.paused
+            if todo and free and not self._reason_to_leave():
+                cost = self._affordable(budget)
+                if cost is None:
+                    todo.clear()
+                else:
+                    one = todo.pop(0)
+                    self._begin(one.params, one.verdict, Purpose.CONFIRMATION, cost)
+            else:
+                self._step()
+
+    def situation(self) -> Situation:
+        """Return all that a decision may look at."""
+        pending = tuple(
+            Pending(number, flight.order.params, dict(self.ledger.reserved)[number])
+            for number, flight in self._flights.items()
+        )
+        return Situation(
+            history=self.history,
+            worth=self.study.worth,
+            prices=self.study.prices,
+            left=self._ledger_of_search().left(),
+            pending=pending,
+            workers=self._workers(),
+            space=self.study.space,
+        )
+
+    def close(self) -> None:
+        """Save the clock and close the journal."""
+        self.search.advance(self.clock.elapsed())
+        self.journal.close()
+
+    # -- asking -------------------------------------------------------------------------------
+
+    def _begin_next(self) -> bool:
+        cost = self._affordable(self._search_budget())
+        if cost is None:
+            return False
+        number = len(self.history.trials) + len(self._flights)
+        default = self.study.space.defaults() if number == 0 else None
+        if default is not None:
+            predicted = self.predict(default) if self.study.rules.needs_prediction else {}
+            verdict = self.study.rules.judge(default, predicted)
+            if verdict.allowed:
+                self._begin(default, verdict, Purpose.DEFAULT, cost)
+                return True
+        proposal = propose(
+            self.search.optuna_study,
+            self.study.space,
+            self.study.rules,
+            self.predict,
+            seed=_seed(self.study.seed, "proposal", number),
+        )
+        self._begin(proposal.params, proposal.verdict, Purpose.SEARCH, cost)
+        if proposal.excluded:
+            self.excluded.update(proposal.excluded)
+            self.journal.append("excluded", rules=dict(proposal.excluded))
+        return True
+
+    def _begin(self, params: Params, verdict: Verdict, purpose: Purpose, cost: Cost) -> None:
+        seed = _seed(self.study.seed, "trial", self.search.next_number())
+        number = self.search.begin_trial(params, self.study.space, seed, purpose, verdict)
+        self._give(self._order(number, 1, params, seed, purpose, verdict, cost), cost)
+
+    def _order(
+        self,
+        number: int,
+        attempt: int,
+        params: Params,
+        seed: int,
+        purpose: Purpose,
+        verdict: Verdict,
+        cost: Cost,
+    ) -> TrialOrder:
+        searching = purpose is not Purpose.CONFIRMATION
+        return TrialOrder(
+            search=self.search.info.search,
+            number=number,
+            attempt=attempt,
+            study=self.study.folder,
+            folder=str(trial_folder(self.search.info.search, number)),
+            control=str(self.control),
+            params=dict(params),
+            seed=seed,
+            purpose=purpose,
+            verdict=verdict,
+            data_digest=self.digest,
+            threads=self.study.resources.threads,
+            deadline_seconds=None if cost.seconds == float("inf") else cost.seconds,
+            memory_mb=self.study.resources.memory_mb,
+            epoch_seconds=self.epoch_seconds,
+            keep_model=not searching,
+            pruning=str(self.folder / "pruning.json") if searching else None,
+        )
+
+    def _give(self, order: TrialOrder, cost: Cost) -> None:
+        self.ledger = self.ledger.reserve(order.number, cost)
+        self.live.follow(order.number, order.params, Path(order.folder) / "events.jsonl")
+        self.journal.append(
+            "trial",
+            number=order.number,
+            params=dict(order.params),
+            purpose=order.purpose,
+            seed=order.seed,
+            folder=order.folder,
+            verdict={
+                "margins": dict(order.verdict.margins),
+                "predicted": dict(order.verdict.predicted),
+            },
+        )
+        future = self.submit(order)
+        self._flights[order.number] = _Flight(order, future)
+        future.add_done_callback(lambda _future, number=order.number: self._done.put(number))
+
+    def _affordable(self, budget: Budget) -> Cost | None:
+        expected = expected_cost(self.history, self.study.prices) if self.history.trials else None
+        free = self._workers() - len(self._flights)
+        left = replace(self.ledger, budget=budget).at(self.clock.elapsed()).left()
+        return reservation(left, self._rate(), expected and expected.seconds, free)
+
+    def _rate(self) -> Cost:
+        """Return what a second of training costs at most: as stated, or dearer if that was seen."""
+        resources = self.study.resources
+        watts = resources.watts_per_core * resources.threads
+        seen = (one.cost for one in self.history.trials if one.cost.seconds > 0)
+        dearest = max((cost.kwh / cost.seconds for cost in seen), default=0.0)
+        return self.study.prices.of(1.0, max(watts / 3.6e6, dearest), EnergyMode.ESTIMATED)
+
+    # -- telling ------------------------------------------------------------------------------
+
+    def _step(self) -> None:
+        """Wait a moment, take in what has finished, and show how things stand."""
+        try:
+            number = self._done.get(timeout=0.2)
+        except queue.Empty:
+            pass
+        else:
+            self._settle(self._flights.pop(number))
+        self._keep_time()
+        self.show(self.view(), None)
+
+    def _settle(self, flight: _Flight) -> None:
+        order = flight.order
+        try:
+            result = flight.future.result()
+        except Exception as error:  # noqa: BLE001 - a lost worker must not end the search
+            result = TrialResult(
+                order.number,
+                order.attempt,
+                TrialState.FAILED,
+                failure=Failure.LOST,
+                reason=f"the worker was lost: {error}",
+            )
+        self.live.forget(order.number)
+        if result.state is TrialState.RUNNING and self.interrupted:
+            self.ledger = self.ledger.release(order.number)
+            return  # it stays RUNNING in the store: `resume` goes on from its checkpoint
+        self.ledger = self.ledger.settle(order.number, result.cost)
+        record = _record(order, result)
+        self.search.tell(record)
+        self.journal.append("result", **_facts(record))
+        if order.purpose is Purpose.CONFIRMATION:
+            self.confirmations.append(record)
+        else:
+            self.history = History((*self.history.trials, record), self.history.direction)
+            self.decision = self._decide()
+            write_snapshot(
+                self.folder / "pruning.json", self.history, self.study.worth, self.study.prices
+            )
+        self.show(self.view(), record)
+
+    def _decide(self) -> Decision:
+        decision = decide(self.situation())
+        after = len(self.history.trials)
+        self.search.decide(DecisionRecord("search", after, decision, time.time()))
+        self.journal.append("decision", place="search", after=after, **asdict(decision))
+        return decision
+
+    def _reason_to_leave(self) -> Ending | None:
+        if self.interrupted:
+            return Ending.INTERRUPTED
+        if control.command(self.control) == "stop":
+            return Ending.STOPPED_BY_HAND
+        return None
+
+    def _unaffordable(self) -> Ending:
+        return (
+            Ending.BUDGET_SPENT
+            if self.history.trials or self._flights
+            else (Ending.NOTHING_AFFORDABLE)
+        )
+
+    def _ended(self, ending: Ending) -> Ending:
+        finished = bool(self.history.trials)
+        if ending is not Ending.INTERRUPTED and finished and not self.history.complete:
+            return Ending.NOTHING_WORKED
+        return ending
+
+    # -- keeping house ------------------------------------------------------------------------
+
+    def view(self) -> View:
+        """Return how things stand."""
+        phase = self.phase
+        if self.interrupted:
+            phase = "saving"
+        elif self.clock.paused:
+            phase = "paused"
+        ledger = self.ledger.at(self.clock.elapsed())
+        return View(phase, self.history, self.live.refresh(), ledger, self.decision)
+
+    def _reconcile(self, purposes: Iterable[Purpose]) -> None:
+        """Take up the trials that an earlier process left in flight."""
+        for left in self.search.running():
+            if left.purpose not in purposes or left.number in self._flights:
+                continue
+            cost = self._affordable(self.study.budget)
+            if cost is None:
+                lost = replace(left, state=TrialState.FAILED, failure=Failure.LOST)
+                self.search.tell(replace(lost, reason="no budget was left to resume it"))
+                continue
+            verdict = self.search.verdict(left.number)
+            attempt = self.search.next_attempt(left.number)
+            self._give(
+                self._order(
+                    left.number, attempt, left.params, left.seed, left.purpose, verdict, cost
+                ),
+                cost,
+            )
+
+    def _keep_time(self) -> None:
+        if control.command(self.control) == "pause":
+            self.clock.pause()
+        else:
+            self.clock.go_on()
+        if time.monotonic() - self._saved > 1.0:
+            self.search.advance(self.clock.elapsed())
+            self._saved = time.monotonic()
+
+    def _workers(self) -> int:
+        return self.study.resources.workers
+
+    def _search_budget(self) -> Budget:
+        return search_share(self.study.budget, self.study.confirming.share)
+
+    def _ledger_of_search(self) -> Ledger:
+        return replace(self.ledger, budget=self._search_budget()).at(self.clock.elapsed())
+
+    def _confirming(self) -> list[Params]:
+        """Return the configurations that were or are being trained again, one entry a training."""
+        flying = [one.order for one in self._flights.values()]
+        return [one.params for one in self.confirmations] + [
+            one.params for one in flying if one.purpose is Purpose.CONFIRMATION
+        ]
+
+
+def _same(one: Params, other: Params) -> bool:
+    return dict(one) == dict(other)
+
+
+def _opened(budget: Budget, trials: Iterable[TrialRecord]) -> Ledger:
+    """Return the ledger of a search that goes on: what finished trials took is spent."""
+    ledger = Ledger(budget)
+    for one in trials:
+        searching = one.purpose is not Purpose.CONFIRMATION
+        ledger = replace(
+            ledger, spent=ledger.spent + one.cost, trials=ledger.trials + int(searching)
+        )
+    return ledger
+
+
+def _seed(seed: int, what: str, number: int) -> int:
+    """Return a seed of its own for each use, without a state that somebody has to keep."""
+    digest = hashlib.blake2b(f"{seed}/{what}/{number}".encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def _record(order: TrialOrder, result: TrialResult) -> TrialRecord:
+    failed = result.state is TrialState.RUNNING  # stopped by hand before it was done
+    return TrialRecord(
+        number=order.number,
+        params=order.params,
+        state=TrialState.FAILED if failed else result.state,
+        value=result.value,
+        curve=result.curve,
+        cost=result.cost,
+        seed=order.seed,
+        purpose=order.purpose,
+        failure=Failure.STOPPED if failed else result.failure,
+        reason=result.reason,
+        metrics=result.metrics,
+    )
+
+
+def _facts(record: TrialRecord) -> dict[str, Any]:
+    return {
+        "number": record.number,
+        "state": record.state,
+        "value": record.value,
+        "metrics": dict(record.metrics),
+        "cost": asdict(record.cost),
+        "failure": record.failure,
+        "reason": record.reason,
+    }

@@ -1,0 +1,135 @@
+"""The search flow: from a study folder to an explained decision."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+from prefect import flow
+from prefect.states import Cancelled, Completed, Failed, State
+from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import Field
+from tasks.store import Search, Store, open_store
+from tasks.studies import read_study
+
+from domain.errors import SatisficeError, UserMistake
+from domain.study import Study
+from domain.summary import Ending
+from flows import console
+from flows.backstage import behind
+from flows.concluding import Conclusion
+from flows.confirming import confirm
+from flows.coordinator import Coordinator
+from flows.interrupt import draining
+from flows.shipping import Shipping
+from flows.steps import load_data, telling, train_trial, validate_data
+from flows.watching import Watchers
+from tasks.artifacts import Artifacts
+from tasks.home import search_folder, tracking_url
+
+MOST_WORKERS = 64
+
+_STATES = {
+    Ending.INTERRUPTED: Cancelled,
+    Ending.DATA_GATE_FAILED: Failed,
+    Ending.NOTHING_AFFORDABLE: Failed,
+    Ending.NOTHING_WORKED: Failed,
+}
+
+
+@flow(
+    name="search",
+    flow_run_name="search {study}",
+    task_runner=ThreadPoolTaskRunner(max_workers=MOST_WORKERS),  # the coordinator counts workers
+)
+def search(
+    study: Annotated[str, Field(description="The study folder")] = "studies/digits",
+    resume: Annotated[bool, Field(description="Go on with the last unfinished search")] = False,
+    minutes: Annotated[float | None, Field(gt=0, description="Limit on the wall clock")] = None,
+    trials: Annotated[int | None, Field(gt=0, description="Limit on the trials")] = None,
+    workers: Annotated[
+        int | None, Field(ge=1, le=MOST_WORKERS, description="Trials at the same time")
+    ] = None,
+    seed: Annotated[int | None, Field(description="Seed of the proposals")] = None,
+) -> State:
+    """Search a study's space until more searching is no longer worth its price.
+
+    What is left empty comes from `study.yaml`.
+    """
+    try:
+        spec = _narrowed(read_study(study), minutes, trials, workers, seed)
+        with open_store() as store, store.lock(spec.name):
+            return _search(spec, _search_in(store, spec, resume))
+    except SatisficeError as error:
+        return Failed(name=type(error).__name__, message=str(error), data=error)
+
+
+def _search(spec: Study, searching: Search) -> State:
+    folder = search_folder(searching.info.search)
+    screen = console.current.get() or console.PlainConsole()
+    with behind(spec) as backstage:
+        shipping = Shipping(folder, tracking_url(), backstage.tracking)
+        artifacts = Artifacts(searching.info.search)
+        ready = load_data(spec.data.source, folder, backstage)
+        data = validate_data(spec, ready, folder, backstage)
+        screen.say(f"data {spec.data.source} ({ready.digest}): {data.decision.reason}")
+        coordinator = Coordinator(
+            spec,
+            searching,
+            ready.digest,
+            submit=lambda order: train_trial.submit(telling(order), order, spec.prices),
+            predict=backstage.server.predict,
+            show=Watchers(screen, artifacts, shipping).show,
+        )
+        if data.passed:
+            screen.begin(spec, searching.info.search)
+            try:
+                with draining(coordinator.interrupt):
+                    ending, decision = coordinator.run()
+                    confirmations = confirm(coordinator, ending)
+            finally:
+                screen.close()
+        else:
+            ending, decision, confirmations = Ending.DATA_GATE_FAILED, data.decision, ()
+        summary = Conclusion(coordinator, backstage, artifacts, shipping).write(
+            ending, decision, data, confirmations
+        )
+        coordinator.close()
+    state = _STATES.get(ending, Completed)
+    return state(name=str(ending), message=summary.decision.reason, data=summary)
+
+
+def _narrowed(
+    study: Study,
+    minutes: float | None,
+    trials: int | None,
+    workers: int | None,
+    seed: int | None,
+) -> Study:
+    """Return the study with what this run says otherwise."""
+    budget, resources = study.budget, study.resources
+    if minutes is not None:
+        budget = replace(budget, seconds=60 * minutes)
+    if trials is not None:
+        budget = replace(budget, trials=trials)
+    if workers is not None:
+        resources = replace(resources, workers=workers)
+    seed = study.seed if seed is None else seed
+    return replace(study, budget=budget, resources=resources, seed=seed)
+
+
+def _search_in(store: Store, study: Study, resume: bool) -> Search:
+    if not resume:
+        return store.begin(study)
+    unfinished = store.latest(study.name, unfinished=True)
+    if unfinished is None:
+        raise UserMistake(
+            f"study {study.name!r} has no unfinished search",
+            f"`satisfice run {study.folder}` begins one",
+        )
+    if unfinished.text != study.text:
+        raise UserMistake(
+            f"study.yaml has changed since search {unfinished.search} began",
+            f"put it back to go on, or begin anew: `satisfice run {study.folder}`",
+        )
+    return store.open(unfinished.search)

@@ -1,0 +1,72 @@
+"""The steps of a search as Prefect tasks: names for its pages, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from tasks.server import ServerReady
+from tasks.training import run_order
+
+from domain.cost import Prices
+from domain.orders import TrialOrder, TrialResult
+from domain.study import Study
+from domain.summary import DataReport, Registration, SearchSummary
+from flows.backstage import Backstage
+from tasks import registry, reporting, validation
+from tasks.home import tracking_url
+
+
+@task(name="load data", task_run_name="load {source}", cache_policy=NO_CACHE)
+def load_data(source: str, folder: Path, backstage: Backstage) -> ServerReady:
+    """Wait until the study's `load()` has returned."""
+    ready = backstage.server.ready()
+    kept = folder / "data" / ready.manifest.name
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    return replace(ready, manifest=ready.manifest.replace(kept))
+
+
+@task(name="validate data", task_run_name="validate {study.data.source}", cache_policy=NO_CACHE)
+def validate_data(
+    study: Study, ready: ServerReady, folder: Path, backstage: Backstage
+) -> DataReport:
+    """Hold the loaded data against its expectations."""
+    docs = folder / "data" / "docs"
+    work = backstage.gate.submit(validation.validate, study, ready.manifest, ready.digest, docs)
+    return work.result()
+
+
+@task(name="train", task_run_name="trial {label}", cache_policy=NO_CACHE)
+def train_trial(label: str, order: TrialOrder, prices: Prices) -> TrialResult:
+    """Train one trial in a process of its own."""
+    return run_order(order, prices)
+
+
+@task(name="register", cache_policy=NO_CACHE)
+def register_model(
+    study: Study, summary: SearchSummary, folder: Path, model: Path, backstage: Backstage
+) -> Registration:
+    """Register the winner, if it passed the gates."""
+    work = backstage.tracking.submit(
+        registry.register, tracking_url(), folder, study, summary, model
+    )
+    return work.result()
+
+
+@task(name="write report", cache_policy=NO_CACHE)
+def write_report(summary: SearchSummary, folder: Path, backstage: Backstage) -> Path:
+    """Write the report page."""
+    page = folder / "report.html"
+    return backstage.gate.submit(reporting.write_report, summary, page).result()
+
+
+def telling(order: TrialOrder, most: int = 4) -> str:
+    """Return what people would call a trial: its number and a few parameters."""
+    chosen = list(order.params.items())[:most]
+    return f"{order.number}: " + " ".join(f"{name}={_short(value)}" for name, value in chosen)
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

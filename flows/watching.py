@@ -1,0 +1,58 @@
+"""Everybody who watches a search: the terminal, Prefect's pages and MLflow."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from prefect.logging import get_run_logger
+
+from domain.cost import Ledger
+from domain.history import TrialRecord
+from flows.console import Console, line_of
+from flows.coordinator import View
+from flows.shipping import Shipping
+from tasks.artifacts import Artifacts
+
+PROGRESS_EVERY = 5.0  # seconds; an update takes Prefect's server 12-33 ms
+LEADERBOARD_EVERY = 20.0
+
+
+@dataclass
+class Watchers:
+    """Passes each view on to whoever is due."""
+
+    console: Console
+    artifacts: Artifacts
+    shipping: Shipping
+    _due: dict[str, float] = field(default_factory=dict, init=False)
+
+    def show(self, view: View, finished: TrialRecord | None) -> None:
+        """Show a view; `finished` is the trial that has just ended, if one has."""
+        self.console.show(view, finished)
+        if finished is not None:
+            get_run_logger().info(line_of(view, finished))
+        self.shipping.pulse()
+        if self._is_due("progress", PROGRESS_EVERY):
+            self.artifacts.progress(share_used(view.ledger))
+        if view.history.complete and self._is_due("leaderboard", LEADERBOARD_EVERY):
+            self.artifacts.leaderboard(view.history)
+
+    def _is_due(self, what: str, every: float) -> bool:
+        now = time.monotonic()
+        if now < self._due.get(what, 0.0):
+            return False
+        self._due[what] = now + every
+        return True
+
+
+def share_used(ledger: Ledger) -> float:
+    """Return the share of the scarcest resource that is used, between 0 and 1."""
+    budget, spent = ledger.budget, ledger.spent
+    pairs = (
+        (ledger.trials, budget.trials),
+        (ledger.elapsed, budget.seconds),
+        (spent.kwh, budget.kwh),
+        (spent.money, budget.money),
+    )
+    return max((min(used / limit, 1.0) for used, limit in pairs if limit), default=0.0)
