@@ -1,0 +1,346 @@
+"""Proposals that obey the rules: drawn by an Optuna sampler, held against the rules, repaired.
+
+Only the coordinator imports this module, and the coordinator needs Optuna anyway.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, islice
+from typing import Any, TypeAlias
+
+import numpy as np
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.trial import FrozenTrial, TrialState
+
+from domain.errors import NoAllowedConfiguration
+from domain.history import Purpose
+from domain.repair import nearest_allowed, usual
+from domain.rules import RuleBook, Verdict
+from domain.space import Choice, Domain, Float, Params, Space, Value
+
+PURPOSE = "purpose"  # the trial's user attribute that says what it was for; none: a search
+
+# A draw from a model costs milliseconds, one at random a tenth of that; and where a model has
+# been told nothing of the rules, a repair does as well as patience.
+_DRAWS_FROM_MODEL = 12
+_DRAWS_AT_RANDOM = 48
+_ATTEMPTS = 1000  # looks around one forbidden configuration, some microseconds each
+_STARTS_WHEN_REPEATED = 4  # repairs that are tried to avoid asking the same question twice
+_KNOWN_STARTS = 4
+_PREDICTIONS = 200  # a prediction costs milliseconds too: no proposal asks for more than these
+
+# TPE takes the best tenth of all finished trials for good ones, and fills it up with pruned trials
+# where complete ones are short. With this many pruned for each complete one it never has to.
+_PRUNED_PER_COMPLETE = 9
+
+_Key: TypeAlias = frozenset[tuple[str, Value]]
+Predict = Callable[[Params], Mapping[str, float]]
+SamplerFactory = Callable[[int], BaseSampler]
+
+
+def tpe(seed: int) -> BaseSampler:
+    """Return Optuna's TPE: multivariate, with running trials counted as no good yet."""
+    return TPESampler(seed=seed, multivariate=True, constant_liar=True)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A configuration that the rules allow.
+
+    Attributes:
+        params: The active parameters.
+        verdict: What the rules say of it.
+        excluded: By rule id, how many of the drawn configurations the rule turned away.
+        draws: How many configurations the sampler drew.
+        repaired: Whether it is a neighbour of a draw and not a draw itself.
+    """
+
+    params: Params
+    verdict: Verdict
+    excluded: Mapping[str, int]
+    draws: int
+    repaired: bool
+
+
+def distributions(space: Space) -> dict[str, BaseDistribution]:
+    """Return the space in Optuna's words, conditional parameters included."""
+    return {one.name: _distribution(one.domain) for one in space.parameters}
+
+
+def _distribution(domain: Domain) -> BaseDistribution:
+    if isinstance(domain, Choice):
+        return CategoricalDistribution(domain.choices)
+    if isinstance(domain, Float):
+        return FloatDistribution(domain.low, domain.high, log=domain.log)
+    last = domain.high - (domain.high - domain.low) % domain.step
+    return IntDistribution(domain.low, last, log=domain.log, step=domain.step)
+
+
+def propose(
+    study: optuna.Study,
+    space: Space,
+    rules: RuleBook,
+    predict: Predict,
+    seed: int,
+    sampler: SamplerFactory = tpe,
+) -> Proposal:
+    """Propose the configuration of the study's next trial.
+
+    The sampler draws whole configurations until one is allowed and new; after a bounded number of
+    draws the nearest such neighbour of a draw is taken. A configuration that was tried before
+    comes up again only where nothing else was found, and never where a parameter is a real number.
+    The study is read and not written to. The same trials and the same seed give the same proposal,
+    in whatever process and after whatever calls: each proposal has a sampler of its own.
+
+    Args:
+        study: The study so far. The sampler learns from its trials whose purpose is the search.
+        space: The space to propose from.
+        rules: The rules that the proposal obeys.
+        predict: Gives `predicted.*` for a configuration; asked only where a rule needs it and no
+            other rule is broken.
+        seed: The seed of the search.
+        sampler: Makes a sampler from a seed.
+
+    Raises:
+        NoAllowedConfiguration: No allowed configuration was found; says which rule rejected how
+            many.
+    """
+    trials = study.get_trials(deepcopy=False)
+    number = len(trials)
+    own_seed = int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
+    drawing = _Drawing(sampler(own_seed), study, _lessons(trials), space, number)
+    search = _Search(space, _Gatekeeper(rules, predict), trials)
+    return search.run(drawing)
+
+
+def _lessons(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Return the trials that a sampler may learn from."""
+    ours = [one for one in trials if one.user_attrs.get(PURPOSE, Purpose.SEARCH) == Purpose.SEARCH]
+    complete = sum(one.state is TrialState.COMPLETE for one in ours)
+    pruned = [one.number for one in ours if one.state is TrialState.PRUNED]
+    surplus = set(pruned[: max(len(pruned) - _PRUNED_PER_COMPLETE * complete, 0)])
+    return [one for one in ours if one.number not in surplus] if surplus else ours
+
+
+class _Snapshot(optuna.Study):
+    """A study as it stands now: a sampler reads it as often as it likes, and cannot write to it."""
+
+    def __init__(self, study: optuna.Study, trials: list[FrozenTrial]) -> None:
+        self.__setstate__(study.__getstate__())
+        self._storage: Any = _ReadOnly(study._storage)
+        self._snapshot = trials
+
+    def _get_trials(
+        self,
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+        use_cache: bool = False,  # noqa: ARG002 (everything here is a cache)
+    ) -> list[FrozenTrial]:
+        trials = [one for one in self._snapshot if states is None or one.state in states]
+        return copy.deepcopy(trials) if deepcopy else trials
+
+
+class _ReadOnly:
+    """A storage that forgets what a sampler notes down of a trial that does not exist yet."""
+
+    def __init__(self, storage: Any) -> None:
+        self._storage = storage
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """Forget it: the trial will be created with all of its parameters at once."""
+
+
+class _Drawing:
+    """Whole configurations from a sampler, one after the other.
+
+    Attributes:
+        joint: Whether the last draw came from a model of several parameters.
+    """
+
+    def __init__(
+        self,
+        sampler: BaseSampler,
+        study: optuna.Study,
+        lessons: list[FrozenTrial],
+        space: Space,
+        number: int,
+    ) -> None:
+        self.joint = False
+        self._sampler, self._space, self._number = sampler, space, number
+        self._study = _Snapshot(study, lessons)
+        self._kinds = distributions(space)
+        # What all trials have in common, one trial of each sort tells as well as a thousand do.
+        sorts = {(one.state, frozenset(one.params)): one for one in lessons}
+        one_each = _Snapshot(study, list(sorts.values()))
+        inferred = sampler.infer_relative_search_space(one_each, self._stand_in({}, {}))
+        # Trials of another space (a bound was changed, say) must not bring its bounds along.
+        self._together = {
+            name: kind for name, kind in inferred.items() if self._kinds.get(name) == kind
+        }
+
+    def draw(self) -> dict[str, Value]:
+        """Draw all parameters that are there, within their domains."""
+        params: dict[str, Value] = {}
+        kinds: dict[str, BaseDistribution] = {}
+        trial = self._stand_in(params, kinds)
+        drawn = self._sampler.sample_relative(self._study, trial, self._together)
+        self.joint = bool(drawn)
+        for one in self._space.parameters:
+            if not one.is_there(params):
+                continue
+            kind = self._kinds[one.name]
+            if kind.single():
+                value = usual(one.domain)
+            elif one.name in drawn:
+                value = drawn[one.name]
+            else:
+                value = self._sampler.sample_independent(self._study, trial, one.name, kind)
+            if isinstance(one.domain, Float):  # the way over logarithms may miss a bound by a bit
+                value = min(max(float(value), one.domain.low), one.domain.high)
+            params[one.name], kinds[one.name] = value, kind
+        return params
+
+    def _stand_in(
+        self, params: dict[str, Value], kinds: dict[str, BaseDistribution]
+    ) -> FrozenTrial:
+        """Return the trial that is to be, for samplers that ask about it."""
+        return FrozenTrial(
+            number=self._number,
+            state=TrialState.RUNNING,
+            value=None,
+            datetime_start=None,
+            datetime_complete=None,
+            params=params,
+            distributions=kinds,
+            user_attrs={},
+            system_attrs={},
+            intermediate_values={},
+            trial_id=-1,
+        )
+
+
+class _Gatekeeper:
+    """Holds configurations against the rules, and asks for a prediction at most once each."""
+
+    def __init__(self, rules: RuleBook, predict: Predict) -> None:
+        self._rules, self._predict = rules, predict
+        self._from_parameters = rules.without_predictions
+        self._predicted: dict[_Key, Mapping[str, float]] = {}
+
+    def allows(self, params: Params) -> bool:
+        """Tell whether no rule is broken."""
+        if not self._from_parameters.allow(params, {}):
+            return False
+        return not self._asks(params) or self._rules.allow(params, self._predictions(params))
+
+    def judge(self, params: Params) -> Verdict:
+        """Return what the rules say; those that need a prediction only if no other is broken."""
+        verdict = self._from_parameters.judge(params, {})
+        if verdict.allowed and self._asks(params):
+            return self._rules.judge(params, self._predictions(params))
+        return verdict
+
+    def _asks(self, params: Params) -> bool:
+        return any(one.needs_prediction and one.applies_to(params) for one in self._rules.rules)
+
+    def _predictions(self, params: Params) -> Mapping[str, float]:
+        key = _key(params)
+        if key not in self._predicted:
+            if len(self._predicted) >= _PREDICTIONS:
+                return {}  # what is not predicted is not allowed
+            self._predicted[key] = self._predict(params)
+        return self._predicted[key]
+
+
+class _Search:
+    """The search for one allowed configuration that was not tried before."""
+
+    def __init__(
+        self, space: Space, gatekeeper: _Gatekeeper, trials: Sequence[FrozenTrial]
+    ) -> None:
+        self._space, self._gatekeeper, self._trials = space, gatekeeper, trials
+        self._repeated: list[Params] = []
+
+    def run(self, drawing: _Drawing) -> Proposal:
+        """Draw, then repair, then take what was tried before, then give up."""
+        excluded: Counter[str] = Counter()
+        drawn: list[Params] = []
+        while len(drawn) < (_DRAWS_FROM_MODEL if drawing.joint else _DRAWS_AT_RANDOM):
+            params = drawing.draw()
+            drawn.append(params)
+            verdict = self._gatekeeper.judge(params)
+            excluded.update(verdict.broken)
+            if verdict.allowed and self._is_new(params):
+                return Proposal(params, verdict, dict(excluded), len(drawn), repaired=False)
+        repaired = self._repair(drawn) or next(iter(self._repeated), None)
+        if repaired is None:
+            raise _nothing_allowed(excluded, len(drawn))
+        verdict = self._gatekeeper.judge(repaired)
+        return Proposal(repaired, verdict, dict(excluded), len(drawn), repaired not in drawn)
+
+    def _repair(self, drawn: Sequence[Params]) -> Params | None:
+        for tried, start in enumerate(self._starts(drawn)):
+            if self._repeated and tried >= _STARTS_WHEN_REPEATED:
+                break
+            if self._wanted(start):
+                return start
+            found = nearest_allowed(start, self._space, self._wanted, _ATTEMPTS)
+            if found is not None:
+                return found
+        return None
+
+    def _starts(self, drawn: Sequence[Params]) -> Iterator[Params]:
+        """Yield the draws, then what somebody chose or tried: that may lie nearer the region."""
+        yield from {_key(params): params for params in drawn}.values()
+        known = chain([self._space.defaults()], (one.params for one in reversed(self._trials)))
+        inside = (one for one in known if one is not None and not self._space.outside(one))
+        yield from islice(inside, _KNOWN_STARTS)
+
+    def _wanted(self, params: Params) -> bool:
+        return self._gatekeeper.allows(params) and self._is_new(params)
+
+    def _is_new(self, params: Params) -> bool:
+        """Tell whether an allowed configuration is worth a trial, and remember it if it is not."""
+        if any(_is_real(self._space[name].domain) for name in params):
+            return True
+        if _key(params) not in self._tried:
+            return True
+        self._repeated.append(params)
+        return False
+
+    @cached_property
+    def _tried(self) -> set[_Key]:
+        return {_key(one.params) for one in self._trials}
+
+
+def _key(params: Params) -> _Key:
+    return frozenset(params.items())
+
+
+def _is_real(domain: Domain) -> bool:
+    return isinstance(domain, Float) and domain.low < domain.high
+
+
+def _nothing_allowed(excluded: Mapping[str, int], draws: int) -> NoAllowedConfiguration:
+    most = sorted(excluded.items(), key=lambda one: -one[1])
+    by_rule = "; ".join(f"rule {rule!r} rejected {count} of {draws}" for rule, count in most)
+    return NoAllowedConfiguration(
+        f"no allowed configuration was found, neither drawn nor near a draw: {by_rule}",
+        "Loosen one of these rules or widen the space; `satisfice check` tells what each rule "
+        "leaves of it",
+    )
