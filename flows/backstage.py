@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tasks.server import TrialServer
-from tasks.tracking import prepare
 
 from domain.study import Study
 from tasks import server as trial_server
 from tasks.companion import open_companion
 from tasks.home import tracking_url
+from tasks.tracking import prepare
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,17 @@ def begin(study: Study) -> Backstage:
     server = TrialServer(study)
     trial_server.register(server)
     gate = open_companion("great_expectations")
-    tracking = open_companion("mlflow")
+    tracking = open_companion("mlflow", nice=5)  # nobody waits for it until the end
     backstage = Backstage(server, gate, tracking, tracking.submit(prepare, tracking_url()))
     _waiting[study.folder] = backstage
     return backstage
+
+
+def abandon(study: Study) -> None:
+    """End the processes that were started for a study and that no flow came for."""
+    backstage = _waiting.pop(study.folder, None)
+    if backstage is not None:
+        backstage.close()
 
 
 @contextmanager

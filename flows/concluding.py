@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from tasks.tracking import log_outcome
 
 from domain.decision import Decision
 from domain.quality import GateResult, QualityAttributes
@@ -23,6 +22,7 @@ from tasks import outcomes
 from tasks.artifacts import Artifacts
 from tasks.environment import environment
 from tasks.home import search_folder, tracking_url, trial_folder
+from tasks.tracking import log_outcome
 
 _Result = TypeVar("_Result")
 

@@ -39,7 +39,7 @@ class Console(Protocol):
 
 def line_of(view: View, trial: TrialRecord) -> str:
     """Return one plain line on a finished trial."""
-    params = " ".join(f"{name}={_short(value)}" for name, value in trial.params.items())
+    params = " ".join(f"{name}={short(value)}" for name, value in trial.params.items())
     outcome = "-" if trial.value is None else f"{trial.value:.4f}"
     best = view.history.best
     tail = f" (best {best.value:.4f}, trial {best.number})" if best and best.value else ""
@@ -173,7 +173,7 @@ def _running(study: Study, view: View) -> Table:
     for heading in ("trial", "epoch", study.objective.metric, "seconds", "parameters"):
         table.add_column(heading, justify="left" if heading == "parameters" else "right")
     for one in view.running:
-        params = " ".join(f"{name}={_short(value)}" for name, value in one.params.items())
+        params = " ".join(f"{name}={short(value)}" for name, value in one.params.items())
         value = "-" if one.value is None else f"{one.value:.4f}"
         epoch = f"{one.epoch} paused" if one.paused else str(one.epoch)
         table.add_row(str(one.number), epoch, value, f"{one.seconds:.1f}", params)
@@ -184,5 +184,6 @@ def _minutes(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """Return a parameter's value as people write it."""
     return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -16,13 +16,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from domain.forecast import expected_cost
 from domain.stopping import decide
 from tasks.pruner import write_snapshot
-from tasks.store import Search
 
 from domain.cost import Budget, Cost, EnergyMode, Ledger
 from domain.decision import Decision
+from domain.forecast import expected_cost
 from domain.history import Failure, History, Purpose, TrialRecord, TrialState
 from domain.orders import TrialOrder, TrialResult
 from domain.reserving import reservation, search_share
@@ -32,10 +31,12 @@ from domain.space import Params
 from domain.study import Study
 from domain.summary import DecisionRecord, Ending
 from flows.clock import SearchClock
+from flows.replaying import circumstances
 from tasks import control, events
 from tasks.home import search_folder, trial_folder
 from tasks.live import LiveView, Running
 from tasks.sampling import propose
+from tasks.store import Search
 
 
 class Future(Protocol):
@@ -215,7 +216,7 @@ class Coordinator:
             self.study.space,
             self.study.rules,
             self.predict,
-            seed=_seed(self.study.seed, "proposal", number),
+            seed=self.study.seed,
         )
         self._begin(proposal.params, proposal.verdict, Purpose.SEARCH, cost)
         if proposal.excluded:
@@ -336,7 +337,10 @@ class Coordinator:
         self.show(self.view(), record)
 
     def _decide(self) -> Decision:
-        decision = decide(self.situation())
+        situation = self.situation()
+        decision = decide(situation)
+        evidence = {**decision.evidence, **circumstances(situation)}
+        decision = replace(decision, evidence=evidence)
         after = len(self.history.trials)
         self.search.decide(DecisionRecord("search", after, decision, time.time()))
         self.journal.append("decision", place="search", after=after, **asdict(decision))

@@ -9,8 +9,6 @@ from prefect import flow
 from prefect.states import Cancelled, Completed, Failed, State
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
-from tasks.store import Search, Store, open_store
-from tasks.studies import read_study
 
 from domain.errors import SatisficeError, UserMistake
 from domain.study import Study
@@ -26,6 +24,8 @@ from flows.steps import load_data, telling, train_trial, validate_data
 from flows.watching import Watchers
 from tasks.artifacts import Artifacts
 from tasks.home import search_folder, tracking_url
+from tasks.store import Search, Store, open_store
+from tasks.studies import read_study
 
 MOST_WORKERS = 64
 

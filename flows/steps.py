@@ -15,6 +15,7 @@ from domain.orders import TrialOrder, TrialResult
 from domain.study import Study
 from domain.summary import DataReport, Registration, SearchSummary
 from flows.backstage import Backstage
+from flows.console import short
 from tasks import registry, reporting, validation
 from tasks.home import tracking_url
 
@@ -65,8 +66,4 @@ def write_report(summary: SearchSummary, folder: Path, backstage: Backstage) -> 
 def telling(order: TrialOrder, most: int = 4) -> str:
     """Return what people would call a trial: its number and a few parameters."""
     chosen = list(order.params.items())[:most]
-    return f"{order.number}: " + " ".join(f"{name}={_short(value)}" for name, value in chosen)
-
-
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return f"{order.number}: " + " ".join(f"{name}={short(value)}" for name, value in chosen)

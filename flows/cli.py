@@ -1,0 +1,211 @@
+"""The command line: `satisfice run STUDY` and what belongs to it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from enum import IntEnum
+from importlib.metadata import version
+from typing import Any
+
+import click
+
+from domain.errors import OutsideFault, ProblemFault, SatisficeError, UserMistake
+from domain.summary import Ending
+
+
+class Exit(IntEnum):
+    """What the process ends with."""
+
+    DONE = 0
+    FAULT = 1
+    USER_MISTAKE = 2
+    DATA_GATE_FAILED = 3
+    NOTHING_AFFORDABLE = 4
+    NOTHING_WORKED = 5
+    OUTSIDE_FAULT = 6
+    INTERRUPTED = 130
+
+
+_MEANING = {
+    Exit.DONE: "the search came to its end",
+    Exit.FAULT: "a fault of Satisfice itself",
+    Exit.USER_MISTAKE: "a mistake in the study, its code or the command",
+    Exit.DATA_GATE_FAILED: "the data did not pass its expectations",
+    Exit.NOTHING_AFFORDABLE: "the budget does not pay for a single trial",
+    Exit.NOTHING_WORKED: "every trial failed",
+    Exit.OUTSIDE_FAULT: "a database, a server or the disk failed",
+    Exit.INTERRUPTED: "interrupted; `satisfice resume STUDY` goes on",
+}
+_OF_ENDING = {
+    Ending.DATA_GATE_FAILED: Exit.DATA_GATE_FAILED,
+    Ending.NOTHING_AFFORDABLE: Exit.NOTHING_AFFORDABLE,
+    Ending.NOTHING_WORKED: Exit.NOTHING_WORKED,
+    Ending.INTERRUPTED: Exit.INTERRUPTED,
+}
+_OF_ERROR: dict[type[SatisficeError], Exit] = {
+    UserMistake: Exit.USER_MISTAKE,
+    ProblemFault: Exit.USER_MISTAKE,
+    OutsideFault: Exit.OUTSIDE_FAULT,
+}
+_EPILOG = "\b\nExit codes:\n" + "\n".join(
+    f"  {code.value:>3}  {meaning}" for code, meaning in _MEANING.items()
+)
+
+STUDY = click.argument("study", type=click.Path())
+LIMITS = (
+    click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Limit on the time."),
+    click.option("--trials", type=click.IntRange(1), help="Limit on the number of trials."),
+    click.option("--workers", type=click.IntRange(1, 64), help="Trials at the same time."),
+)
+
+
+def limited(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that narrow a study for one run."""
+    for option in reversed(LIMITS):
+        command = option(command)
+    return command
+
+
+@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("satisfice"), prog_name="satisfice")
+def cli() -> None:
+    """Hyper-parameter searches that stop when the next trial is no longer worth its price.
+
+    A study is a folder with study.yaml (the space, the rules, what a gain is worth, what resources
+    cost), problem.py (load the data, train a model) and expectations.py (what must hold of the
+    data). Begin with:
+
+    \b
+      satisfice check studies/digits     everything that can be known before paying
+      satisfice run studies/digits       search until it is no longer worth it
+      satisfice why studies/digits       how it decided, and what if
+    """
+
+
+@cli.command()
+@STUDY
+@limited
+@click.option("--seed", type=int, help="Seed of the proposals, in place of the study's.")
+def run(study: str, **options: Any) -> None:
+    """Begin a new search of STUDY.
+
+    Ctrl-C lets what runs save itself and ends; `satisfice resume STUDY` goes on. A second Ctrl-C
+    ends at once, and what was recorded until then is kept.
+    """
+    from flows.running import run_search
+
+    _end(run_search(study, resume=False, **options))
+
+
+@cli.command()
+@STUDY
+@limited
+def resume(study: str, **options: Any) -> None:
+    """Go on with the last unfinished search of STUDY: the same search, the same trials."""
+    from flows.running import run_search
+
+    _end(run_search(study, resume=True, **options))
+
+
+@cli.command()
+@STUDY
+def check(study: str) -> None:
+    """Show everything that can be known of STUDY before paying: specification, rules, data."""
+    from flows.checking import check_study
+
+    sys.exit(Exit.DONE if check_study(study) else Exit.DATA_GATE_FAILED)
+
+
+@cli.command()
+@STUDY
+def report(study: str) -> None:
+    """Write the report page of the last search of STUDY again, from what is recorded."""
+    from flows.looking import report_again
+
+    click.echo(report_again(study))
+
+
+@cli.command()
+@STUDY
+@click.option("--search", help="Another search than the last one, such as digits-3.")
+@click.option("--worth", help="What if a gain were worth this, such as '20 min per point'?")
+@click.option("--price-hour", type=float, help="What if an hour cost this?")
+def why(study: str, search: str | None, worth: str | None, price_hour: float | None) -> None:
+    """Decide again what a search of STUDY decided, from the store alone."""
+    from flows.looking import explain
+
+    explain(study, search, worth, price_hour)
+
+
+@cli.command()
+def status() -> None:
+    """List all searches and how they stand."""
+    from flows.looking import list_searches
+
+    list_searches()
+
+
+def _give(command: str, doc: str) -> Callable[[str], None]:
+    def give(study: str) -> None:
+        from flows.looking import tell_running
+
+        click.echo(tell_running(study, command))
+
+    give.__doc__ = doc
+    return give
+
+
+cli.command("pause")(STUDY(_give("pause", "Let the running search of STUDY wait; no clock runs.")))
+cli.command("continue")(STUDY(_give("run", "Let a paused search of STUDY go on.")))
+cli.command("stop")(STUDY(_give("stop", "Let the running search of STUDY conclude now.")))
+
+
+@cli.command()
+@click.option("--prefect-port", default=4200, show_default=True, help="Port of Prefect's pages.")
+@click.option("--mlflow-port", default=5000, show_default=True, help="Port of MLflow's pages.")
+def ui(prefect_port: int, mlflow_port: int) -> None:
+    """Serve Prefect's and MLflow's pages on this machine until Ctrl-C."""
+    from tasks.services import pages
+
+    click.echo("starting; the first time takes half a minute ...")
+    with pages(prefect_port, mlflow_port) as addresses:
+        click.echo(f"Prefect  {addresses.prefect}\nMLflow   {addresses.mlflow}")
+        click.echo("searches that begin now appear there; Ctrl-C ends both")
+        try:
+            import signal
+
+            signal.pause()
+        except KeyboardInterrupt:
+            click.echo("stopping ...")
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON Schema of study.yaml, for editors."""
+    import json
+
+    from tasks.studies import schema as of_study
+
+    click.echo(json.dumps(of_study(), indent=2))
+
+
+def _end(ending: Ending) -> None:
+    sys.exit(_OF_ENDING.get(ending, Exit.DONE))
+
+
+def main() -> None:
+    """Run the command line; a mistake is told in a few lines, never as a traceback."""
+    try:
+        cli()
+    except SatisficeError as error:
+        click.echo(f"satisfice: {error}", err=True)
+        kinds = [code for kind, code in _OF_ERROR.items() if isinstance(error, kind)]
+        sys.exit(kinds[0] if kinds else Exit.FAULT)
+    except KeyboardInterrupt:
+        click.echo("interrupted; `satisfice resume STUDY` goes on", err=True)
+        sys.exit(Exit.INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()
