@@ -1,19 +1,28 @@
-# `make demo` and `make test` need Python 3.11 and make, and set up the rest themselves.
+# Needs Python 3.11 and make; everything else is set up in .venv, once.
 PYTHON ?= python3.11
+STUDY  ?= studies/digits
+OPTIONS ?=
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test lint check soak bench clean
+.PHONY: demo test lint bench soak clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV): about two minutes, once"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[dev]' 2>&1 | grep -v '^WARNING: Location' || true
+	@$(BIN)/satisfice --version
 	@touch $@
 
 demo: $(READY)
-	$(BIN)/satisfice run studies/digits
+	@$(BIN)/satisfice run $(STUDY) $(OPTIONS)
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not soak and not alone"
+	$(BIN)/python -m pytest -m "alone and not soak"
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -21,10 +30,8 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-check: lint
-
-test: $(READY)
-	$(BIN)/python -m pytest
+soak: $(READY)
+	$(BIN)/python -m pytest -m soak
 
 clean:
 	rm -rf $(VENV) .satisfice
