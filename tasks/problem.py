@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 from domain.errors import ProblemFault
 from tasks.data import Data
@@ -180,7 +180,7 @@ def _on_path(folder: Path) -> Iterator[None]:
 def _function(module: ModuleType, name: str, path: Path) -> Callable[..., Any] | None:
     wanted, needed = _CONTRACT[name]
     signature = f"{name}({', '.join(wanted)})"
-    function = getattr(module, name, None)
+    function: Any = getattr(module, name, None)
     if function is None and not needed:
         return None
     if not callable(function):
@@ -194,7 +194,7 @@ def _function(module: ModuleType, name: str, path: Path) -> Callable[..., Any] |
             f"{_place(function, path)}: {takes} cannot be called as {signature}: {error}",
             f"Define it as `def {signature}:`.",
         ) from error
-    return function
+    return cast("Callable[..., Any]", function)
 
 
 def _place(function: Callable[..., Any], path: Path) -> str:
