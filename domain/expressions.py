@@ -20,6 +20,9 @@ from domain.errors import UserMistake
 MAX_LENGTH = 500
 MAX_DEPTH = 40
 MAX_EXPONENT = 64
+MAX_DIGITS = 20
+
+NO_RESULT = (ArithmeticError, TypeError, ValueError)  # what an operation without a result raises
 
 _Closure = Callable[[Mapping[str, Any]], Any]
 
@@ -50,13 +53,33 @@ def _power(base: float, exponent: float) -> float:
     return float(base**exponent)
 
 
+def _for_numbers(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Refuse words and lists, which Python would repeat or fill in until the memory is full."""
+
+    def apply(left: Any, right: Any) -> Any:
+        if isinstance(left, _WORDS) or isinstance(right, _WORDS):
+            raise TypeError("arithmetic is for numbers")
+        return operation(left, right)
+
+    return apply
+
+
+_WORDS = (str, list)
+
+
+def _round(number: float, digits: int = 0) -> float:
+    if abs(digits) > MAX_DIGITS:  # Python works with ten to the power of it
+        raise ArithmeticError(f"{digits} digits are beyond {MAX_DIGITS}")
+    return round(number, digits)
+
+
 _BINARY: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
+    ast.Mult: _for_numbers(operator.mul),
     ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
+    ast.Mod: _for_numbers(operator.mod),
     ast.Pow: _power,
 }
 _UNARY: dict[type[ast.AST], Callable[[Any], Any]] = {
@@ -93,7 +116,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "log2": math.log2,
     "max": max,
     "min": min,
-    "round": round,
+    "round": _round,
     "sqrt": math.sqrt,
 }
 
@@ -122,11 +145,13 @@ class Expression:
     def __reduce__(self) -> tuple[type[Expression], tuple[str]]:
         return Expression, (self.text,)  # closures do not pickle: read the text again
 
-    def check_names(self, known: Collection[str]) -> None:
+    def check_names(self, known: Collection[str], kind: str = "name", listing: str = "") -> None:
         """Refuse names that nobody declared.
 
         Args:
             known: The names that a value will be given for.
+            kind: What such a name stands for.
+            listing: The sentence that lists the known names in the hint; empty: a plain list.
 
         Raises:
             ExpressionError: Points at the first unknown name and proposes the nearest known one.
@@ -137,9 +162,9 @@ class Expression:
                 continue
             near = get_close_matches(name, list(known), n=1)
             guess = f"did you mean {near[0]!r}? " if near else ""
-            hint = f"{guess}The names here are: {', '.join(known)}"
+            hint = guess + (listing or f"The names here are: {', '.join(known)}")
             at = getattr(node, "col_offset", 0)
-            raise ExpressionError(f"unknown name {name!r}", self.text, at, len(name), hint)
+            raise ExpressionError(f"unknown {kind} {name!r}", self.text, at, len(name), hint)
 
     def evaluate(self, values: Mapping[str, Any]) -> Any:
         """Return the value of the expression.
@@ -182,11 +207,18 @@ def _parse(text: str) -> ast.expr:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         column = lead + max((getattr(error, "offset", 1) or 1) - 1, 0)
         reason = getattr(error, "msg", None) or str(error)
-        raise ExpressionError(f"this is not an expression: {reason}", text, column, 1) from None
+        column = min(column, len(text.rstrip()) - 1)
+        raise ExpressionError("this is not an expression", text, column, 1, reason) from None
     for node in ast.walk(tree):
-        if hasattr(node, "col_offset"):
-            node.col_offset += lead
+        if isinstance(node, ast.expr):
+            node.col_offset = lead + _characters(text[lead:], node.col_offset)
+            node.end_col_offset = lead + _characters(text[lead:], node.end_col_offset or 0)
     return tree
+
+
+def _characters(text: str, offset: int) -> int:
+    """Turn an offset in bytes of UTF-8, which is how the parser counts, into one in characters."""
+    return len(text.encode()[:offset].decode(errors="ignore"))
 
 
 def _dotted(node: ast.AST) -> str | None:
@@ -228,12 +260,11 @@ class _Reader:
     def margin(self, node: ast.expr) -> _Closure:
         """Compile a node to a function from values to the node's margin."""
         if isinstance(node, ast.BoolOp):
-            parts = [self.margin(part) for part in node.values]
-            pick = min if isinstance(node.op, ast.And) else max
-            return lambda values: pick(part(values) for part in parts)
+            return _joined_margin(isinstance(node.op, ast.And), list(map(self.margin, node.values)))
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             inner = self.margin(node.operand)
-            return lambda values: -inner(values)
+            # What holds without room to spare fails when it is turned round.
+            return lambda values: -inner(values) or -math.ulp(0.0)
         if isinstance(node, ast.Compare):
             return self._compare_margin(node)
         truth = self.value(node)
@@ -248,8 +279,11 @@ class _Reader:
             numbers = all(isinstance(one, int | float) for one in (left, right))
             if kind not in _MARGIN or not numbers:
                 return truth
+            margin = float(_MARGIN[kind](left, right))
+            if math.isnan(margin):  # infinity less infinity, or a value that is no number
+                return truth
             # A strict comparison that sits on its limit fails: its margin must be below zero too.
-            return _MARGIN[kind](left, right) or (0.0 if truth > 0 else -math.ulp(0.0))
+            return margin or (0.0 if truth > 0 else -math.ulp(0.0))
 
         def margin(values: Mapping[str, Any]) -> float:
             known = [side(values) for side in sides]
@@ -308,8 +342,10 @@ class _Reader:
 
     def _call(self, node: ast.Call) -> _Closure:
         name = _dotted(node.func)
+        if name is None:
+            raise self._refuse(node.func, "only functions with a name can be called")
         if name not in FUNCTIONS:
-            near = get_close_matches(str(name), list(FUNCTIONS), n=1)
+            near = get_close_matches(name, list(FUNCTIONS), n=1)
             guess = f"did you mean {near[0]!r}? " if near else ""
             hint = f"{guess}The functions are: {', '.join(FUNCTIONS)}"
             raise self._refuse(node.func, f"unknown function {name!r}", hint)
@@ -321,6 +357,25 @@ class _Reader:
     def _list(self, node: ast.List | ast.Tuple) -> _Closure:
         parts = [self.value(part) for part in node.elts]
         return lambda values: [part(values) for part in parts]
+
+
+def _joined_margin(every: bool, parts: list[_Closure]) -> _Closure:
+    """Join margins by `and` (every) or `or`; like Python, need no result beyond what decides."""
+    pick = min if every else max
+
+    def margin(values: Mapping[str, Any]) -> float:
+        joined: float | None = None
+        for part in parts:
+            try:
+                one = part(values)
+            except NO_RESULT:
+                if joined is None or (joined >= 0) == every:
+                    raise
+                continue
+            joined = one if joined is None else pick(joined, one)
+        return 0.0 if joined is None else joined
+
+    return margin
 
 
 _COMPILERS: dict[type[ast.AST], Callable[[_Reader, Any], _Closure]] = {

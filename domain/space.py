@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from domain.expressions import Expression
+from domain.expressions import NO_RESULT, Expression
 
 Value: TypeAlias = bool | int | float | str
 Params: TypeAlias = Mapping[str, Value]
@@ -89,11 +89,14 @@ class Parameter:
 
         Args:
             above: The active parameters that stand above this one. A condition on one that is
-                absent does not hold.
+                absent does not hold, nor does one without a result (a division by zero, say).
         """
         if self.when is None:
             return True
-        return all(name in above for name in self.when.names) and self.when.holds(above)
+        try:
+            return all(name in above for name in self.when.names) and self.when.holds(above)
+        except NO_RESULT:
+            return False
 
 
 @dataclass(frozen=True, slots=True)

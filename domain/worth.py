@@ -98,4 +98,4 @@ def _error(value: float, direction: Direction) -> float:
 
 
 def _halvings(before: float, after: float) -> float:
-    return math.log2(before / after)
+    return math.log2(before) - math.log2(after)

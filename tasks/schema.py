@@ -1,0 +1,211 @@
+"""The keys of `study.yaml`: one table, by which the reader checks and editors complete."""
+
+from __future__ import annotations
+
+from keyword import kwlist
+from typing import Any
+
+from domain import quantities
+from domain.expressions import FUNCTIONS
+from domain.worth import Direction
+from tasks.shapes import (
+    Field,
+    Flag,
+    JSONSchema,
+    ListOf,
+    Mistake,
+    Named,
+    Number,
+    OneOf,
+    Quantity,
+    Scalar,
+    Section,
+    Text,
+    Variants,
+)
+
+RESERVED = ("predicted", *FUNCTIONS, *kwlist)
+
+_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+_POSITIVE = Number("a whole number from 1", whole=True, low=1)
+_EXPRESSION = Text("a condition such as channels % groups == 0")
+_PYTHON_FILE = Text("the name of a Python file", r"\.py$")
+_PRICE = Quantity(quantities.PRICE)
+
+_LOG = Field(Flag(), "whether ratios matter rather than differences")
+_WHEN = Field(_EXPRESSION, "the condition under which the parameter is there")
+_FLOAT = Field(ListOf(Number(), "two numbers: [low, high]", 2, 2), "the two bounds", required=True)
+_INT = Field(
+    ListOf(Number("a whole number", whole=True), "two whole numbers: [low, high]", 2, 2),
+    "the two bounds",
+    required=True,
+)
+_CHOICE = Field(
+    ListOf(Scalar(), "one or more values: [sgd, adamw]", at_least=1, unique=True),
+    "the values to choose from",
+    required=True,
+)
+
+
+def _default(shape: Number | Scalar) -> Field:
+    return Field(shape, "the value that somebody would choose without a search")
+
+
+_PARAMETER = Variants(
+    "one of float: [low, high], int: [low, high], choice: [values]",
+    {
+        "float": Section(
+            "a section",
+            {"float": _FLOAT, "log": _LOG, "when": _WHEN, "default": _default(Number())},
+        ),
+        "int": Section(
+            "a section",
+            {
+                "int": _INT,
+                "log": _LOG,
+                "step": Field(_POSITIVE, "the distance of neighbouring values"),
+                "when": _WHEN,
+                "default": _default(Number("a whole number", whole=True)),
+            },
+        ),
+        "choice": Section(
+            "a section", {"choice": _CHOICE, "when": _WHEN, "default": _default(Scalar())}
+        ),
+    },
+)
+
+_DATA = Section(
+    "a section such as {source: my-data}",
+    {
+        "source": Field(Text("the name of the data"), "the name of the data", required=True),
+        "expectations": Field(_PYTHON_FILE, "the file with the expectations"),
+    },
+)
+_OBJECTIVE = Section(
+    "a section such as {metric: accuracy, direction: maximize}",
+    {
+        "metric": Field(
+            Text("the name of a metric (letters, digits and _)", _NAME),
+            "the name under which the training reports it",
+            required=True,
+        ),
+        "direction": Field(
+            OneOf([one.value for one in Direction]), "maximize or minimize", required=True
+        ),
+    },
+)
+_PRICES = Section(
+    "a section such as {hour: 0.60 EUR}",
+    {
+        "hour": Field(_PRICE, "the price of one worker for an hour"),
+        "kwh": Field(_PRICE, "the price of a kilowatt hour"),
+        "carbon": Field(Quantity(quantities.INTENSITY), "the emissions of a kilowatt hour"),
+        "kgco2e": Field(_PRICE, "the price of a kilogram of emissions"),
+    },
+    at_least=1,
+)
+_BUDGET = Section(
+    "a section such as {time: 4 min, trials: 200}",
+    {
+        "time": Field(Quantity(quantities.DURATION), "wall-clock time of the search"),
+        "trials": Field(_POSITIVE, "number of trials, confirmations not counted"),
+        "money": Field(Quantity(quantities.SPENDING), "money, in the currency of the prices"),
+        "energy": Field(Quantity(quantities.KILOWATT_HOURS), "energy"),
+    },
+    at_least=1,
+)
+_RULE = Section(
+    "a section such as {id: even, require: channels % 2 == 0}",
+    {
+        "id": Field(
+            Text("a name without spaces", r"^\S+$"), "the rule's name in reports", required=True
+        ),
+        "require": Field(_EXPRESSION, "the condition that must hold", required=True),
+        "because": Field(Text("the reason, in words"), "the reason, in the expert's words"),
+        "source": Field(Text("where that is written"), "where that is written"),
+    },
+)
+_CONFIRM = Section(
+    "a section such as {leaders: 2, seeds: 3}",
+    {
+        "leaders": Field(_POSITIVE, "at most how many leaders are trained again"),
+        "seeds": Field(_POSITIVE, "with how many fresh seeds each"),
+        "share": Field(
+            Number("a number from 0 to below 1", low=0, below=1),
+            "the share of the budget that is kept for it",
+        ),
+    },
+)
+_RESOURCES = Section(
+    "a section such as {workers: 2, threads: 1}",
+    {
+        "workers": Field(_POSITIVE, "trials at the same time"),
+        "threads": Field(_POSITIVE, "processor threads of each trial"),
+        "memory": Field(Quantity(quantities.MEMORY), "limit on the memory of a trial"),
+        "watts_per_core": Field(
+            Number("a number above 0", above=0), "power of a busy core, where it is estimated"
+        ),
+    },
+)
+
+STUDY = Section(
+    "a section with the keys of a study: study, data, objective, worth, space",
+    {
+        "study": Field(
+            Text("a name of letters, digits, - and _", r"^[A-Za-z0-9][A-Za-z0-9_-]*$"),
+            "the study's name",
+            required=True,
+        ),
+        "problem": Field(_PYTHON_FILE, "the file with load() and train()"),
+        "data": Field(_DATA, "where the data comes from", required=True),
+        "objective": Field(_OBJECTIVE, "what is searched for", required=True),
+        "worth": Field(
+            Quantity(quantities.WORTH),
+            "what a gain is worth, such as 10 min per point",
+            required=True,
+        ),
+        "prices": Field(_PRICES, "what resources cost"),
+        "budget": Field(_BUDGET, "the most that may be spent"),
+        "space": Field(
+            Named(
+                _PARAMETER,
+                "a section with a parameter or more, such as lr: {float: [0.001, 0.1]}",
+                "letters, digits and _, not beginning with a digit",
+                _NAME,
+                RESERVED,
+            ),
+            "the parameters and the values they may take",
+            required=True,
+        ),
+        "rules": Field(ListOf(_RULE, "a list of rules"), "what an allowed configuration fulfils"),
+        "gates": Field(
+            ListOf(Text("a condition such as latency_ms_p95 <= 20"), "a list of conditions"),
+            "what a model fulfils before it is registered",
+        ),
+        "confirm": Field(_CONFIRM, "how leaders are checked once the search has stopped"),
+        "resources": Field(_RESOURCES, "what a trial may use"),
+        "seed": Field(
+            Number("a whole number from 0 to 4294967295", whole=True, low=0, high=2**32 - 1),
+            "seeds the proposals and the trainings",
+        ),
+    },
+)
+
+
+def schema() -> JSONSchema:
+    """Return the JSON Schema of `study.yaml`, for editors.
+
+    It knows keys, types and notations. What takes more than a look at one value (a lower bound
+    above the upper one, an unknown name in a rule) only the reader finds.
+    """
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A Satisfice study",
+        "description": "What is searched for, what it is worth, and what it may cost.",
+        **STUDY.schema(),
+    }
+
+
+def mistakes(document: Any) -> list[Mistake]:
+    """Say what the table has against a document; nothing exactly where the schema accepts it."""
+    return list(STUDY.mistakes(document, ()))

@@ -1,0 +1,139 @@
+"""A study folder -> `Study`; every mistake in it is refused here, before anything runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from domain.errors import UserMistake
+from domain.expressions import Expression
+from domain.quality import Gate
+from domain.rules import Rule, RuleBook
+from domain.space import Parameter, Space
+from domain.study import Confirming, DataSource, Objective, Resources, Study
+from domain.worth import Amount, Direction
+from tasks import amounts, contradictions, schema, source
+from tasks.amounts import Document
+from tasks.contradictions import PROBLEM, read_default, read_domain
+
+FILE = "study.yaml"
+
+
+def read_study(folder: str | Path) -> Study:
+    """Read a study.
+
+    Args:
+        folder: The study folder, or its `study.yaml`.
+
+    Raises:
+        UserMistake: Names the file and the line, what was found and what was expected.
+    """
+    file = _file(Path(folder))
+    try:
+        text = file.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise UserMistake(f"{file}:{line}: expected a text in UTF-8") from None
+    written = source.parse(str(file), text)
+    written.refuse(schema.mistakes(written.data))
+    written.refuse(contradictions.between(written.data, file.parent))
+    study = _build(written.data, file.parent, text)
+    written.refuse(contradictions.by_default(study))
+    return study
+
+
+def study_digest(study: Study) -> str:
+    """Return 16 hexadecimal digits that change when a search of the study would be another one.
+
+    Prose (reasons, sources, comments), the place of the folder, the budget and the resources do not
+    count: they say how far and how fast a search goes, not what it looks for.
+    """
+    spec = {
+        "study": study.name,
+        "problem": study.problem,
+        "data": asdict(study.data),
+        "objective": asdict(study.objective),
+        "worth": [study.worth.money, study.worth.per, study.worth.target],
+        "prices": asdict(study.prices),
+        "space": [
+            [one.name, type(one.domain).__name__, asdict(one.domain), _text(one.when), one.default]
+            for one in study.space.parameters
+        ],
+        "rules": [[rule.id, _text(rule.require)] for rule in study.rules.rules],
+        "gates": [_text(gate.require) for gate in study.gates],
+        "confirm": asdict(study.confirming),
+        "seed": study.seed,
+    }
+    return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _text(expression: Expression | None) -> str | None:
+    return None if expression is None else " ".join(expression.text.split())
+
+
+def _file(path: Path) -> Path:
+    if path.is_file():
+        return path
+    if (path / FILE).is_file():
+        return path / FILE
+    lacks = f"there is no {FILE} in this folder" if path.is_dir() else "there is no such study"
+    places = (path, path.parent, Path("studies"))
+    folders = dict.fromkeys(
+        str(one.parent) for at in places for one in sorted(at.glob(f"*/{FILE}"))
+    )
+    near = get_close_matches(str(path), folders, n=1)
+    guess = f"did you mean {near[0]!r}? " if near else ""
+    there = f"{guess}There are: {', '.join(list(folders)[:10])}"
+    raise UserMistake(f"{path}: {lacks}", there if folders else f"a study is a folder with {FILE}")
+
+
+def _build(data: Document, folder: Path, text: str) -> Study:
+    found = amounts.read_amounts(data)
+    prices = amounts.read_prices(found)
+    objective = data["objective"]
+    return Study(
+        name=data["study"],
+        folder=str(folder.resolve()),
+        problem=data.get("problem", PROBLEM),
+        data=DataSource(data["data"]["source"], data["data"].get("expectations")),
+        objective=Objective(objective["metric"], Direction(objective["direction"])),
+        worth=amounts.read_worth(data, prices),
+        prices=prices,
+        budget=amounts.read_budget(data, found, prices),
+        space=Space(tuple(_parameter(name, spec) for name, spec in data["space"].items())),
+        rules=RuleBook(tuple(map(_rule, data.get("rules", [])))),
+        gates=tuple(Gate(Expression(one)) for one in data.get("gates", [])),
+        confirming=Confirming(
+            **_stated(data.get("confirm", {}), leaders=int, seeds=int, share=float)
+        ),
+        resources=_resources(data.get("resources", {}), found.get(("resources", "memory"))),
+        seed=int(data.get("seed", 0)),
+        text=text,
+    )
+
+
+def _parameter(name: str, spec: Document) -> Parameter:
+    domain = read_domain(spec)
+    when = Expression(spec["when"]) if "when" in spec else None
+    return Parameter(name, domain, when, read_default(spec, domain))
+
+
+def _rule(spec: Document) -> Rule:
+    require = Expression(spec["require"])
+    return Rule(spec["id"], require, spec.get("because", ""), spec.get("source", ""))
+
+
+def _resources(spec: Document, memory: Amount | None) -> Resources:
+    limit = None if memory is None else max(round(memory.quantity), 1)
+    numbers = _stated(spec, workers=int, threads=int, watts_per_core=float)
+    return Resources(memory_mb=limit, **numbers)
+
+
+def _stated(spec: Document, **kinds: Callable[[Any], Any]) -> dict[str, Any]:
+    """Return the numbers that are stated; for the others the defaults of the domain stand."""
+    return {key: kind(spec[key]) for key, kind in kinds.items() if key in spec}
