@@ -1,0 +1,146 @@
+"""Pictures of a search as inline SVG: what it found for what it spent, and how it decided.
+
+Only a companion imports this module, since matplotlib takes a second.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from itertools import accumulate
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from domain.history import History, TrialRecord, TrialState
+from domain.summary import SearchSummary
+
+_INK, _SOFT, _GAIN, _COST, _BAD = "#1f2933", "#9aa5b1", "#1b7f5c", "#c05621", "#b83280"
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",  # text stays text: small, sharp, and it can be searched
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.edgecolor": _SOFT,
+    "axes.labelcolor": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "svg.hashsalt": "satisfice",  # the same search, the same bytes
+}
+_MARKS = {
+    TrialState.COMPLETE: (_GAIN, "o", "complete"),
+    TrialState.PRUNED: (_SOFT, "x", "pruned at its last value"),
+}
+
+
+def gain_curve(summary: SearchSummary) -> str:
+    """Draw each trial's value and the best so far over the money spent."""
+    history, currency = summary.history, summary.study.prices.currency
+    spent = list(accumulate(one.cost.money for one in history.trials))
+    with mpl.rc_context(_STYLE):
+        figure, axes = _empty(f"spent ({currency})", summary.study.objective.metric)
+        for state, (colour, mark, label) in _MARKS.items():
+            points = [
+                (at, _last(one))
+                for at, one in zip(spent, history.trials, strict=True)
+                if one.state is state and _last(one) is not None
+            ]
+            if points:
+                axes.scatter(*zip(*points, strict=True), c=colour, marker=mark, s=22, label=label)
+        failed = [
+            at
+            for at, one in zip(spent, history.trials, strict=True)
+            if one.state is TrialState.FAILED
+        ]
+        for at in failed:
+            axes.axvline(at, color=_BAD, linewidth=0.8, alpha=0.5)
+        if failed:
+            axes.plot([], [], color=_BAD, label="failed")
+        best = _best_so_far(history)
+        axes.step(spent, best, where="post", color=_INK, linewidth=1.6, label="best so far")
+        _frame_good_part(axes, [one for one in best if one == one])
+        axes.legend(frameon=False, loc="lower right")
+        return _svg(figure, "Value of each trial and the best so far over the money spent")
+
+
+def price_line(summary: SearchSummary) -> str:
+    """Draw, after each trial, the expected gain of more trials against their expected cost."""
+    told = [
+        (one.after, one.decision.evidence)
+        for one in summary.decisions
+        if one.place == "search" and "expected_gain" in one.decision.evidence
+    ]
+    if not told:
+        return ""
+    after = [count for count, _ in told]
+    with mpl.rc_context(_STYLE):
+        figure, axes = _empty("finished trials", summary.study.prices.currency)
+        for name, colour, label in (
+            ("expected_gain", _GAIN, "expected gain of more trials"),
+            ("expected_cost", _COST, "their expected cost"),
+        ):
+            values = [evidence[name] for _, evidence in told]
+            axes.plot(after, values, color=colour, linewidth=1.6, label=label)
+        if summary.decision.stop:
+            axes.axvline(after[-1], color=_INK, linestyle=":", linewidth=1)
+            axes.annotate("stop", (after[-1], axes.get_ylim()[1]), ha="right", va="top")
+        positive = [v for _, e in told for v in (e["expected_gain"], e["expected_cost"]) if v > 0]
+        if positive:
+            axes.set_yscale("log")
+            axes.set_ylim(bottom=min(positive) / 2)
+        axes.legend(frameon=False)
+        return _svg(figure, "Expected gain and expected cost of more trials")
+
+
+def importance_bars(importance: Mapping[str, float]) -> str:
+    """Draw how much of the variation of the metric each parameter explains."""
+    if not importance:
+        return ""
+    names, shares = list(importance)[::-1], list(importance.values())[::-1]
+    with mpl.rc_context(_STYLE):
+        figure, axes = _empty("share of the variation explained", "", height=0.5 + 0.32 * len(names))
+        axes.barh(names, shares, color=_GAIN, height=0.6)
+        axes.set_xlim(0, max(1.0, *shares))
+        return _svg(figure, "Importance of each parameter")
+
+
+def _empty(x: str, y: str, height: float = 3.2) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(7.2, height), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.grid(alpha=0.25)
+    return figure, axes
+
+
+def _svg(figure: Figure, title: str) -> str:
+    text = io.StringIO()
+    figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Title": title})
+    drawn = text.getvalue()
+    return drawn[drawn.index("<svg") :]
+
+
+def _last(trial: TrialRecord) -> float | None:
+    return trial.value if trial.value is not None else None
+
+
+def _best_so_far(history: History) -> list[float]:
+    sign, best, line = history.direction.sign, float("nan"), []
+    for one in history.trials:
+        if one.has_value and one.value is not None and not sign * best >= sign * one.value:
+            best = one.value
+        line.append(best)
+    return line
+
+
+def _frame_good_part(axes: Any, best: list[float]) -> None:
+    """Cut off the far tail of bad trials, which would press all others together."""
+    if len(best) < 2 or best[0] == best[-1]:
+        return
+    reach = abs(best[-1] - best[0])
+    low, high = min(best[0], best[-1]) - reach, max(best[0], best[-1]) + reach
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(max(bottom, low), min(top, high))

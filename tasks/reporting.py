@@ -1,0 +1,124 @@
+"""The report of a search: one page that opens from a mail attachment, without a network."""
+
+from __future__ import annotations
+
+import datetime as dt
+import warnings
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from domain.history import History, TrialState
+from domain.space import Space
+from domain.summary import Confirmed, SearchSummary
+from tasks.files import write_whole
+
+_TEMPLATE = Path(__file__).with_name("report.html")
+_FEWEST_FOR_IMPORTANCE = 8  # below this many trials a ranking of parameters would be a guess
+
+
+def write_report(summary: SearchSummary, path: Path) -> Path:
+    """Write the report page of a search.
+
+    Args:
+        summary: The search.
+        path: The page; what was there is replaced at once or not at all.
+
+    Returns:
+        The same path.
+    """
+    write_whole(path, page(summary).encode())
+    return path
+
+
+def page(summary: SearchSummary) -> str:
+    """Return the report as one HTML document without any reference to elsewhere."""
+    from jinja2 import Environment, StrictUndefined
+
+    from tasks import pictures
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters.update(short=short, percent=lambda value: f"{value:.1%}")
+    template = environment.from_string(_TEMPLATE.read_text())
+    ranked = importance(summary.history, summary.study.space)
+    states = Counter(one.state for one in summary.history.trials)
+    pictured = bool(summary.history.complete)
+    return template.render(
+        s=summary,
+        begun=dt.datetime.fromtimestamp(summary.started, dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        counts={state.value: states[state] for state in TrialState if states[state]},
+        leaders=summary.history.leaders(10),
+        rules=[(rule, summary.excluded.get(rule.id, 0)) for rule in summary.study.rules.rules],
+        default=next((one for one in summary.confirmed if one.name == "default"), None),
+        optimism=optimism(summary.winner),
+        importance=ranked,
+        gain_curve=pictures.gain_curve(summary) if pictured else "",
+        price_line=pictures.price_line(summary),
+        importance_bars=pictures.importance_bars(ranked),
+        quality=_quality(summary),
+    )
+
+
+def importance(history: History, space: Space) -> Mapping[str, float]:
+    """Return how much of the metric's variation each parameter explains (fANOVA), largest first.
+
+    Parameters that are not always there are left out, as Optuna's evaluator does. Empty where there
+    are too few trials to tell.
+
+    Source: Hutter, Hoos, Leyton-Brown, "An Efficient Approach for Assessing Hyperparameter
+    Importance" (ICML 2014), as Optuna implements it.
+    """
+    if len(history.complete) < _FEWEST_FOR_IMPORTANCE:
+        return {}
+    import optuna
+
+    from tasks.sampling import distributions
+
+    kinds = distributions(space)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        study = optuna.create_study(direction=str(history.direction))
+        for one in history.complete:
+            study.add_trial(
+                optuna.trial.create_trial(
+                    params=dict(one.params),
+                    distributions={name: kinds[name] for name in one.params},
+                    value=one.value,
+                )
+            )
+        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+        try:
+            return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
+        except (RuntimeError, ValueError):  # a metric that never changes has nothing to explain
+            return {}
+
+
+def optimism(winner: Confirmed | None) -> float | None:
+    """Return by how much the value for which the winner was chosen exceeds its fresh values."""
+    if winner is None or winner.observed is None or not winner.validation:
+        return None
+    return winner.observed - sum(winner.validation) / len(winner.validation)
+
+
+def short(value: Any) -> str:
+    """Return a value as people read it."""
+    if isinstance(value, bool) or value is None:
+        return "-" if value is None else str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}".replace(",", " ") if isinstance(value, int) else str(value)
+
+
+def _quality(summary: SearchSummary) -> list[tuple[str, str]]:
+    if summary.quality is None:
+        return []
+    one = summary.quality
+    return [
+        ("latency, median", f"{one.latency_ms_p50:.3f} ms"),
+        ("latency, 95th percentile", f"{one.latency_ms_p95:.3f} ms"),
+        ("energy of 1000 inferences", f"{one.energy_wh_per_1000:.4g} Wh ({one.energy})"),
+        ("parameters", short(one.parameters)),
+        ("multiply-accumulates", short(one.macs)),
+        ("size of the weights", f"{one.size_bytes / 1024:.1f} KiB"),
+    ]
