@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations, islice
 
 from domain.space import Choice, Domain, Float, Int, Params, Space, Value
@@ -47,6 +48,36 @@ def nearest_allowed(
         if changed.keys() <= candidate.keys() and allowed(candidate):
             return candidate
     return None
+
+
+def allowed_step_by_step(
+    params: Params, space: Space, demands: Sequence[Callable[[Params], bool]], attempts: int
+) -> dict[str, Value] | None:
+    """Look for a configuration that meets one demand, from there for one that meets two, and so on.
+
+    It strays further than `nearest_allowed`, but where each demand wants another parameter changed
+    it finds what no change of two or three parameters would.
+
+    Args:
+        params: The active parameters, each within its domain.
+        space: The space that the result lies in.
+        demands: What the result has to meet.
+        attempts: At most how many configurations are looked at for each demand.
+
+    Returns:
+        The active parameters of a configuration that meets all demands, or None where none was
+        found. It may be `params` themselves.
+    """
+    here: dict[str, Value] | None = dict(params)
+    for count in range(1, len(demands) + 1):
+        met = partial(_meets, demands[:count])
+        if here is not None and not met(here):
+            here = nearest_allowed(here, space, met, attempts)
+    return here
+
+
+def _meets(demands: Sequence[Callable[[Params], bool]], params: Params) -> bool:
+    return all(demand(params) for demand in demands)
 
 
 def usual(domain: Domain, default: Value | None = None) -> Value:

@@ -9,7 +9,7 @@ import copy
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain, islice
 from typing import Any, TypeAlias
 
@@ -21,23 +21,23 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from domain.errors import NoAllowedConfiguration
 from domain.history import Purpose
-from domain.repair import nearest_allowed, usual
+from domain.repair import allowed_step_by_step, nearest_allowed, usual
 from domain.rules import RuleBook, Verdict
-from domain.space import Choice, Domain, Float, Params, Space, Value
-
-PURPOSE = "purpose"  # the trial's user attribute that says what it was for; none: a search
+from domain.space import Choice, Domain, Float, Parameter, Params, Space, Value
+from tasks.store_records import BEGUN
 
 # A draw from a model costs milliseconds, one at random a tenth of that; and where a model has
 # been told nothing of the rules, a repair does as well as patience.
-_DRAWS_FROM_MODEL = 12
+_DRAWS_FROM_MODEL = 8
 _DRAWS_AT_RANDOM = 48
 _ATTEMPTS = 1000  # looks around one forbidden configuration, some microseconds each
 _STARTS_WHEN_REPEATED = 4  # repairs that are tried to avoid asking the same question twice
+_STARTS_STEP_BY_STEP = 12  # the last resort: one search for each rule
 _KNOWN_STARTS = 4
 _PREDICTIONS = 200  # a prediction costs milliseconds too: no proposal asks for more than these
 
@@ -45,6 +45,7 @@ _PREDICTIONS = 200  # a prediction costs milliseconds too: no proposal asks for 
 # where complete ones are short. With this many pruned for each complete one it never has to.
 _PRUNED_PER_COMPLETE = 9
 
+_Ask: TypeAlias = Callable[[str, BaseDistribution], Value]
 _Key: TypeAlias = frozenset[tuple[str, Value]]
 Predict = Callable[[Params], Mapping[str, float]]
 SamplerFactory = Callable[[int], BaseSampler]
@@ -105,12 +106,12 @@ def propose(
     in whatever process and after whatever calls: each proposal has a sampler of its own.
 
     Args:
-        study: The study so far. The sampler learns from its trials whose purpose is the search.
+        study: The study so far. The sampler learns from all its trials but confirmations.
         space: The space to propose from.
         rules: The rules that the proposal obeys.
         predict: Gives `predicted.*` for a configuration; asked only where a rule needs it and no
             other rule is broken.
-        seed: The seed of the search.
+        seed: The seed of the search, not negative.
         sampler: Makes a sampler from a seed.
 
     Raises:
@@ -125,13 +126,34 @@ def propose(
     return search.run(drawing)
 
 
+def random_configurations(space: Space, count: int, seed: int) -> Iterator[dict[str, Value]]:
+    """Yield configurations drawn at random from the space, whether rules allow them or not."""
+    kinds = distributions(space)
+    # A random sampler looks at neither the study nor the trial.
+    ask: _Ask = partial(RandomSampler(seed=seed).sample_independent, None, None)  # type: ignore[arg-type]
+    for _ in range(count):
+        params: dict[str, Value] = {}
+        for one in space.parameters:
+            if one.is_there(params):
+                params[one.name] = _value(one, kinds[one.name], {}, ask)
+        yield params
+
+
 def _lessons(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Return the trials that a sampler may learn from."""
-    ours = [one for one in trials if one.user_attrs.get(PURPOSE, Purpose.SEARCH) == Purpose.SEARCH]
+    """Return the trials that a sampler may learn from.
+
+    A confirmation repeats a leader: learning from it would count the same good luck twice.
+    """
+    ours = [one for one in trials if not _confirms(one)]
     complete = sum(one.state is TrialState.COMPLETE for one in ours)
     pruned = [one.number for one in ours if one.state is TrialState.PRUNED]
     surplus = set(pruned[: max(len(pruned) - _PRUNED_PER_COMPLETE * complete, 0)])
     return [one for one in ours if one.number not in surplus] if surplus else ours
+
+
+def _confirms(trial: FrozenTrial) -> bool:
+    begun = trial.user_attrs.get(BEGUN)
+    return begun is not None and begun["purpose"] == Purpose.CONFIRMATION
 
 
 class _Snapshot(optuna.Study):
@@ -163,6 +185,9 @@ class _ReadOnly:
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Forget it: the trial will be created with all of its parameters at once."""
+
+    def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
+        """Forget it: the next proposal has a sampler of its own, and reads the trials alone."""
 
 
 class _Drawing:
@@ -200,19 +225,11 @@ class _Drawing:
         trial = self._stand_in(params, kinds)
         drawn = self._sampler.sample_relative(self._study, trial, self._together)
         self.joint = bool(drawn)
+        ask: _Ask = partial(self._sampler.sample_independent, self._study, trial)
         for one in self._space.parameters:
-            if not one.is_there(params):
-                continue
-            kind = self._kinds[one.name]
-            if kind.single():
-                value = usual(one.domain)
-            elif one.name in drawn:
-                value = drawn[one.name]
-            else:
-                value = self._sampler.sample_independent(self._study, trial, one.name, kind)
-            if isinstance(one.domain, Float):  # the way over logarithms may miss a bound by a bit
-                value = min(max(float(value), one.domain.low), one.domain.high)
-            params[one.name], kinds[one.name] = value, kind
+            if one.is_there(params):
+                kinds[one.name] = kind = self._kinds[one.name]
+                params[one.name] = _value(one, kind, drawn, ask)
         return params
 
     def _stand_in(
@@ -234,6 +251,22 @@ class _Drawing:
         )
 
 
+def _value(
+    parameter: Parameter,
+    kind: BaseDistribution,
+    drawn: Mapping[str, Value],
+    ask: _Ask,
+) -> Value:
+    """Return the drawn value, or ask for one where there is a choice; within the domain."""
+    name, domain = parameter.name, parameter.domain
+    if kind.single():
+        return usual(domain)
+    value = drawn[name] if name in drawn else ask(name, kind)
+    if isinstance(domain, Float):  # the way over logarithms may miss a bound by a bit
+        return min(max(float(value), domain.low), domain.high)
+    return value
+
+
 class _Gatekeeper:
     """Holds configurations against the rules, and asks for a prediction at most once each."""
 
@@ -247,6 +280,11 @@ class _Gatekeeper:
         if not self._from_parameters.allow(params, {}):
             return False
         return not self._asks(params) or self._rules.allow(params, self._predictions(params))
+
+    def demands(self) -> list[Callable[[Params], bool]]:
+        """Return one question for each rule that needs no prediction."""
+        books = (RuleBook((rule,)) for rule in self._from_parameters.rules)
+        return [partial(book.allow, predicted={}) for book in books]
 
     def judge(self, params: Params) -> Verdict:
         """Return what the rules say; those that need a prediction only if no other is broken."""
@@ -294,22 +332,30 @@ class _Search:
         return Proposal(repaired, verdict, dict(excluded), len(drawn), repaired not in drawn)
 
     def _repair(self, drawn: Sequence[Params]) -> Params | None:
-        for tried, start in enumerate(self._starts(drawn)):
+        starts = list(self._starts(drawn))
+        for tried, start in enumerate(starts):
             if self._repeated and tried >= _STARTS_WHEN_REPEATED:
-                break
+                return None
             if self._wanted(start):
                 return start
-            found = nearest_allowed(start, self._space, self._wanted, _ATTEMPTS)
-            if found is not None:
-                return found
+            near = nearest_allowed(start, self._space, self._wanted, _ATTEMPTS)
+            if near is not None:
+                return near
+        demands = [*self._gatekeeper.demands(), self._wanted]
+        for start in starts[:_STARTS_STEP_BY_STEP]:
+            far = allowed_step_by_step(start, self._space, demands, _ATTEMPTS)
+            if far is not None:
+                return far
         return None
 
     def _starts(self, drawn: Sequence[Params]) -> Iterator[Params]:
-        """Yield the draws, then what somebody chose or tried: that may lie nearer the region."""
-        yield from {_key(params): params for params in drawn}.values()
+        """Yield draws, and after some of them what was chosen or tried: it may lie nearer."""
+        unlike = list({_key(params): params for params in drawn}.values())
+        yield from unlike[:_DRAWS_FROM_MODEL]
         known = chain([self._space.defaults()], (one.params for one in reversed(self._trials)))
         inside = (one for one in known if one is not None and not self._space.outside(one))
         yield from islice(inside, _KNOWN_STARTS)
+        yield from unlike[_DRAWS_FROM_MODEL:]
 
     def _wanted(self, params: Params) -> bool:
         return self._gatekeeper.allows(params) and self._is_new(params)
