@@ -1,0 +1,163 @@
+"""When to stop a search: the expected gain of more trials against their expected cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from domain.decision import Decision
+from domain.forecast import Outlook, affordable, expected_cost, outlooks
+from domain.history import TrialState
+from domain.replicates import Level, level_of
+from domain.situation import Situation
+from domain.wording import HOURS, counted, duration, money, number
+from domain.worth import Per
+
+_PATIENCE = 3  # times `min_trials` without a value, and one no longer waits for the next
+
+
+@dataclass(frozen=True, slots=True)
+class StoppingPolicy:
+    """What must hold before a search may stop.
+
+    Attributes:
+        min_trials: Trials with a value before which no search stops. A search stops earlier only
+            when its target is reached, when its budget does not pay for another trial, or when
+            three times as many trials have left no value at all.
+        horizon: The largest number of further trials that is weighed.
+    """
+
+    min_trials: int = 5
+    horizon: int = 100
+
+    def __post_init__(self) -> None:
+        if self.min_trials < 1:
+            raise ValueError(f"min_trials must be at least 1, got {self.min_trials}")
+        if self.horizon < 1:
+            raise ValueError(f"horizon must be at least 1, got {self.horizon}")
+
+
+def decide(situation: Situation, policy: StoppingPolicy = StoppingPolicy()) -> Decision:
+    """Stop when no number of further trials is expected to pay for itself.
+
+    Args:
+        situation: The history, what is pending, the budget left, the worth and the prices.
+        policy: The guards.
+
+    Returns:
+        A decision whose reason names the best horizon, its gain and its cost. Its evidence holds,
+        besides what `Decision` promises, `trials`, `values`, `pending`, `spent` (money) and, where
+        there is one, the `incumbent`. `gain_low` and `gain_high` are a 90 % interval of the gain
+        of the best horizon; `noise` is the standard deviation of the metric from seed to seed on
+        the scale of the worth, 0 where no configuration was trained twice (`replicates`). Where
+        the budget left pays for no trial, `affordable` is there and 0.
+    """
+    level = level_of(situation.history, situation.worth.per)
+    facts = _facts(situation, level)
+    values, trials = int(facts["values"]), int(facts["trials"])
+    if _target_reached(situation):
+        target = number(situation.worth.target or 0.0)
+        best = number(facts["incumbent"])
+        return Decision.to_stop(
+            f"the best value, {best}, has reached the target of {target}: nothing beyond it is "
+            "worth anything",
+            **facts,
+        )
+    if affordable(situation) < 1:
+        return Decision.to_stop(_too_dear(situation), **facts, affordable=0.0)
+    waited = trials >= _PATIENCE * policy.min_trials
+    if not values and waited:
+        return Decision.to_stop(
+            f"none of {trials} trials left a value: {_ends(situation)}", **facts
+        )
+    if values < policy.min_trials and not waited:
+        least = counted(policy.min_trials, "trial")
+        return Decision.to_continue(f"{values} of at least {least} have left a value", **facts)
+    outlook = outlooks(situation, policy.horizon, level)
+    if not outlook:
+        return Decision.to_continue("a single value says nothing about the next one", **facts)
+    return _weigh(situation, outlook, facts)
+
+
+def _weigh(situation: Situation, outlook: tuple[Outlook, ...], facts: dict[str, float]) -> Decision:
+    best = max(outlook, key=lambda one: one.surplus)
+    evidence = facts | {
+        "expected_gain": best.gain,
+        "expected_cost": best.cost.money,
+        "horizon": float(best.trials),
+        "gain_low": best.low,
+        "gain_high": best.high,
+        "next_gain": outlook[0].gain,
+        "next_cost": outlook[0].cost.money,
+    }
+    sentence = _sentence(situation, best)
+    if best.surplus > 0:
+        return Decision.to_continue(sentence, **evidence)
+    if not outlook[-1].gain > 0:
+        sentence = f"all values so far are alike, so that {sentence}"
+    elif len(outlook) > 1:
+        sentence = f"{sentence}, and no number up to {outlook[-1].trials} would pay for itself"
+    return Decision.to_stop(sentence, **evidence)
+
+
+def _facts(situation: Situation, level: Level | None) -> dict[str, float]:
+    history = situation.history
+    facts = {
+        "trials": float(len(history.trials)),
+        "values": float(len(history.complete)),
+        "pending": float(len(situation.pending)),
+        "spent": history.spent.money,
+    }
+    if history.best is not None and history.best.value is not None and level is not None:
+        facts |= {
+            "incumbent": history.best.value,
+            "noise": level.noise,
+            "replicates": float(level.replicates),
+        }
+    return facts
+
+
+def _target_reached(situation: Situation) -> bool:
+    best, target = situation.history.best, situation.worth.target
+    if best is None or best.value is None or target is None:
+        return False
+    return situation.history.direction.sign * (best.value - target) >= 0
+
+
+_STEPS = {Per.POINT: "points", Per.UNIT: "units", Per.HALVING: "halvings of the error"}
+
+
+def _sentence(situation: Situation, outlook: Outlook) -> str:
+    worth, currency = situation.worth, situation.prices.currency
+    more = "1 more trial" if outlook.trials == 1 else f"{outlook.trials} more trials"
+    steps = outlook.gain / worth.money if worth.money > 0 else 0.0
+    gain = f"{money(outlook.gain, currency)} ({number(steps)} {_STEPS[worth.per]})"
+    cost = money(outlook.cost.money, currency)
+    if currency != HOURS and outlook.cost.seconds > 0:
+        cost = f"{cost} ({duration(outlook.cost.seconds)})"
+    return f"{more} would bring {gain} and cost {cost}"
+
+
+def _too_dear(situation: Situation) -> str:
+    left, each = situation.left, expected_cost(situation.history)
+    currency = situation.prices.currency
+    limits = (
+        (left.trials, 1.0, f"{left.trials} trials", "1 trial"),
+        (left.money, each.money, money(left.money or 0.0, currency), money(each.money, currency)),
+        (left.kwh, each.kwh, f"{number(left.kwh or 0.0)} kWh", f"{number(each.kwh)} kWh"),
+        (left.seconds, each.seconds, duration(left.seconds or 0.0), duration(each.seconds)),
+    )
+    for limit, one, rest, needed in limits:
+        if limit is not None and limit < one:
+            return f"the budget left is {rest}, and one more trial would take {needed}"
+    return "the budget left does not pay for one more trial"
+
+
+def _ends(situation: Situation) -> str:
+    ends = Counter(
+        f"failed ({one.failure})" if one.failure else str(one.state)
+        for one in situation.history.trials
+        if one.state is not TrialState.COMPLETE
+    )
+    said = [f"{count} {end}" for end, count in ends.most_common()]
+    return ", ".join(said) or "their metric is not finite"

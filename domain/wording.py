@@ -1,0 +1,36 @@
+"""Numbers as a sentence says them: few digits, a unit, no exponents."""
+
+from __future__ import annotations
+
+import math
+
+HOURS = "h"  # the currency of a study that states no prices
+
+
+def number(value: float) -> str:
+    """Return a number with two or three significant digits: `0.00035`, `0.2`, `27`, `1,340`."""
+    if not math.isfinite(value) or (value != 0 and not 1e-9 <= abs(value) < 1e15):
+        return f"{value:.2g}"
+    size = math.floor(math.log10(abs(value))) if value else 0
+    digits = max(1 - size, 0)
+    text = f"{value:,.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in the unit that suits it: `2.1 s`, `11 min`, `3.5 h`."""
+    if abs(seconds) < 100:
+        return f"{number(seconds)} s"
+    if abs(seconds) < 6000:
+        return f"{number(seconds / 60)} min"
+    return f"{number(seconds / 3600)} h"
+
+
+def money(amount: float, currency: str) -> str:
+    """Return a sum of money; one counted in hours of the machine is a length of time."""
+    return duration(amount * 3600) if currency == HOURS else f"{number(amount)} {currency}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun: `1 trial`, `27 trials`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
