@@ -1,0 +1,88 @@
+"""The quality attributes of a trained model, measured in the process that trained it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from domain.quality import QualityAttributes
+from tasks.energy import Meter
+from tasks.prediction import count_macs, count_parameters, evaluating
+
+if TYPE_CHECKING:
+    import torch
+
+REPETITIONS = 200
+FEWEST = 3  # of a model so slow that the time is up before that
+AT_LEAST_SECONDS = 0.2  # counters of energy tick in thousandths to tenths of a second
+AT_MOST_SECONDS = 2.0
+WARM_UP_ROUND = 10
+WARM_UP_SECONDS = 0.5
+STABLE = 0.05  # relative change of the median between two rounds
+
+
+def measure(
+    model: torch.nn.Module, example_input: torch.Tensor, watts_per_core: float, path: Path
+) -> QualityAttributes:
+    """Measure what a model is like to run, with the threads and on the device that it is on.
+
+    Nothing else should run meanwhile: a trial beside it makes the latency worse than it is.
+
+    Args:
+        model: The trained model.
+        example_input: Its input; of a batch only the first example is used.
+        watts_per_core: Power of a busy core, where energy has to be estimated.
+        path: The saved weights.
+    """
+    import torch
+
+    example = example_input[:1]
+    macs = count_macs(model, example)
+
+    def infer() -> None:
+        model(example)
+        if example.is_cuda:
+            torch.cuda.synchronize(example.device)
+
+    with evaluating(model), torch.inference_mode():
+        _warm_up(infer)
+        meter = Meter(watts_per_core)
+        seconds = _repeat(infer, REPETITIONS, AT_LEAST_SECONDS, AT_MOST_SECONDS)
+        energy = meter.read()
+    p50, p95 = np.percentile(seconds, (50, 95)) * 1e3
+    return QualityAttributes(
+        latency_ms_p50=float(p50),
+        latency_ms_p95=float(p95),
+        energy_wh_per_1000=energy.kwh * 1e6 / len(seconds),
+        energy=energy.mode,
+        parameters=count_parameters(model),
+        macs=macs,
+        size_bytes=path.stat().st_size,
+    )
+
+
+def _warm_up(infer: Callable[[], None]) -> None:
+    """Run rounds of inferences until the medians of two agree, or the time for it is used up."""
+    before, end = math.inf, time.perf_counter() + WARM_UP_SECONDS
+    while time.perf_counter() < end:
+        median = float(np.median(_repeat(infer, WARM_UP_ROUND, 0, WARM_UP_SECONDS)))
+        if abs(median - before) <= STABLE * median:
+            return
+        before = median
+
+
+def _repeat(infer: Callable[[], None], times: int, at_least: float, at_most: float) -> list[float]:
+    """Run inferences so many times, but for no fewer seconds and no more; return each one's."""
+    seconds: list[float] = []
+    total = 0.0
+    while (len(seconds) < times or total < at_least) and (len(seconds) < FEWEST or total < at_most):
+        began = time.perf_counter()
+        infer()
+        seconds.append(time.perf_counter() - began)
+        total += seconds[-1]
+    return seconds

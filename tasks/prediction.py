@@ -1,0 +1,130 @@
+"""What can be known of a model before it is trained: its size and its work for one example."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from domain.errors import ProblemFault
+from domain.space import Params
+
+if TYPE_CHECKING:
+    import torch
+
+
+def predict(
+    problem: Any, params: Params, example_shape: tuple[int, ...] | None = None
+) -> dict[str, float]:
+    """Count the weights and the work of the model that a configuration would build.
+
+    The model is built on PyTorch's meta device: shapes without memory, so that a configuration
+    which is far too large costs no more than a small one.
+
+    Args:
+        problem: The study's code, with `build(params)` and, optionally, `example_input(params)`.
+        params: The configuration.
+        example_shape: The shape of one training example, for a problem without `example_input`.
+
+    Returns:
+        `predicted.parameters`, the number of weights, and `predicted.macs`, the
+        multiply-accumulate operations of one inference on one example.
+
+    Raises:
+        ProblemFault: There is no `build`, or the model cannot be built or run without its values.
+    """
+    import torch
+
+    if getattr(problem, "build", None) is None:
+        raise ProblemFault(
+            "the rules ask for predicted.*, but problem.py defines no build(params)",
+            "move the making of the model into build(params), and let train() call it",
+        )
+    try:
+        with torch.device("meta"):
+            model = problem.build(dict(params))
+        example = _example(problem, params, example_shape)
+    except Exception as fault:
+        raise ProblemFault(
+            f"build(params) or example_input(params) failed on PyTorch's meta device: {fault}",
+            "predictions build the model without memory: build() must not read values of tensors",
+        ) from fault
+    try:
+        macs = count_macs(model, example)
+    except Exception as fault:
+        raise ProblemFault(
+            f"the model cannot be run on an example of shape {tuple(example.shape)}: {fault}",
+            "define example_input(params), which returns the input for one example",
+        ) from fault
+    # Counted after the run, because lazy layers have no shape before it.
+    return {"predicted.parameters": float(count_parameters(model)), "predicted.macs": float(macs)}
+
+
+def _example(problem: Any, params: Params, shape: tuple[int, ...] | None) -> torch.Tensor:
+    import torch
+
+    with torch.device("meta"):
+        if getattr(problem, "example_input", None) is not None:
+            example: torch.Tensor = problem.example_input(dict(params))
+        elif shape is not None:
+            example = torch.empty((1, *shape))
+        else:
+            raise ValueError("there is neither an example_input(params) nor a training example")
+    return example[:1].to("meta")
+
+
+def count_parameters(model: torch.nn.Module) -> int:
+    """Count the weights of a model; shared ones once."""
+    return sum(weight.numel() for weight in model.parameters())
+
+
+def count_macs(model: torch.nn.Module, example: torch.Tensor) -> int:
+    """Count the multiply-accumulate operations of one inference.
+
+    Matrix products, convolutions and attention are counted, as PyTorch's own counter defines them;
+    additions, normalisation and activations are not. One multiply-accumulate is two of its FLOPs.
+
+    Args:
+        model: The model.
+        example: Its input, on the same device.
+    """
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    counter = FlopCounterMode(display=False)
+    with evaluating(model), torch.no_grad(), _without_fused_kernels(), counter:
+        model(example)
+    return int(counter.get_total_flops()) // 2
+
+
+@contextmanager
+def evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """Put a model into evaluation mode, and each part of it back into its own afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@contextmanager
+def _without_fused_kernels() -> Iterator[None]:
+    """Have attention and recurrent layers run as plain products.
+
+    PyTorch's counter does not know their fused kernels on the processor, and counts nothing for
+    a transformer layer or an LSTM that runs in one.
+    """
+    import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    fast, fused = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.enabled
+    torch.backends.mha.set_fastpath_enabled(False)
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+        torch.backends.mkldnn.enabled = fused
