@@ -88,6 +88,8 @@ def _for_page(
         "batch_kwargs": dict(about),
     }
     for one, ours in zip(facts["results"], results, strict=True):
+        # a description is taken for HTML
+        one["expectation_config"]["description"] = html.escape(ours.name)
         if not one["success"]:
             one["result"] = _with_examples(one["result"], ours.examples)
     copy: ExpectationSuiteValidationResult = ExpectationSuiteValidationResultSchema().load(facts)
@@ -121,6 +123,9 @@ class _Offline(HTMLParser):
             return
         kept = "".join(_attribute(name, value) for name, value in attrs if _is_kept(name, value))
         self.parts.append(f"<{tag}{kept}>")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)  # HTML ignores the slash
 
     def handle_endtag(self, tag: str) -> None:
         if self._skipping:

@@ -171,7 +171,7 @@ def _of_objects(x: Array) -> Columns:
     """Describe examples one by one: they may differ in shape and type."""
     ones = [
         _of_array(one[None]) if getattr(one, "dtype", x.dtype).kind in NUMERIC else _of_value(one)
-        for one in x
+        for one in x.tolist()
     ]
     return {
         name: np.concatenate([one[name] for one in ones]) if ones else np.empty(0)

@@ -13,6 +13,7 @@ import re
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from numbers import Real
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
@@ -89,11 +90,20 @@ def _run(
 ) -> ExpectationSuiteValidationResult:
     """Validate, and return the results in the order of the expectations."""
     import great_expectations as gx
-    from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
 
     logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    context = gx.get_context(
+        mode="ephemeral",
+        project_config=DataContextConfig(
+            store_backend_defaults=InMemoryStoreBackendDefaults(),
+            progress_bars=ProgressBarsConfig(globally=False),
+        ),
+    )
     source = context.data_sources.add_pandas("manifest").add_dataframe_asset(name)
     suite = context.suites.add(gx.ExpectationSuite(name, expectations=expectations))
     gate = context.validation_definitions.add(
@@ -195,7 +205,7 @@ def _listed(values: Iterable[Any]) -> str:
 
 
 def _place(value: Any) -> tuple[float, str]:
-    return (float(value), "") if isinstance(value, int | float) else (float("inf"), str(value))
+    return (float(value), "") if isinstance(value, Real) else (float("inf"), str(value))
 
 
 def _shown(value: Any) -> str:
