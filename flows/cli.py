@@ -12,6 +12,7 @@ import click
 
 from domain.errors import OutsideFault, ProblemFault, SatisficeError, UserMistake
 from domain.summary import Ending
+from tasks.control import Command
 
 
 class Exit(IntEnum):
@@ -70,7 +71,7 @@ def limited(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("satisfice"), prog_name="satisfice")
 def cli() -> None:
-    """Hyper-parameter searches that stop when the next trial is no longer worth its price.
+    r"""Hyper-parameter searches that stop when the next trial is no longer worth its price.
 
     A study is a folder with study.yaml (the space, the rules, what a gain is worth, what resources
     cost), problem.py (load the data, train a model) and expectations.py (what must hold of the
@@ -146,7 +147,7 @@ def status() -> None:
     list_searches()
 
 
-def _give(command: str, doc: str) -> Callable[[str], None]:
+def _give(command: Command, doc: str) -> Callable[[str], None]:
     def give(study: str) -> None:
         from flows.looking import tell_running
 
@@ -185,7 +186,7 @@ def schema() -> None:
     """Print the JSON Schema of study.yaml, for editors."""
     import json
 
-    from tasks.studies import schema as of_study
+    from tasks.schema import schema as of_study
 
     click.echo(json.dumps(of_study(), indent=2))
 

@@ -88,7 +88,7 @@ class LiveConsole:
         self._live = Live(console=self._terminal, refresh_per_second=4, transient=True)
         self._live.start()
 
-    def show(self, view: View, finished: TrialRecord | None) -> None:
+    def show(self, view: View, finished: TrialRecord | None) -> None:  # noqa: ARG002 (a protocol)
         """Draw the view."""
         if self._live is not None and self._study is not None:
             self._live.update(_panel(self._study, self._search, view))

@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from domain.stopping import decide
 from tasks.pruner import write_snapshot
 
 from domain.cost import Budget, Cost, EnergyMode, Ledger
@@ -28,6 +27,7 @@ from domain.reserving import reservation, search_share
 from domain.rules import Verdict
 from domain.situation import Pending, Situation
 from domain.space import Params
+from domain.stopping import decide
 from domain.study import Study
 from domain.summary import DecisionRecord, Ending
 from flows.clock import SearchClock
@@ -111,13 +111,14 @@ class Coordinator:
         self.live = LiveView()
         self.history = self.search.history()
         self.confirmations = list(self.search.confirmations())
-        self.ledger = _opened(self.study.budget, (*self.history.trials, *self.confirmations))
+        self.ledger = self.search.ledger(self.study.budget)
         self.decision = Decision.to_continue("no trial has finished yet")
         self.phase = "searching"
         self.interrupted = False
         self._flights: dict[int, _Flight] = {}
         self._done: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._saved = 0.0
+        self._asking = 0.0
         control.give(self.control, "run")
 
     # -- what a caller asks for ---------------------------------------------------------------
@@ -140,7 +141,8 @@ class Coordinator:
         while True:
             ending = ending or self._reason_to_leave()
             if ending is None and self.decision.stop:
-                ending = Ending.WORTHWHILE_STOP
+                spent = self.decision.evidence.get("affordable") == 0
+                ending = Ending.BUDGET_SPENT if spent else Ending.WORTHWHILE_STOP
             while ending is None and len(self._flights) < self._workers() and not self.clock.paused:
                 if not self._begin_next():
                     ending = self._unaffordable()
@@ -211,6 +213,7 @@ class Coordinator:
             if verdict.allowed:
                 self._begin(default, verdict, Purpose.DEFAULT, cost)
                 return True
+        began = time.perf_counter()
         proposal = propose(
             self.search.optuna_study,
             self.study.space,
@@ -218,6 +221,7 @@ class Coordinator:
             self.predict,
             seed=self.study.seed,
         )
+        self._asking = time.perf_counter() - began
         self._begin(proposal.params, proposal.verdict, Purpose.SEARCH, cost)
         if proposal.excluded:
             self.excluded.update(proposal.excluded)
@@ -270,20 +274,22 @@ class Coordinator:
             purpose=order.purpose,
             seed=order.seed,
             folder=order.folder,
+            asking=self._asking,
             verdict={
                 "margins": dict(order.verdict.margins),
                 "predicted": dict(order.verdict.predicted),
             },
         )
+        self._asking = 0.0
         future = self.submit(order)
         self._flights[order.number] = _Flight(order, future)
-        future.add_done_callback(lambda _future, number=order.number: self._done.put(number))
+        future.add_done_callback(lambda _future: self._done.put(order.number))
 
     def _affordable(self, budget: Budget) -> Cost | None:
-        expected = expected_cost(self.history, self.study.prices) if self.history.trials else None
+        expected = expected_cost(self.history).seconds if self.history.trials else None
         free = self._workers() - len(self._flights)
         left = replace(self.ledger, budget=budget).at(self.clock.elapsed()).left()
-        return reservation(left, self._rate(), expected and expected.seconds, free)
+        return reservation(left, self._rate(), expected, free)
 
     def _rate(self) -> Cost:
         """Return what a second of training costs at most: as stated, or dearer if that was seen."""
@@ -330,7 +336,8 @@ class Coordinator:
             self.confirmations.append(record)
         else:
             self.history = History((*self.history.trials, record), self.history.direction)
-            self.decision = self._decide()
+            if not self.decision.stop:  # what still runs cannot call a search back that has ended
+                self.decision = self._decide()
             write_snapshot(
                 self.folder / "pruning.json", self.history, self.study.worth, self.study.prices
             )
@@ -425,17 +432,6 @@ class Coordinator:
 
 def _same(one: Params, other: Params) -> bool:
     return dict(one) == dict(other)
-
-
-def _opened(budget: Budget, trials: Iterable[TrialRecord]) -> Ledger:
-    """Return the ledger of a search that goes on: what finished trials took is spent."""
-    ledger = Ledger(budget)
-    for one in trials:
-        searching = one.purpose is not Purpose.CONFIRMATION
-        ledger = replace(
-            ledger, spent=ledger.spent + one.cost, trials=ledger.trials + int(searching)
-        )
-    return ledger
 
 
 def _seed(seed: int, what: str, number: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -82,9 +82,7 @@ def explain(path: str, search: str | None, worth: str | None, price_hour: float 
             _word(one.again),
         )
     screen = Console()
-    screen.print(
-        f"{opened.info.search}: gains and costs in {prices.currency}, worth {stated.stated}"
-    )
+    screen.print(f"{opened.info.search}: money in {prices.currency}, worth {stated.stated}")
     screen.print(table)
     if decisions:
         screen.print(f"recorded: {decisions[-1].decision.reason}", markup=False)
@@ -138,7 +136,7 @@ def _latest(store: Store, path: str) -> SearchInfo:
 
 def _standing(store: Store, info: SearchInfo) -> tuple[str, ...]:
     history = store.open(info.search).history()
-    begun = datetime.datetime.fromtimestamp(info.started).astimezone()
+    begun = dt.datetime.fromtimestamp(info.started).astimezone()
     stands = info.ending or ("running" if store.is_locked(info.study) else "unfinished: resume it")
     best = history.best
     return (

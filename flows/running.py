@@ -14,8 +14,8 @@ from tasks.studies import read_study
 def run_search(study: str, resume: bool, **limits: Any) -> Ending:
     """Search a study in this process and print the outcome.
 
-    The processes behind the search start before Prefect is even imported: their imports take as long
-    as its start-up.
+    The processes behind the search start before Prefect is even imported: their imports take as
+    long as its start-up.
     """
     spec = read_study(study)
     settle_prefect()
@@ -48,8 +48,7 @@ def closing(summary: SearchSummary) -> str:
         f"  spent {spent.money:.4f} {currency}, {summary.seconds:.0f} s, "
         f"{1000 * spent.kwh:.2f} Wh ({spent.energy}) on {summary.ledger.trials} trials"
     )
-    for one in summary.confirmed:
-        lines.append(f"  {_confirmed(one, metric)}")
+    lines.extend(f"  {_confirmed(one, metric)}" for one in summary.confirmed)
     if summary.registration is not None:
         lines.append(f"  {summary.registration.reason}")
     lines.extend(f"  note: {note}" for note in summary.notes)
