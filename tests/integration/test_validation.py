@@ -121,6 +121,14 @@ def test_the_digits_pass_through_a_companion(study: Study, digits: Data, tmp_pat
         assert name in text
 
 
+def test_the_gate_is_silent(
+    gate: Gate, digits: Data, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    own = expecting("gxe.ExpectColumnMeanToBeBetween(column='split', max_value=1)")
+    assert not gate(digits, own, tmp_path / "docs").passed
+    assert capfd.readouterr() == ("", "")
+
+
 def test_no_page_is_written_unasked(gate: Gate, digits: Data) -> None:
     assert gate(digits).docs == ""
 
