@@ -8,7 +8,9 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -24,6 +26,7 @@ _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 _METRICS_A_CALL = 800  # with 100 parameters and 100 tags that is MLflow's limit of 1,000 entities
 _PARAMS_A_CALL = 100
@@ -44,6 +47,28 @@ def open_client(uri: str) -> MlflowClient:
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
+@contextmanager
+def pointed_at(uri: str) -> Iterator[None]:
+    """Make an address the one that MLflow's model functions use; they cannot be told otherwise."""
+    import mlflow
+
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]  # back to the environment's
+        if before is not None:
+            os.environ["MLFLOW_TRACKING_URI"] = before
+
+
+def let_read_and_write(uri: str) -> None:
+    """Have a SQLite database log its writes ahead: its readers and its writer never wait then."""
+    if uri.startswith(_SQLITE):
+        with suppress(sqlite3.Error), closing(sqlite3.connect(uri.removeprefix(_SQLITE))) as base:
+            base.execute("PRAGMA journal_mode = WAL")
+
+
 def away() -> tuple[type[Exception], ...]:
     """Return what is raised when MLflow cannot be reached or does not answer as it should."""
     from mlflow.exceptions import MlflowException
@@ -58,8 +83,10 @@ def is_refusal(error: Exception) -> bool:
     return code in {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST"}
 
 
-def in_short(error: Exception) -> str:
-    """Return the first line of an error, cut to a readable length."""
+def in_short(error: BaseException) -> str:
+    """Return what an error comes down to, in one line: `[Errno 111] Connection refused`."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__ or error
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0][:300]
 

@@ -77,7 +77,7 @@ class Spool:
             facts = json.loads((folder / FILE).read_text())
             facts["open"] = {key: OpenTrial(**one) for key, one in facts["open"].items()}
             return cls(**facts)
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return cls()
 
     def save(self, folder: Path) -> None:

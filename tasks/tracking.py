@@ -26,6 +26,7 @@ from tasks.mlflow_access import (
     away,
     in_short,
     is_refusal,
+    let_read_and_write,
     open_client,
     open_experiment,
     page,
@@ -78,6 +79,7 @@ def prepare(uri: str) -> None:
     client = open_client(uri)
     try:
         client.search_experiments(max_results=1)
+        let_read_and_write(uri)
     except away():
         return
 
