@@ -1,0 +1,103 @@
+"""Locks that the system frees when their holder dies, however it dies.
+
+SQLite: `flock` on a file beside the database. PostgreSQL: an advisory lock on a connection of its
+own. Neither needs a clean-up after `kill -9`, and neither goes stale.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, func, select
+
+_held: set[int] = set()
+
+
+def _let_go() -> None:
+    # A forked child shares the open files of its parent: without this, a process that outlives the
+    # coordinator for a moment would keep its lock. Not closed: the numbers must stay taken, for
+    # the objects that own them live on in the child.
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for file in _held:
+        os.dup2(nowhere, file, inheritable=False)
+    os.close(nowhere)
+
+
+os.register_at_fork(after_in_child=_let_go)
+
+
+@contextmanager
+def _not_in_children(file: int) -> Iterator[None]:
+    _held.add(file)
+    try:
+        yield
+    finally:
+        _held.discard(file)
+
+
+@contextmanager
+def hold(engine: Engine, name: str, wait: bool) -> Iterator[bool]:
+    """Hold the lock of this name in this database.
+
+    Args:
+        engine: The database.
+        name: What is locked; for SQLite a file name, too.
+        wait: Whether to wait until the lock is free.
+
+    Yields:
+        Whether the lock is held; always true with `wait`.
+    """
+    if engine.dialect.name == "sqlite":
+        folder = Path(engine.url.database or "").resolve().parent / "locks"
+        with _hold_file(folder / f"{name}.lock", wait) as held:
+            yield held
+    else:
+        with _hold_advisory(engine, name, wait) as held:
+            yield held
+
+
+@contextmanager
+def _hold_file(path: Path, wait: bool) -> Iterator[bool]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        with _not_in_children(file):
+            yield _lock_file(file, wait)
+    finally:
+        os.close(file)
+
+
+def _lock_file(file: int, wait: bool) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
+
+
+# Without these a holder whose machine lost its power would keep the lock for two hours.
+_KEEPALIVE = {"tcp_keepalives_idle": 30, "tcp_keepalives_interval": 10, "tcp_keepalives_count": 3}
+
+
+@contextmanager
+def _hold_advisory(engine: Engine, name: str, wait: bool) -> Iterator[bool]:
+    digest = hashlib.sha256(f"satisfice/{name}".encode()).digest()
+    key = int.from_bytes(digest[:8], "big", signed=True)
+    with engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection.detach()  # closed for good at the end, and with it the lock is gone
+        for setting, value in _KEEPALIVE.items():
+            connection.execute(select(func.set_config(setting, str(value), False)))
+        socket: Any = connection.connection.dbapi_connection
+        with _not_in_children(socket.fileno()):
+            if wait:
+                connection.execute(select(func.pg_advisory_lock(key)))
+                yield True
+            else:
+                yield bool(connection.scalar(select(func.pg_try_advisory_lock(key))))

@@ -1,0 +1,345 @@
+"""One search in the store: its trials, its decisions, its clock.
+
+Trials are Optuna's, each with attributes of ours. Whatever a method has returned from is there
+after `kill -9` and after a power cut; what was cut short is not there at all, since each method
+writes once. Imports optuna and sqlalchemy: only for whoever opens a store.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import optuna
+from optuna.storages._rdb import models
+from optuna.trial import FrozenTrial
+from optuna.trial import TrialState as OptunaState
+from sqlalchemy import and_, func, select
+
+from domain.cost import NOTHING, Budget, Cost, Ledger
+from domain.decision import Decision
+from domain.history import Failure, History, Purpose, TrialRecord, TrialState
+from domain.rules import Verdict
+from domain.space import Params, Space
+from domain.summary import DecisionRecord, Ending
+from domain.worth import Direction
+from tasks.database import Database, decisions, guarded, searches
+from tasks.sampling import distributions
+from tasks.store_records import (
+    ATTEMPT,
+    BEGUN,
+    RESULT,
+    for_optuna,
+    read_numbers,
+    read_record,
+    read_verdict,
+    write_begun,
+    write_numbers,
+    write_result,
+)
+
+_trials = models.TrialModel.__table__
+_values = models.TrialValueModel.__table__
+_steps = models.TrialIntermediateValueModel.__table__
+_attributes = models.TrialUserAttributeModel.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class SearchInfo:
+    """What the store knows of a search without looking at its trials.
+
+    Attributes:
+        search: The search's id, `digits-3`; also the name of its Optuna study.
+        study: The study's name.
+        folder: Path of the study folder.
+        text: `study.yaml` as it was when the search began.
+        seed: Seeds the proposals.
+        started: Seconds since the epoch (UTC).
+        elapsed: Wall-clock seconds so far, pauses not counted.
+        ending: Why it ended; empty while it has not.
+    """
+
+    search: str
+    study: str
+    folder: str
+    text: str
+    seed: int
+    started: float
+    elapsed: float
+    ending: str
+
+
+class Search:
+    """One search in the store. A single coordinator writes; anybody may read.
+
+    Attributes:
+        database: Where it stands.
+        info: What is known without the trials; follows `advance` and `end`.
+        optuna_study: The Optuna study with the trials, for samplers. The default configuration and
+            confirmations are in it too: the purpose in the attribute `satisfice` tells them apart.
+    """
+
+    def __init__(self, database: Database, info: SearchInfo, optuna_study: optuna.Study) -> None:
+        self.database = database
+        self.info = info
+        self.optuna_study = optuna_study
+        self._engine = database.engine
+        self._storage = database.storage
+        self._study_id = optuna_study._study_id
+
+    @guarded
+    def next_number(self) -> int:
+        """Return the number that the next trial will get."""
+        query = select(func.count()).where(_trials.c.study_id == self._study_id)
+        with self._engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    @guarded
+    def begin_trial(
+        self,
+        params: Params,
+        space: Space,
+        seed: int,
+        purpose: Purpose,
+        verdict: Verdict,
+    ) -> int:
+        """Record that a trial begins, in one write and before it runs.
+
+        Args:
+            params: The active parameters.
+            space: The space that they are from.
+            seed: The seed that it will be trained with.
+            purpose: What it is for.
+            verdict: What the rules said.
+
+        Returns:
+            The trial's number, counted from 0.
+        """
+        kinds = distributions(space)
+        trial_id = self._storage.create_new_trial(
+            self._study_id,
+            FrozenTrial(
+                number=-1,  # Optuna gives number and id
+                trial_id=-1,
+                state=OptunaState.RUNNING,
+                value=None,
+                datetime_start=datetime.now(),  # noqa: DTZ005  Optuna wants naive local time
+                datetime_complete=None,
+                params=dict(params),
+                distributions={name: kinds[name] for name in params},
+                user_attrs={BEGUN: write_begun(params, seed, purpose, verdict)},
+                system_attrs={},
+                intermediate_values={},
+            ),
+        )
+        with self._engine.connect() as connection:
+            query = select(_trials.c.number).where(_trials.c.trial_id == trial_id)
+            return int(connection.execute(query).scalar_one())
+
+    @guarded
+    def tell(self, record: TrialRecord) -> None:
+        """Record how a trial ended, in one write; of two tellings the first one stands.
+
+        Parameters, seed and purpose are those that the trial was begun with. Optuna's interface
+        would take a transaction for each report of the curve, so this goes to its tables.
+
+        Raises:
+            ValueError: The record says that the trial still runs, or there is no such trial.
+        """
+        if record.state is TrialState.RUNNING:
+            raise ValueError(f"trial {record.number} still runs: there is nothing to tell")
+        state, value, steps = for_optuna(record)
+        trial_id = self._trial_id(record.number)
+        ended = (
+            _trials.update()
+            .where(_trials.c.trial_id == trial_id, _trials.c.state == OptunaState.RUNNING)
+            .values(state=state, datetime_complete=datetime.now(UTC).replace(tzinfo=None))
+        )
+        with self._engine.begin() as connection:
+            if connection.execute(ended).rowcount == 0:
+                return
+            result = json.dumps(write_result(record))
+            connection.execute(
+                _attributes.insert().values(trial_id=trial_id, key=RESULT, value_json=result)
+            )
+            if value is not None:
+                kind = models.TrialValueModel.TrialValueType.FINITE
+                connection.execute(
+                    _values.insert().values(
+                        trial_id=trial_id, objective=0, value=value, value_type=kind
+                    )
+                )
+            if steps:
+                rows = [_step_row(trial_id, step, at_step) for step, at_step in steps.items()]
+                connection.execute(_steps.insert(), rows)
+
+    def fail(self, number: int, failure: Failure, reason: str, cost: Cost) -> None:
+        """Record that a trial failed.
+
+        Args:
+            number: The trial's number.
+            failure: Why.
+            reason: The same in one sentence.
+            cost: What it took.
+        """
+        self.tell(
+            TrialRecord(number, {}, TrialState.FAILED, cost=cost, failure=failure, reason=reason)
+        )
+
+    @guarded
+    def verdict(self, number: int) -> Verdict:
+        """Return what the rules said of a trial when it began.
+
+        Raises:
+            ValueError: There is no such trial.
+        """
+        query = select(_attributes.c.value_json).where(
+            _attributes.c.trial_id == self._trial_id(number), _attributes.c.key == BEGUN
+        )
+        with self._engine.connect() as connection:
+            return read_verdict(json.loads(connection.execute(query).scalar_one()))
+
+    @guarded
+    def next_attempt(self, number: int) -> int:
+        """Record that a running trial is taken up again; return which attempt this is, from 2 on.
+
+        Raises:
+            ValueError: There is no such trial.
+        """
+        trial_id = self._trial_id(number)
+        query = select(_attributes.c.value_json).where(
+            _attributes.c.trial_id == trial_id, _attributes.c.key == ATTEMPT
+        )
+        with self._engine.connect() as connection:
+            last = connection.scalar(query)
+        attempt = (1 if last is None else int(last)) + 1
+        self._storage.set_trial_user_attr(trial_id, ATTEMPT, attempt)
+        return attempt
+
+    def history(self) -> History:
+        """Return the finished trials, confirmations left out, in the order in which they finished.
+
+        Reads all of them: the coordinator does so once and then keeps its own.
+        """
+        direction = Direction(self.optuna_study.direction.name.lower())
+        finished = self._finished()
+        kept = (one for one in finished if one.purpose is not Purpose.CONFIRMATION)
+        return History(tuple(kept), direction)
+
+    def confirmations(self) -> tuple[TrialRecord, ...]:
+        """Return the finished confirmations, in the order in which they finished."""
+        return tuple(one for one in self._finished() if one.purpose is Purpose.CONFIRMATION)
+
+    def ledger(self, budget: Budget) -> Ledger:
+        """Return the book of the search so far; what still runs is neither spent nor promised.
+
+        Args:
+            budget: The limits; confirmations count towards all of them but the number of trials.
+        """
+        finished = self._finished()
+        return Ledger(
+            budget,
+            spent=sum((one.cost for one in finished), start=NOTHING),
+            trials=sum(one.purpose is not Purpose.CONFIRMATION for one in finished),
+            elapsed=self.info.elapsed,
+        )
+
+    @guarded
+    def running(self) -> tuple[TrialRecord, ...]:
+        """Return the trials that were begun and not told, by number."""
+        query = (
+            select(_trials.c.number, _attributes.c.value_json)
+            .join(_attributes, _attributes.c.trial_id == _trials.c.trial_id)
+            .where(
+                _trials.c.study_id == self._study_id,
+                _trials.c.state == OptunaState.RUNNING,
+                _attributes.c.key == BEGUN,
+            )
+            .order_by(_trials.c.number)
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return tuple(read_record(number, json.loads(begun), None) for number, begun in rows)
+
+    @guarded
+    def decide(self, record: DecisionRecord) -> None:
+        """Append a decision."""
+        evidence = json.dumps(write_numbers(record.decision.evidence))
+        with self._engine.begin() as connection:
+            connection.execute(
+                decisions.insert().values(
+                    search=self.info.search,
+                    place=record.place,
+                    after=record.after,
+                    stop=record.decision.stop,
+                    reason=record.decision.reason,
+                    evidence=evidence,
+                    at=record.at,
+                )
+            )
+
+    @guarded
+    def decisions(self) -> tuple[DecisionRecord, ...]:
+        """Return all decisions, in the order in which they were made."""
+        query = (
+            select(decisions).where(decisions.c.search == self.info.search).order_by(decisions.c.id)
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return tuple(
+            DecisionRecord(
+                row.place,
+                row.after,
+                Decision(row.stop, row.reason, read_numbers(json.loads(row.evidence))),
+                row.at,
+            )
+            for row in rows
+        )
+
+    def advance(self, elapsed: float) -> None:
+        """Record the wall-clock seconds so far, pauses not counted."""
+        self._update(elapsed=elapsed)
+
+    def end(self, ending: Ending, elapsed: float) -> None:
+        """Record why the search ended, and its wall-clock seconds."""
+        self._update(ending=ending.value, elapsed=elapsed)
+
+    @guarded
+    def _update(self, **changes: Any) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(
+                searches.update().where(searches.c.search == self.info.search).values(**changes)
+            )
+        self.info = replace(self.info, **changes)
+
+    @guarded
+    def _finished(self) -> list[TrialRecord]:
+        begun, result = _attributes.alias(), _attributes.alias()
+        query = (
+            select(_trials.c.number, begun.c.value_json, result.c.value_json)
+            .join(begun, and_(begun.c.trial_id == _trials.c.trial_id, begun.c.key == BEGUN))
+            .join(result, and_(result.c.trial_id == _trials.c.trial_id, result.c.key == RESULT))
+            .where(_trials.c.study_id == self._study_id)
+            .order_by(result.c.trial_user_attribute_id)  # counts up; a clock may be set back
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [read_record(number, json.loads(one), json.loads(two)) for number, one, two in rows]
+
+    def _trial_id(self, number: int) -> int:
+        try:
+            return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+        except KeyError:
+            raise ValueError(f"search {self.info.search} has no trial {number}") from None
+
+
+def _step_row(trial_id: int, step: int, value: float) -> dict[str, Any]:
+    stored, kind = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr(value)
+    return {
+        "trial_id": trial_id,
+        "step": step,
+        "intermediate_value": stored,
+        "intermediate_value_type": kind,
+    }
