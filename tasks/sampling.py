@@ -5,31 +5,27 @@ Only the coordinator imports this module, and the coordinator needs Optuna anywa
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain, islice
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from domain.errors import NoAllowedConfiguration
 from domain.history import Purpose
-from domain.repair import allowed_step_by_step, nearest_allowed, usual
+from domain.repair import allowed_step_by_step, nearest_allowed
 from domain.rules import RuleBook, Verdict
-from domain.space import Choice, Domain, Float, Parameter, Params, Space, Value
+from domain.space import Domain, Float, Params, Space, Value
+from tasks.drawing import Drawing, distributions, random_configurations
 from tasks.store_records import BEGUN
+
+__all__ = ["Predict", "Proposal", "distributions", "propose", "random_configurations", "tpe"]
 
 # A draw from a model costs milliseconds, one at random a tenth of that; and where a model has
 # been told nothing of the rules, a repair does as well as patience.
@@ -45,7 +41,6 @@ _PREDICTIONS = 200  # a prediction costs milliseconds too: no proposal asks for 
 # where complete ones are short. With this many pruned for each complete one it never has to.
 _PRUNED_PER_COMPLETE = 9
 
-_Ask: TypeAlias = Callable[[str, BaseDistribution], Value]
 _Key: TypeAlias = frozenset[tuple[str, Value]]
 Predict = Callable[[Params], Mapping[str, float]]
 SamplerFactory = Callable[[int], BaseSampler]
@@ -75,20 +70,6 @@ class Proposal:
     repaired: bool
 
 
-def distributions(space: Space) -> dict[str, BaseDistribution]:
-    """Return the space in Optuna's words, conditional parameters included."""
-    return {one.name: _distribution(one.domain) for one in space.parameters}
-
-
-def _distribution(domain: Domain) -> BaseDistribution:
-    if isinstance(domain, Choice):
-        return CategoricalDistribution(domain.choices)
-    if isinstance(domain, Float):
-        return FloatDistribution(domain.low, domain.high, log=domain.log)
-    last = domain.high - (domain.high - domain.low) % domain.step
-    return IntDistribution(domain.low, last, log=domain.log, step=domain.step)
-
-
 def propose(
     study: optuna.Study,
     space: Space,
@@ -100,8 +81,8 @@ def propose(
     """Propose the configuration of the study's next trial.
 
     The sampler draws whole configurations until one is allowed and new; after a bounded number of
-    draws the nearest such neighbour of a draw is taken. A configuration that was tried before
-    comes up again only where nothing else was found, and never where a parameter is a real number.
+    draws a near neighbour of a draw is taken. A configuration that was tried before comes up again
+    only where no other was found.
     The study is read and not written to. The same trials and the same seed give the same proposal,
     in whatever process and after whatever calls: each proposal has a sampler of its own.
 
@@ -121,22 +102,9 @@ def propose(
     trials = study.get_trials(deepcopy=False)
     number = len(trials)
     own_seed = int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
-    drawing = _Drawing(sampler(own_seed), study, _lessons(trials), space, number)
+    drawing = Drawing(sampler(own_seed), study, _lessons(trials), space, number)
     search = _Search(space, _Gatekeeper(rules, predict), trials)
     return search.run(drawing)
-
-
-def random_configurations(space: Space, count: int, seed: int) -> Iterator[dict[str, Value]]:
-    """Yield configurations drawn at random from the space, whether rules allow them or not."""
-    kinds = distributions(space)
-    # A random sampler looks at neither the study nor the trial.
-    ask: _Ask = partial(RandomSampler(seed=seed).sample_independent, None, None)  # type: ignore[arg-type]
-    for _ in range(count):
-        params: dict[str, Value] = {}
-        for one in space.parameters:
-            if one.is_there(params):
-                params[one.name] = _value(one, kinds[one.name], {}, ask)
-        yield params
 
 
 def _lessons(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
@@ -154,117 +122,6 @@ def _lessons(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
 def _confirms(trial: FrozenTrial) -> bool:
     begun = trial.user_attrs.get(BEGUN)
     return begun is not None and begun["purpose"] == Purpose.CONFIRMATION
-
-
-class _Snapshot(optuna.Study):
-    """A study as it stands now: a sampler reads it as often as it likes, and cannot write to it."""
-
-    def __init__(self, study: optuna.Study, trials: list[FrozenTrial]) -> None:
-        self.__setstate__(study.__getstate__())
-        self._storage: Any = _ReadOnly(study._storage)
-        self._snapshot = trials
-
-    def _get_trials(
-        self,
-        deepcopy: bool = True,
-        states: Container[TrialState] | None = None,
-        use_cache: bool = False,  # noqa: ARG002 (everything here is a cache)
-    ) -> list[FrozenTrial]:
-        trials = [one for one in self._snapshot if states is None or one.state in states]
-        return copy.deepcopy(trials) if deepcopy else trials
-
-
-class _ReadOnly:
-    """A storage that forgets what a sampler notes down of a trial that does not exist yet."""
-
-    def __init__(self, storage: Any) -> None:
-        self._storage = storage
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._storage, name)
-
-    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Forget it: the trial will be created with all of its parameters at once."""
-
-    def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
-        """Forget it: the next proposal has a sampler of its own, and reads the trials alone."""
-
-
-class _Drawing:
-    """Whole configurations from a sampler, one after the other.
-
-    Attributes:
-        joint: Whether the last draw came from a model of several parameters.
-    """
-
-    def __init__(
-        self,
-        sampler: BaseSampler,
-        study: optuna.Study,
-        lessons: list[FrozenTrial],
-        space: Space,
-        number: int,
-    ) -> None:
-        self.joint = False
-        self._sampler, self._space, self._number = sampler, space, number
-        self._study = _Snapshot(study, lessons)
-        self._kinds = distributions(space)
-        # What all trials have in common, one trial of each sort tells as well as a thousand do.
-        sorts = {(one.state, frozenset(one.params)): one for one in lessons}
-        one_each = _Snapshot(study, list(sorts.values()))
-        inferred = sampler.infer_relative_search_space(one_each, self._stand_in({}, {}))
-        # Trials of another space (a bound was changed, say) must not bring its bounds along.
-        self._together = {
-            name: kind for name, kind in inferred.items() if self._kinds.get(name) == kind
-        }
-
-    def draw(self) -> dict[str, Value]:
-        """Draw all parameters that are there, within their domains."""
-        params: dict[str, Value] = {}
-        kinds: dict[str, BaseDistribution] = {}
-        trial = self._stand_in(params, kinds)
-        drawn = self._sampler.sample_relative(self._study, trial, self._together)
-        self.joint = bool(drawn)
-        ask: _Ask = partial(self._sampler.sample_independent, self._study, trial)
-        for one in self._space.parameters:
-            if one.is_there(params):
-                kinds[one.name] = kind = self._kinds[one.name]
-                params[one.name] = _value(one, kind, drawn, ask)
-        return params
-
-    def _stand_in(
-        self, params: dict[str, Value], kinds: dict[str, BaseDistribution]
-    ) -> FrozenTrial:
-        """Return the trial that is to be, for samplers that ask about it."""
-        return FrozenTrial(
-            number=self._number,
-            state=TrialState.RUNNING,
-            value=None,
-            datetime_start=None,
-            datetime_complete=None,
-            params=params,
-            distributions=kinds,
-            user_attrs={},
-            system_attrs={},
-            intermediate_values={},
-            trial_id=-1,
-        )
-
-
-def _value(
-    parameter: Parameter,
-    kind: BaseDistribution,
-    drawn: Mapping[str, Value],
-    ask: _Ask,
-) -> Value:
-    """Return the drawn value, or ask for one where there is a choice; within the domain."""
-    name, domain = parameter.name, parameter.domain
-    if kind.single():
-        return usual(domain)
-    value = drawn[name] if name in drawn else ask(name, kind)
-    if isinstance(domain, Float):  # the way over logarithms may miss a bound by a bit
-        return min(max(float(value), domain.low), domain.high)
-    return value
 
 
 class _Gatekeeper:
@@ -314,7 +171,7 @@ class _Search:
         self._space, self._gatekeeper, self._trials = space, gatekeeper, trials
         self._repeated: list[Params] = []
 
-    def run(self, drawing: _Drawing) -> Proposal:
+    def run(self, drawing: Drawing) -> Proposal:
         """Draw, then repair, then take what was tried before, then give up."""
         excluded: Counter[str] = Counter()
         drawn: list[Params] = []
@@ -323,7 +180,8 @@ class _Search:
             drawn.append(params)
             verdict = self._gatekeeper.judge(params)
             excluded.update(verdict.broken)
-            if verdict.allowed and self._is_new(params):
+            # Chance does not draw a real number twice, so there the trials need not be read.
+            if verdict.allowed and (self._has_real(params) or self._is_new(params)):
                 return Proposal(params, verdict, dict(excluded), len(drawn), repaired=False)
         repaired = self._repair(drawn) or next(iter(self._repeated), None)
         if repaired is None:
@@ -362,12 +220,13 @@ class _Search:
 
     def _is_new(self, params: Params) -> bool:
         """Tell whether an allowed configuration is worth a trial, and remember it if it is not."""
-        if any(_is_real(self._space[name].domain) for name in params):
-            return True
         if _key(params) not in self._tried:
             return True
         self._repeated.append(params)
         return False
+
+    def _has_real(self, params: Params) -> bool:
+        return any(_is_real(self._space[name].domain) for name in params)
 
     @cached_property
     def _tried(self) -> set[_Key]:

@@ -362,9 +362,10 @@ def test_an_exhausted_space_comes_again_and_stays_allowed() -> None:
     assert tuple(again.params.items()) in SMALL_ALLOWED
 
 
-def test_the_default_leads_into_a_region_that_draws_never_hit() -> None:
+@pytest.mark.parametrize("domain", [Int(0, 99), Float(0.0, 99.0)])
+def test_the_default_leads_into_a_region_that_draws_never_hit(domain: Int | Float) -> None:
     names = [f"p{at}" for at in range(6)]
-    space = Space(tuple(Parameter(name, Int(0, 99), default=50) for name in names))
+    space = Space(tuple(Parameter(name, domain, default=50) for name in names))
     rules = RuleBook(
         tuple(Rule(f"near-{name}", Expression(f"49 <= {name} <= 51")) for name in names)
     )
