@@ -65,7 +65,10 @@ class Problem:
             return self.example_input(params)
         if self.example is None:
             return None
-        return torch.as_tensor(np.asarray(self.example, dtype=np.float32))
+        try:
+            return torch.as_tensor(np.asarray(self.example, dtype=np.float32))
+        except (TypeError, ValueError):  # a table with texts in it
+            return None
 
 
 def load_problem(study_folder: Path, file: str) -> Problem:

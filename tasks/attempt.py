@@ -1,0 +1,147 @@
+"""One attempt at an order, inside the child: from the checkpoint to the last event of the log."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+from domain.errors import ProblemFault, SatisficeError
+from domain.history import Failure, Purpose, TrialState
+from domain.orders import TrialOrder
+from tasks import checkpoints
+from tasks.channel import Setting
+from tasks.data import Data
+from tasks.events import EventLog
+from tasks.limits import heartbeats, is_out_of_memory, lift_memory_limit, limit_memory
+from tasks.problem import Problem, describe, telling_lines
+from tasks.progress import LOG, Progress
+from tasks.trial import End, Outcome, Trial
+from tasks.usage import Usage
+
+
+def run(order: TrialOrder, problem: Problem, data: Data, setting: Setting) -> None:
+    """Train one order in this process, which is not used for anything else afterwards.
+
+    Everything that happens is appended to the event log in the order's folder; nothing is returned
+    and nothing raised.
+    """
+    folder = Path(order.folder)
+    before = Progress(folder / LOG)
+    before.follow()
+    log = EventLog(folder / LOG)
+    saved = checkpoints.load(
+        folder, before.digests, lambda file, reason: log.append("refused", file=file, reason=reason)
+    )
+    usage = Usage(order, before, setting.watts_per_core)
+    trial = Trial(order, setting.metric, log, usage, before, saved)
+    log.append(
+        "started",
+        attempt=order.attempt,
+        pid=os.getpid(),
+        from_epoch=saved.epoch + 1 if saved else 1,
+    )
+    with heartbeats(log, usage):
+        limit_memory(order.memory_mb, order.threads)
+        try:
+            _settle_randomness(order)
+            outcome = _train(trial, problem, data, setting.metric)
+            log.append("trained", **usage.read().facts())
+            outcome, model = _conclude(outcome, order, trial, problem, data)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is a fact to record
+            lift_memory_limit()
+            outcome, model = _failed(error, problem), None
+    used = usage.read().facts()
+    if outcome.state is TrialState.FAILED:
+        failure = outcome.failure or Failure.CRASHED
+        log.append(
+            "failed",
+            failure=failure.value,
+            reason=outcome.reason,
+            traceback=outcome.traceback,
+            **used,
+        )
+        return
+    log.append(
+        "finished",
+        state=outcome.state.value,
+        value=trial.value,
+        metrics=trial.metrics,
+        model=model,
+        quality=None,
+        reason=outcome.reason,
+        **used,
+    )
+    if outcome.state is not TrialState.RUNNING:
+        checkpoints.remove(folder)
+
+
+def _train(trial: Trial, problem: Problem, data: Data, metric: str) -> Outcome:
+    try:
+        problem.train(trial, data.without_test())
+    except End as end:
+        return end.outcome
+    if trial.outcome is not None:  # also where train() swallowed the end
+        return trial.outcome
+    if trial.value is None:
+        raise ProblemFault(
+            f"train() reported nothing, and the study is about {metric!r}",
+            f"Call trial.report({metric}=...) once an epoch.",
+        )
+    return Outcome(TrialState.COMPLETE)
+
+
+def _conclude(
+    outcome: Outcome, order: TrialOrder, trial: Trial, problem: Problem, data: Data
+) -> tuple[Outcome, str | None]:
+    """Score and save what a complete training has made."""
+    if outcome.state is not TrialState.COMPLETE:
+        return outcome, None
+    notes = [outcome.reason] if outcome.reason else []
+    model = trial.tracked.get("model")
+    if order.purpose is Purpose.CONFIRMATION:
+        if problem.evaluate is None or model is None:
+            missing = "define evaluate(model, split)" if model is not None else "track the model"
+            notes.append(f"not scored on the test split: {missing} in {problem.file.name}")
+        else:
+            scores = problem.evaluate(model, data.test)
+            trial.metrics |= {f"test_{name}": float(value) for name, value in scores.items()}
+    path = None
+    if order.keep_model and model is not None:
+        example = trial.example_input
+        if example is None:
+            example = problem.input_for(order.params)
+        path = str(
+            checkpoints.save_model(
+                Path(order.folder),
+                model,
+                order.params,
+                example,
+                rebuildable=problem.build is not None,
+            )
+        )
+    elif order.keep_model:
+        notes.append("no model was saved: trial.track(model=...) names it")
+    return Outcome(TrialState.COMPLETE, "; ".join(notes)), path
+
+
+def _failed(error: BaseException, problem: Problem) -> Outcome:
+    failure = Failure.OUT_OF_MEMORY if is_out_of_memory(error) else Failure.CRASHED
+    reason = describe(error, problem.file)
+    if isinstance(error, SatisficeError):
+        reason = f"{error.message}. {error.hint}"
+    if isinstance(error, SystemExit):
+        reason = f"{reason} (train() called sys.exit)"
+    return Outcome(TrialState.FAILED, reason, failure, telling_lines(error))
+
+
+def _settle_randomness(order: TrialOrder) -> None:
+    import numpy as np
+    import torch
+
+    random.seed(order.seed)
+    np.random.seed(order.seed % 2**32)  # noqa: NPY002 - the generator that user code may rely on
+    torch.manual_seed(order.seed)
+    torch.set_num_threads(order.threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # costs time, changes no result

@@ -1,0 +1,202 @@
+"""Run one order: a light supervisor that starts the training, keeps its limits, and sums it up."""
+
+from __future__ import annotations
+
+import signal
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from domain.cost import Prices
+from domain.history import Failure, TrialState
+from domain.orders import TrialOrder, TrialResult
+from tasks.channel import OUTPUT
+from tasks.checkpoints import CURRENT, MODEL
+from tasks.children import Child, Gone, how_it_ended
+from tasks.events import Event
+from tasks.limits import private_mib
+from tasks.progress import LOG, Progress
+from tasks.server import TrialServer, server_for
+
+TICK_SECONDS = 0.2  # how often the limits are looked at
+CONCLUDING_SECONDS = 300.0  # for scoring and saving, once `train()` has returned
+# The limit on allocations comes first, since it lets the training say where it ran out of memory.
+RESIDENT_MARGIN = 1.1
+RESIDENT_SLACK_MIB = 32.0
+DYING_SECONDS = 10.0  # for a killed process to be gone
+
+
+def run_order(order: TrialOrder, prices: Prices, server: TrialServer | None = None) -> TrialResult:
+    """Train an order to its end, whatever that is.
+
+    Args:
+        order: The order. Its deadline counts the seconds of all attempts.
+        prices: What resources cost.
+        server: The trial server; None: the one of this process for the order's study.
+
+    Returns:
+        How it ended. A training that fails in any way is a result like another; `running` means
+        that it was interrupted and that an order with the next attempt takes it up.
+
+    Raises:
+        ProblemFault: The study's code cannot be imported, or its data is not what the gate passed.
+        OutsideFault: There is no server, and none can be started.
+    """
+    server = server or server_for(order)
+    idle_mib = server.ready().private_mib
+    progress = _earlier_attempts(order)
+    watch = _Watch(order, progress, idle_mib)
+    with server.train(order) as child:
+        how = watch.until_it_ends(child)
+    if progress.end is not None:
+        return _as_told(order, progress, progress.end, prices)
+    if server.closed:
+        return _result(order, progress, prices, TrialState.RUNNING, reason=_INTERRUPTED)
+    failure, reason = watch.verdict or how
+    return _result(
+        order,
+        progress,
+        prices,
+        TrialState.FAILED,
+        seconds=watch.used(),
+        failure=failure,
+        reason=f"{reason}; what it printed is in {OUTPUT}",
+    )
+
+
+_INTERRUPTED = "interrupted together with the search; it resumes after its last checkpoint"
+
+
+@dataclass
+class _Watch:
+    """Watches one training.
+
+    Attributes:
+        order: The order.
+        progress: What its event log tells.
+        idle_mib: Memory of the idle server.
+        verdict: Why the training was killed, if it was.
+    """
+
+    order: TrialOrder
+    progress: Progress
+    idle_mib: float
+    verdict: tuple[Failure, str] | None = None
+    _heard: float = field(default_factory=time.monotonic)  # of the log, the last time
+
+    def until_it_ends(self, child: Child) -> tuple[Failure, str]:
+        """Wait for the end of a training, and kill it where it breaks a limit.
+
+        Returns:
+            What it means if the training itself has not told how it ended.
+        """
+        process = psutil.Process(child.pid)
+        killed_at: float | None = None
+        try:
+            while (message := child.wait(TICK_SECONDS)) is None:
+                self._listen()
+                if killed_at is None:
+                    self.verdict = self._broken(process)
+                    if self.verdict is not None:
+                        child.kill()
+                        killed_at = time.monotonic()
+                elif time.monotonic() - killed_at > DYING_SECONDS:
+                    return Failure.LOST, f"process {child.pid} was killed and does not go"
+        except Gone as gone:
+            self._listen()
+            return Failure.LOST, gone.message.splitlines()[0]
+        self._listen()
+        return _meaning(message["exit"])
+
+    def used(self) -> float:
+        """Return the seconds of training, by the log and by the clock since it last spoke."""
+        silent = 0.0 if self.progress.paused else time.monotonic() - self._heard
+        return self.progress.seconds + silent
+
+    def _listen(self) -> None:
+        if self.progress.follow():
+            self._heard = time.monotonic()
+
+    def _broken(self, process: psutil.Process) -> tuple[Failure, str] | None:
+        order, progress = self.order, self.progress
+        if order.deadline_seconds is not None:
+            grace = max(order.grace_seconds, progress.longest)
+            most = order.deadline_seconds + grace + CONCLUDING_SECONDS * progress.trained
+            if self.used() > most:
+                return Failure.OVERRAN, (
+                    f"killed {self.used() - order.deadline_seconds:.1f} s past its deadline of "
+                    f"{order.deadline_seconds:.4g} s, in the midst of an epoch"
+                )
+        if order.memory_mb is not None:
+            added = _private_mib(process) - self.idle_mib
+            if added > order.memory_mb * RESIDENT_MARGIN + RESIDENT_SLACK_MIB:
+                return Failure.OUT_OF_MEMORY, (
+                    f"killed with {added:.0f} MiB more than the idle process has; "
+                    f"its limit is {order.memory_mb} MiB"
+                )
+        return None
+
+
+def _earlier_attempts(order: TrialOrder) -> Progress:
+    progress = Progress(Path(order.folder) / LOG)
+    progress.follow()
+    progress.end = None  # theirs, not this one's
+    return progress
+
+
+def _private_mib(process: psutil.Process) -> float:
+    try:
+        return private_mib(process)
+    except psutil.Error:  # it has just ended
+        return 0.0
+
+
+def _meaning(code: int) -> tuple[Failure, str]:
+    """Say what an exit means that the training has not announced."""
+    if code >= 0:
+        return Failure.CRASHED, f"the training's process {how_it_ended(code)} before train() did"
+    guess = ", perhaps out of memory" if code == -signal.SIGKILL else ""
+    return Failure.KILLED, f"the training's process {how_it_ended(code)}{guess}"
+
+
+def _as_told(order: TrialOrder, progress: Progress, end: Event, prices: Prices) -> TrialResult:
+    if end["kind"] == "failed":
+        failure = Failure(end["failure"])
+        return _result(
+            order, progress, prices, TrialState.FAILED, failure=failure, reason=end["reason"]
+        )
+    progress.metrics = end["metrics"]
+    return _result(order, progress, prices, TrialState(end["state"]), reason=end["reason"])
+
+
+def _result(
+    order: TrialOrder,
+    progress: Progress,
+    prices: Prices,
+    state: TrialState,
+    *,
+    seconds: float = 0.0,
+    failure: Failure | None = None,
+    reason: str,
+) -> TrialResult:
+    stated = order.epoch_seconds is not None  # then what is recorded never depends on the clock
+    used = progress.seconds if stated else max(progress.seconds, seconds)
+    return TrialResult(
+        number=order.number,
+        attempt=order.attempt,
+        state=state,
+        value=None if state is TrialState.FAILED else progress.value,
+        metrics=dict(progress.metrics),
+        curve=progress.curve,
+        cost=prices.of(used, progress.kwh, progress.energy),
+        failure=failure,
+        reason=reason,
+        artefacts=_artefacts(Path(order.folder)),
+    )
+
+
+def _artefacts(folder: Path) -> dict[str, str]:
+    files = {"log": LOG, "output": OUTPUT, "checkpoint": CURRENT, "model": MODEL}
+    return {name: str(folder / file) for name, file in files.items() if (folder / file).exists()}
