@@ -44,7 +44,7 @@ class ExpressionError(UserMistake):
 
     def pointer(self) -> str:
         """Return the expression with the place underlined, on two lines."""
-        return f"{self.text}\n{' ' * self.column}{'^' * self.width}"
+        return f"{self.text.rstrip()}\n{' ' * self.column}{'^' * self.width}"
 
 
 def _power(base: float, exponent: float) -> float:
@@ -208,6 +208,7 @@ def _parse(text: str) -> ast.expr:
         column = lead + max((getattr(error, "offset", 1) or 1) - 1, 0)
         reason = getattr(error, "msg", None) or str(error)
         column = min(column, len(text.rstrip()) - 1)
+        reason = "compare with ==" if text[column] == "=" else reason
         raise ExpressionError("this is not an expression", text, column, 1, reason) from None
     for node in ast.walk(tree):
         if isinstance(node, ast.expr):

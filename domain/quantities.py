@@ -136,11 +136,12 @@ class Measure:
         if match is None:
             return ""
         number, unit = match[1], match[2]
-        if not unit:
-            return f"a unit is missing: {number} {self.example.split(maxsplit=1)[1]}?"
-        near = _near(unit, self.units)
-        guess = f"did you mean '{number} {near}'? " if near else ""
-        return f"{guess}The units are: {', '.join(self.units)}"
+        near = _near(unit, self.units) if unit else None
+        guess = (
+            f"did you mean '{number} {near}'? " if near else "" if unit else "A unit is missing. "
+        )
+        codes = ", or a currency such as EUR" if self.currencies else ""
+        return f"{guess}The units are: {', '.join(self.units)}{codes}"
 
 
 def _near(word: str, known: Iterable[str]) -> str | None:

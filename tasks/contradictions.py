@@ -97,7 +97,9 @@ def _looking_down(text: str, path: Place, where: str, above: Collection[str]) ->
     except ExpressionError as error:
         name = error.text[error.column :][: error.width]
         told = f"{where} names {name!r}, expected a parameter that stands above it"
-        yield Mistake(path, told, f"move {path[1]!r} down, below {name!r}", within=error)
+        below = name != path[1]
+        hint = f"move {path[1]!r} down, below {name!r}" if below else "it cannot depend on itself"
+        yield Mistake(path, told, hint, within=error)
 
 
 def _rules(data: Document) -> Iterator[Mistake]:

@@ -27,7 +27,8 @@ from tasks.shapes import (
 RESERVED = ("predicted", *FUNCTIONS, *kwlist)
 
 _NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
-_POSITIVE = Number("a whole number from 1", whole=True, low=1)
+_WHOLE = Number("a whole number", whole=True, low=-(2**53), high=2**53)
+_POSITIVE = Number("a whole number from 1", whole=True, low=1, high=2**53)
 _EXPRESSION = Text("a condition such as channels % groups == 0")
 _PYTHON_FILE = Text("the name of a Python file", r"\.py$")
 _PRICE = Quantity(quantities.PRICE)
@@ -36,7 +37,7 @@ _LOG = Field(Flag(), "whether ratios matter rather than differences")
 _WHEN = Field(_EXPRESSION, "the condition under which the parameter is there")
 _FLOAT = Field(ListOf(Number(), "two numbers: [low, high]", 2, 2), "the two bounds", required=True)
 _INT = Field(
-    ListOf(Number("a whole number", whole=True), "two whole numbers: [low, high]", 2, 2),
+    ListOf(_WHOLE, "two whole numbers: [low, high]", 2, 2),
     "the two bounds",
     required=True,
 )
@@ -65,7 +66,7 @@ _PARAMETER = Variants(
                 "log": _LOG,
                 "step": Field(_POSITIVE, "the distance of neighbouring values"),
                 "when": _WHEN,
-                "default": _default(Number("a whole number", whole=True)),
+                "default": _default(_WHOLE),
             },
         ),
         "choice": Section(

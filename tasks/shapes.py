@@ -6,7 +6,6 @@ who got it wrong. Both come from the same attributes, so that they cannot drift 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ from domain.quantities import Measure, QuantityError
 
 Path: TypeAlias = tuple[str | int, ...]
 JSONSchema: TypeAlias = dict[str, Any]
+
+_LARGEST = 1e300  # what floating-point numbers can still be multiplied with; not infinity
 
 
 class Spot(Enum):
@@ -91,9 +92,11 @@ class Quantity:
 
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
         """Say what is wrong with a value."""
-        text = value if isinstance(value, str) else _shown(value) if _is_number(value) else ""
+        if not isinstance(value, str) and not _is_number(value):
+            yield _unexpected(value, path, self.measure.expected)
+            return
         try:
-            self.measure.read(text)
+            self.measure.read(str(value))
         except QuantityError as error:
             yield _unexpected(value, path, self.measure.expected, error.hint)
 
@@ -134,9 +137,9 @@ class Number:
 
     expected: str = "a number"
     whole: bool = False
-    low: float | None = None  # the least number allowed
+    low: float = -_LARGEST  # the least number allowed
     above: float | None = None  # what it has to be larger than
-    high: float | None = None  # the largest number allowed
+    high: float = _LARGEST  # the largest number allowed
     below: float | None = None  # what it has to be smaller than
 
     def schema(self) -> JSONSchema:
@@ -158,12 +161,10 @@ class Number:
     def _allows(self, value: Any) -> bool:
         return (
             _is_number(value)
-            and math.isfinite(value)
-            and (not self.whole or value == int(value))
-            and (self.low is None or value >= self.low)
+            and self.low <= value <= self.high
             and (self.above is None or value > self.above)
-            and (self.high is None or value <= self.high)
             and (self.below is None or value < self.below)
+            and (not self.whole or value == int(value))
         )
 
 
@@ -173,11 +174,13 @@ class Scalar:
 
     def schema(self) -> JSONSchema:
         """Describe the values as JSON Schema."""
-        return {"type": ["string", "number", "boolean"]}
+        limits = {"minimum": -_LARGEST, "maximum": _LARGEST}
+        return {"type": ["string", "number", "boolean"], **limits}
 
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
         """Say what is wrong with a value."""
-        if not isinstance(value, str | bool) and not (_is_number(value) and math.isfinite(value)):
+        number = _is_number(value) and abs(value) <= _LARGEST
+        if not isinstance(value, str | bool) and not number:
             hint = "a word that YAML reads otherwise needs quotes: 'null'" if value is None else ""
             yield _unexpected(value, path, "a word, a number or a truth value", hint)
 
@@ -299,8 +302,9 @@ class Variants:
         if len(found) == 1:
             yield from self.kinds[found[0]].mistakes(value, path)
             return
-        has = " and ".join(found) or "none of them"
-        hint = next(filter(None, (_guess(key, self.kinds) for key in value)), "")
+        has = " and ".join(found) or "no kind"
+        guesses = () if found else (_guess(key, self.kinds) for key in value)
+        hint = next(filter(None, guesses), "")
         yield Mistake(path, f"{dotted(path)} has {has}, expected {self.expected}", hint, Spot.KEY)
 
 

@@ -7,13 +7,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.parser import ParserError
+from ruamel.yaml.scanner import ScannerError
 
 from domain.errors import UserMistake
 from tasks.shapes import Mistake, Path, Spot
 
-_QUOTES = "text that holds any of : # , [ ] { } may need quotes"
+_QUOTES = "put quotes around text that holds any of : # , [ ] { }"
+_SPACES = "indent with spaces"
+
+
+class _PlainConstructor(SafeConstructor):
+    """Leaves dates as the words that they are written in: no key of a study is a date."""
+
+
+_PlainConstructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
 
 
 @dataclass(frozen=True)
@@ -91,11 +102,13 @@ class Source:
     def _inside(self, node: Node, mistake: Mistake) -> _Place:
         error, begin = mistake.within, node.start_mark
         assert error is not None  # noqa: S101 - for the type checker
-        line = self.text.splitlines()[begin.line]
-        column = begin.column + (getattr(node, "style", None) in ("'", '"'))
-        if not line[column:].startswith(error.text):
-            return _Place(begin.line, begin.column, 0)
-        return _Place(begin.line, column + error.column, error.width)
+        lines = self.text.splitlines()
+        # A text in quotes begins a column later, one in a block (| or >) a line later.
+        for at, after in ((begin.line, begin.column), (begin.line + 1, 0)):
+            column = lines[at].find(error.text.rstrip(), after) if at < len(lines) else -1
+            if column >= 0:
+                return _Place(at, column + error.column, error.width)
+        return _Place(begin.line, begin.column, 0)
 
 
 def _has_extent(node: Node) -> bool:
@@ -124,22 +137,26 @@ def parse(path: str, text: str) -> Source:
         UserMistake: It is no YAML, it is empty, or a key stands twice in one place.
     """
     reader = YAML(typ="safe", pure=True)
+    reader.Constructor = _PlainConstructor
     try:
         root = reader.compose(text)
         if root is None:
             raise UserMistake(f"{path}:1: the file is empty, expected a study")
-        source = Source(path, text, None, root)
-        source.refuse(_twice(root))
+        Source(path, text, None, root).refuse(_twice(root))
         return Source(path, text, reader.constructor.construct_document(root), root)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = _Place(mark.line, mark.column, 1) if mark else _Place(0, 0, 0)
         place = _within(text, place)
         told = f"{path}:{place.line + 1}: this is not YAML: {error.problem}"
-        raise UserMistake(told + _excerpt(text, place), _QUOTES) from None
-    except (YAMLError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserMistake(f"{path}: this is not YAML: {reason}", _QUOTES) from None
+        notation = isinstance(error, ScannerError | ParserError)
+        hint = _SPACES if "\\t" in error.problem else _QUOTES if notation else ""
+        raise UserMistake(told + _excerpt(text, place), hint) from None
+    except YAMLError as error:  # a character that may not be there
+        line = text.count("\n", 0, getattr(error, "position", 0)) + 1
+        raise UserMistake(f"{path}:{line}: {str(error).splitlines()[0]}") from None
+    except ValueError as error:  # a number with thousands of digits
+        raise UserMistake(f"{path}: this is not YAML: {error}") from None
     except RecursionError:
         raise UserMistake(f"{path}: this is not YAML of a study: it nests too deep") from None
 
@@ -153,6 +170,17 @@ def _within(text: str, place: _Place) -> _Place:
 
 def _twice(root: Node) -> Iterator[Mistake]:
     """Find keys that stand twice in one mapping; only the last of them would count."""
+    for path, node in _nodes(root):
+        first: dict[str, int] = {}
+        for key, _ in node.value if isinstance(node, MappingNode) else ():
+            name = str(key.value)
+            if name in first:
+                told = f"key {name!r} stands here twice, expected once: first in line {first[name]}"
+                yield Mistake((*path, name), told, spot=Spot.KEY)
+            first.setdefault(name, key.start_mark.line + 1)
+
+
+def _nodes(root: Node) -> Iterator[tuple[Path, Node]]:
     seen: set[int] = set()  # an alias may lead back to where one came from
     todo: list[tuple[Path, Node]] = [((), root)]
     while todo:
@@ -160,16 +188,8 @@ def _twice(root: Node) -> Iterator[Mistake]:
         if id(node) in seen:
             continue
         seen.add(id(node))
+        yield path, node
         if isinstance(node, SequenceNode):
             todo += [((*path, at), one) for at, one in enumerate(node.value)]
         elif isinstance(node, MappingNode):
-            first: dict[str, int] = {}
-            for key, value in node.value:
-                name = str(key.value)
-                if name in first:
-                    told = f"key {name!r} stands here twice, expected once"
-                    yield Mistake(
-                        (*path, name), f"{told}: first in line {first[name]}", "", Spot.KEY
-                    )
-                first.setdefault(name, key.start_mark.line + 1)
-                todo.append(((*path, name), value))
+            todo += [((*path, str(key.value)), value) for key, value in node.value]

@@ -39,12 +39,26 @@ def read_study(folder: str | Path) -> Study:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise UserMistake(f"{file}:{line}: expected a text in UTF-8") from None
+    except OSError as error:
+        raise UserMistake(f"{file}: cannot be read: {error.strerror}") from None
     written = source.parse(str(file), text)
     written.refuse(schema.mistakes(written.data))
     written.refuse(contradictions.between(written.data, file.parent))
     study = _build(written.data, file.parent, text)
     written.refuse(contradictions.by_default(study))
     return study
+
+
+def recorded_study(text: str, folder: str) -> Study:
+    """Read the specification of a past search, whatever its folder holds by now.
+
+    Args:
+        text: `study.yaml` as it was when the search began.
+        folder: The study folder of then.
+    """
+    written = source.parse(f"the record of {folder}/{FILE}", text)
+    written.refuse(schema.mistakes(written.data))
+    return _build(written.data, Path(folder), text)
 
 
 def study_digest(study: Study) -> str:
@@ -86,8 +100,9 @@ def _file(path: Path) -> Path:
     folders = dict.fromkeys(
         str(one.parent) for at in places for one in sorted(at.glob(f"*/{FILE}"))
     )
-    near = get_close_matches(str(path), folders, n=1)
-    guess = f"did you mean {near[0]!r}? " if near else ""
+    names = {Path(one).name: one for one in folders}
+    near = get_close_matches((path.parent if path.suffix else path).name, names, n=1)
+    guess = f"did you mean {names[near[0]]!r}? " if near else ""
     there = f"{guess}There are: {', '.join(list(folders)[:10])}"
     raise UserMistake(f"{path}: {lacks}", there if folders else f"a study is a folder with {FILE}")
 
