@@ -4,8 +4,13 @@ What is left to gain is read from the curves of finished trials: a regression, a
 of where they ended on where they stood. Its slope is shrunk towards 1 ("keeps its distance") while
 curves are few; where early values say little about final ones it falls towards 0, and nobody is
 given up early. Around it lie all residuals that were seen, the late bloomers among them, one that
-is larger than any of them, and a tail that never ends. So a chance always remains, and whether it
-pays is a matter of its price.
+is larger than any of them, and a long tail. So hardly anything is ruled out, and whether it pays is
+a matter of its price.
+
+To go on is not to go on to the end: a trial may be trained for a few epochs more and be given up
+then. How much those epochs will tell is seen from how much closer the regression fits there. The
+trial goes on while any such plan is worth more than it costs (one look ahead, for every length of
+the look; Frazier and Powell 2010, Paradoxes in Learning and the Marginal Value of Information).
 """
 
 from __future__ import annotations
@@ -28,10 +33,13 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Curve: TypeAlias = tuple[CurvePoint, ...]
 
 _DOUBT = 4.0  # as many curves weigh as much as the assumption that a trial keeps its distance
-_LEVELS = (np.arange(24) + 0.5) / 24
-_LAPLACE = np.where(  # quantiles of a Laplace distribution: its tails are exponential
-    _LEVELS < 0.5, np.log(2 * _LEVELS), -np.log(2 * (1 - _LEVELS))
-)
+# A Laplace distribution, whose tails are exponential, as points and their probabilities.
+_HALF = np.concatenate([[0.0], np.geomspace(0.1, 15.0, 14)])
+_TAIL = np.exp(-np.append(0.0, (_HALF[1:] + _HALF[:-1]) / 2)) / 2
+_BLUR = np.concatenate([-_HALF[::-1], _HALF])
+_LOOKS = (0.0, 0.1, 0.25, 0.5, 1.0)  # shares of the remaining epochs after which one looks again
+_EDGES = np.linspace(-12.0, 12.0, 47)  # of the log odds of a quantile
+_MASS = np.concatenate([-np.diff(_TAIL, append=0.0)[::-1], -np.diff(_TAIL, append=0.0)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +93,8 @@ def decide(standing: Standing, policy: PruningPolicy = PruningPolicy()) -> Decis
 
     Returns:
         A decision. Where a forecast was made, its evidence holds `expected_gain` and
-        `expected_cost` (money) and `forecast`, the median of where the trial would end.
+        `expected_cost` (money) of the best plan, `until`, the epoch at which it looks again, and
+        `forecast`, the median of where the trial would end.
     """
     curve = tuple(point for point in standing.curve if math.isfinite(point.value))
     if not curve or standing.incumbent is None:
@@ -97,59 +106,160 @@ def decide(standing: Standing, policy: PruningPolicy = PruningPolicy()) -> Decis
     if len(others) < policy.min_curves:
         least = counted(policy.min_curves, "curve")
         return Decision.to_continue(f"{len(others)} of at least {least} of other trials are there")
-    ends = _ends(standing, curve, others)
-    middle = float(np.median(ends))
-    gain = float(np.mean([_worth(standing, float(end)) for end in ends]))
-    cost = left * standing.epoch_seconds * standing.second
-    verb = "would bring" if gain > cost else "would only bring"
-    reason = (
-        f"the last {counted(left, 'epoch')} {verb} {money(gain, standing.currency)} "
-        f"(from {number(curve[-1].value)} to about {number(middle)}, the best being "
-        f"{number(standing.incumbent)}) and cost {money(cost, standing.currency)}"
+    plans = _plans(standing, curve, others)
+    plan = max(plans, key=lambda one: one.gain - one.cost)
+    pays = plan.gain > plan.cost or plan.cost <= 0
+    plan = plan if pays else plans[-1]  # the whole rest says most about why
+    evidence = {
+        "expected_gain": plan.gain,
+        "expected_cost": plan.cost,
+        "until": float(plan.until),
+        "forecast": plan.forecast,
+    }
+    return Decision(not pays, _sentence(standing, curve, plan, pays), evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Train until an epoch, and from there to the end only where it pays then.
+
+    Attributes:
+        until: The epoch.
+        gain: What this is expected to be worth, in money.
+        cost: What it is expected to cost, in money.
+        forecast: The median of the metric at the trial's end.
+    """
+
+    until: int
+    gain: float
+    cost: float
+    forecast: float
+
+
+def _sentence(standing: Standing, curve: Curve, plan: _Plan, pays: bool) -> str:
+    left = standing.epochs - curve[-1].epoch
+    what = f"the last {counted(left, 'epoch')}"
+    if plan.until < standing.epochs:
+        look = counted(plan.until - curve[-1].epoch, "more epoch")
+        what = f"{look}, and the rest where it then pays,"
+    return (
+        f"{what} would {'' if pays else 'only '}bring {money(plan.gain, standing.currency)} "
+        f"(from {number(curve[-1].value)} to about {number(plan.forecast)}, the best being "
+        f"{number(standing.incumbent or 0.0)}) and cost {money(plan.cost, standing.currency)}"
     )
-    evidence = {"expected_gain": gain, "expected_cost": cost, "forecast": middle}
-    return Decision(cost > 0 and gain <= cost, reason, evidence)
 
 
 def _is_finite(curve: Curve) -> bool:
     return all(math.isfinite(point.value) for point in curve)
 
 
-def _worth(standing: Standing, end: float) -> float:
-    before = standing.incumbent
-    return 0.0 if before is None else standing.worth.of(before, end, standing.direction)
-
-
-def _ends(standing: Standing, curve: Curve, others: list[Curve]) -> Floats:
-    """Return equally likely values of the metric at the trial's last epoch."""
+def _plans(standing: Standing, curve: Curve, others: list[Curve]) -> list[_Plan]:
     scale = Scale(standing.direction, standing.worth.per)
+    epoch, last = curve[-1].epoch, standing.epochs
+    looks = sorted({epoch + max(round((last - epoch) * share), 1) for share in _LOOKS})
+    fits = _fits(scale, others, np.array([epoch, *looks]) / last)
     own = scale.of(np.array([point.value for point in curve]))
-    progress = curve[-1].epoch / standing.epochs
-    now = scale.of(np.array([_value_at(one, progress) for one in others]))
-    then = scale.of(np.array([one[-1].value for one in others]))
-    slope = _slope(now, then)
-    residuals = then - float(np.mean(then)) - slope * (now - float(np.mean(now)))
-    spread = math.sqrt(float(np.mean(residuals**2))) + _noise(own)
+    now = fits[0]
+    spread = now.spread + _noise(own)
     # By exchangeability, one residual in m + 1 is larger than the m that were seen.
-    residuals = np.append(residuals, float(np.max(residuals)) + spread)
-    expected = float(np.mean(then)) + slope * (float(own[-1]) - float(np.mean(now)))
-    blur = _LAPLACE * spread / math.sqrt(len(residuals))
-    return scale.metric((expected + residuals[:, None] + blur).ravel())
+    residuals = np.append(now.residuals, float(np.max(now.residuals)) + spread)
+    atoms = residuals[:, None] + _BLUR * spread / math.sqrt(len(residuals))
+    points, masses = _condensed(atoms, np.broadcast_to(_MASS / len(residuals), atoms.shape))
+    expected = now.at(float(own[-1]))
+    middle = scale.metric(expected + np.median(residuals, keepdims=True))
+    each = standing.epoch_seconds * standing.second
+    plans = []
+    for until, then in zip(looks, fits[1:], strict=True):
+        told = 1.0 if until == last else now.told_by(then)
+        seen = expected + math.sqrt(told) * points
+        ends = seen[:, None] + math.sqrt(1.0 - told) * points
+        gains = _priced(standing, scale, ends) @ masses
+        rest = each * (last - until)
+        goes_on = masses * (gains > rest)
+        cost = each * (until - epoch) + rest * float(np.sum(goes_on))
+        plans.append(_Plan(until, float(goes_on @ gains), cost, float(middle[0])))
+    return plans
 
 
-def _value_at(curve: Curve, progress: float) -> float:
+@dataclass(frozen=True)
+class _Fit:
+    """Where trials ended, by where they stood at some progress; on the scale of the worth.
+
+    Attributes:
+        now: Mean of where they stood.
+        then: Mean of where they ended.
+        slope: How much of a difference stays.
+        residuals: What this leaves open, one a trial.
+        spread: Root mean square of the residuals.
+    """
+
+    now: float
+    then: float
+    slope: float
+    residuals: Floats
+    spread: float
+
+    def at(self, level: float) -> float:
+        """Return where a trial that stands at this level is expected to end."""
+        return self.then + self.slope * (level - self.now)
+
+    def told_by(self, later: _Fit) -> float:
+        """Return which share of what is open now will be known at a later fit."""
+        return max(1.0 - (later.spread / self.spread) ** 2, 0.0) if self.spread > 0 else 0.0
+
+
+def _fits(scale: Scale, others: list[Curve], progress: Floats) -> list[_Fit]:
+    levels = scale.of(np.array([_values_at(one, progress) for one in others]))
+    ends = scale.of(np.array([one[-1].value for one in others]))
+    return [_fit(now, ends) for now in levels.T]
+
+
+def _fit(now: Floats, then: Floats) -> _Fit:
+    means = float(np.mean(now)), float(np.mean(then))
+    slope = _slope(now - means[0], then - means[1])
+    residuals = then - means[1] - slope * (now - means[0])
+    return _Fit(*means, slope, residuals, math.sqrt(float(np.mean(residuals**2))))
+
+
+def _condensed(atoms: Floats, masses: Floats) -> tuple[Floats, Floats]:
+    """Join neighbouring values until a few dozen stand for all, finer towards the tails."""
+    order = np.argsort(atoms, axis=None, kind="stable")
+    mass = masses.ravel()[order]
+    below = np.cumsum(mass) - mass / 2
+    bins = np.searchsorted(_EDGES, np.log(below / (1.0 - np.minimum(below, 1.0 - 1e-12))))
+    joined = np.bincount(bins, mass).astype(np.float64)
+    sums = np.bincount(bins, mass * atoms.ravel()[order])
+    some = joined > 0
+    return sums[some] / joined[some], joined[some]
+
+
+def _priced(standing: Standing, scale: Scale, ends: Floats) -> Floats:
+    """Price final values by a table: worth need not be linear, and pricing each takes too long."""
+    before = standing.incumbent
+    if before is None:
+        return np.zeros_like(ends)
+    lowest = float(scale.of(np.array([before]))[0])
+    levels = np.linspace(lowest, max(float(np.max(ends)), lowest), 65)
+    if standing.worth.target is not None:  # a kink in the worth
+        levels = np.sort(np.append(levels, scale.of(np.array([standing.worth.target]))))
+    metric = scale.metric(levels).tolist()
+    worths = [standing.worth.of(before, one, standing.direction) for one in metric]
+    return np.interp(ends, levels, worths)
+
+
+def _values_at(curve: Curve, progress: Floats) -> Floats:
     epochs = [point.epoch for point in curve]
-    return float(np.interp(progress * epochs[-1], epochs, [point.value for point in curve]))
+    values = [point.value for point in curve]
+    return np.interp(progress * epochs[-1], epochs, values)
 
 
 def _slope(now: Floats, then: Floats) -> float:
-    deviation = now - float(np.mean(now))
-    square = float(np.sum(deviation**2))
+    square = float(np.sum(now**2))
     if not square > 0:
         return 1.0
-    slope = float(np.sum(deviation * (then - float(np.mean(then))))) / square
     weight = len(now) / (len(now) + _DOUBT)
-    return min(max(weight * slope + (1 - weight), 0.0), 1.0)
+    slope = weight * float(np.sum(now * then)) / square + (1 - weight)
+    return min(max(slope, 0.0), 1.0)
 
 
 def _noise(own: Floats) -> float:
@@ -173,7 +283,7 @@ def informative(curves: Iterable[Curve], direction: Direction, most: int = 30) -
     if len(all_of_them) <= most:
         return tuple(all_of_them)
     ends = np.array([one[-1].value for one in all_of_them]) * direction.sign
-    halfway = np.array([_value_at(one, 0.5) for one in all_of_them]) * direction.sign
+    halfway = np.array([_values_at(one, np.array(0.5)) for one in all_of_them]) * direction.sign
     share = most // 3
     chosen = {*np.argsort(-ends, kind="stable")[:share].tolist()}
     chosen |= {*np.argsort(halfway - ends, kind="stable")[:share].tolist()}
