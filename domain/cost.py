@@ -142,12 +142,18 @@ class Ledger:
             raise ValueError(f"trial {number} has a reservation already")
         return replace(self, reserved=(*self.reserved, (number, cost)))
 
-    def settle(self, number: int, cost: Cost) -> Ledger:
-        """Replace the promise to trial `number` by what it took."""
+    def settle(self, number: int, cost: Cost, counts: bool = True) -> Ledger:
+        """Replace the promise to trial `number` by what it took.
+
+        Args:
+            number: The trial's number.
+            cost: What it took.
+            counts: Whether it counts towards the number of trials, as a confirmation does not.
+        """
         rest = tuple(one for one in self.reserved if one[0] != number)
         if len(rest) == len(self.reserved):
             raise ValueError(f"trial {number} has no reservation")
-        return replace(self, reserved=rest, spent=self.spent + cost, trials=self.trials + 1)
+        return replace(self, reserved=rest, spent=self.spent + cost, trials=self.trials + counts)
 
     def release(self, number: int) -> Ledger:
         """Take back the promise to trial `number`, which never ran."""

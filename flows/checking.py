@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import click
-from tasks.server import TrialServer
 
 from domain.cost import Budget
 from domain.errors import NoAllowedConfiguration
@@ -15,6 +14,7 @@ from domain.summary import DataReport
 from flows.console import short
 from tasks.companion import open_companion
 from tasks.sampling import Predict, random_configurations
+from tasks.server import TrialServer
 from tasks.studies import read_study
 from tasks.validation import validate
 
@@ -99,7 +99,7 @@ def _rules(study: Study, predict: Predict) -> Iterator[str]:
     if not allowed:
         raise NoAllowedConfiguration(
             f"the rules turned away all of {SAMPLES} random configurations",
-            "is a rule stricter than it was meant to be? The list above says what each of them forbids",
+            "is a rule stricter than it was meant to be? The list says what each of them forbids",
         )
 
 

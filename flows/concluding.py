@@ -97,9 +97,8 @@ class Conclusion:
         if not model.exists():
             self.notes.append("no model was saved: `trial.track(model=...)` names it")
             return summary
-        quality = self._try(
-            "measure the winner", lambda: self.backstage.server.measure(model, winner.params)
-        )
+        measure = self.backstage.server.measure
+        quality = self._try("measure the winner", lambda: measure(model))
         if quality is None:
             return summary
         gates = tuple(judged(summary.study, quality, winner))

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from domain.cost import Budget
-from domain.history import TrialRecord, TrialState
+from domain.history import Purpose, TrialRecord, TrialState
 from domain.study import Study
 
 if TYPE_CHECKING:
@@ -43,9 +43,10 @@ def line_of(view: View, trial: TrialRecord) -> str:
     outcome = "-" if trial.value is None else f"{trial.value:.4f}"
     best = view.history.best
     tail = f" (best {best.value:.4f}, trial {best.number})" if best and best.value else ""
-    why = f": {trial.failure or 'pruned'}, {trial.reason}" if trial.reason else ""
+    why = f"\n    {trial.failure or trial.state}: {trial.reason}" if trial.reason else ""
     cost = f"{trial.cost.seconds:.1f} s"
-    return f"trial {trial.number:>3} {trial.state:<8} {outcome} {cost:>8} {params}{tail}{why}"
+    name = "confirm" if trial.purpose is Purpose.CONFIRMATION else "trial"
+    return f"{name:<7} {trial.number:>3} {trial.state:<8} {outcome} {cost:>8} {params}{tail}{why}"
 
 
 class PlainConsole:

@@ -16,8 +16,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from tasks.pruner import write_snapshot
-
 from domain.cost import Budget, Cost, EnergyMode, Ledger
 from domain.decision import Decision
 from domain.forecast import expected_cost
@@ -35,6 +33,7 @@ from flows.replaying import circumstances
 from tasks import control, events
 from tasks.home import search_folder, trial_folder
 from tasks.live import LiveView, Running
+from tasks.pruner import write_snapshot
 from tasks.sampling import propose
 from tasks.store import Search
 
@@ -328,11 +327,12 @@ class Coordinator:
         if result.state is TrialState.RUNNING and self.interrupted:
             self.ledger = self.ledger.release(order.number)
             return  # it stays RUNNING in the store: `resume` goes on from its checkpoint
-        self.ledger = self.ledger.settle(order.number, result.cost)
+        searching = order.purpose is not Purpose.CONFIRMATION
+        self.ledger = self.ledger.settle(order.number, result.cost, counts=searching)
         record = _record(order, result)
         self.search.tell(record)
         self.journal.append("result", **_facts(record))
-        if order.purpose is Purpose.CONFIRMATION:
+        if not searching:
             self.confirmations.append(record)
         else:
             self.history = History((*self.history.trials, record), self.history.direction)

@@ -18,7 +18,8 @@ from tasks import control, outcomes
 from tasks.control import Command
 from tasks.home import search_folder
 from tasks.store import Search, SearchInfo, Store, open_store
-from tasks.studies import parse_study, parse_worth, read_study
+from tasks.studies import read_study, recorded_study
+from tasks.terms import read_terms
 
 
 def report_again(path: str) -> Path:
@@ -34,7 +35,7 @@ def report_again(path: str) -> Path:
 def recorded(search: Search) -> SearchSummary:
     """Return the summary of a search from the store and from what lies beside it."""
     info = search.info
-    study = parse_study(info.text, info.folder)
+    study = recorded_study(info.text, info.folder)
     history, decisions = search.history(), search.decisions()
     last = decisions[-1].decision if decisions else Decision.to_continue("nothing was decided yet")
     outcome = outcomes.load(search_folder(info.search) / "outcome.json")
@@ -56,12 +57,12 @@ def explain(path: str, search: str | None, worth: str | None, price_hour: float 
     """Print how a search decided, and how it would have decided at another worth or price."""
     with open_store() as store:
         opened = store.open(search or _latest(store, path).search)
-        study = parse_study(opened.info.text, opened.info.folder)
+        study = recorded_study(opened.info.text, opened.info.folder)
         history, decisions = opened.history(), opened.decisions()
     prices = study.prices
     if price_hour is not None:
         prices = replace(prices, hour=price_hour)
-    stated = parse_worth(worth, prices) if worth else study.worth
+    stated, prices = read_terms(worth or study.worth, prices)
     what_if = worth is not None or price_hour is not None
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("trials", "expected gain", "expected cost", "over", "decided"):

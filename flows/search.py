@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from prefect import flow
-from prefect.states import Cancelled, Completed, Failed, State
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture
+from prefect.states import Cancelled, Completed, Failed
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import Field
 
 from domain.errors import SatisficeError, UserMistake
 from domain.study import Study
-from domain.summary import Ending
+from domain.summary import DataReport, Ending
 from flows import console
 from flows.backstage import behind
 from flows.concluding import Conclusion
@@ -23,6 +25,7 @@ from flows.shipping import Shipping
 from flows.steps import load_data, telling, train_trial, validate_data
 from flows.watching import Watchers
 from tasks.artifacts import Artifacts
+from tasks.environment import environment
 from tasks.home import search_folder, tracking_url
 from tasks.store import Search, Store, open_store
 from tasks.studies import read_study
@@ -37,11 +40,11 @@ _STATES = {
 }
 
 
-@flow(
-    name="search",
-    flow_run_name="search {study}",
-    task_runner=ThreadPoolTaskRunner(max_workers=MOST_WORKERS),  # the coordinator counts workers
-)
+# The coordinator counts workers; the threads only wait for their children.
+_RUNNER: TaskRunner[PrefectFuture[Any]] = ThreadPoolTaskRunner(max_workers=MOST_WORKERS)
+
+
+@flow(name="search", flow_run_name="search {study}", task_runner=_RUNNER)
 def search(
     study: Annotated[str, Field(description="The study folder")] = "studies/digits",
     resume: Annotated[bool, Field(description="Go on with the last unfinished search")] = False,
@@ -81,6 +84,7 @@ def _search(spec: Study, searching: Search) -> State:
             predict=backstage.server.predict,
             show=Watchers(screen, artifacts, shipping).show,
         )
+        coordinator.journal.append("search", **_facts(spec, searching, data))
         if data.passed:
             screen.begin(spec, searching.info.search)
             try:
@@ -97,6 +101,21 @@ def _search(spec: Study, searching: Search) -> State:
         coordinator.close()
     state = _STATES.get(ending, Completed)
     return state(name=str(ending), message=summary.decision.reason, data=summary)
+
+
+def _facts(study: Study, search: Search, data: DataReport) -> dict[str, Any]:
+    """Return what tracking wants to know of a search at its beginning."""
+    return {
+        "search": search.info.search,
+        "study": study.name,
+        "text": study.text,
+        "environment": environment(study.folder),
+        "rules": [
+            {"id": rule.id, "require": rule.require.text, "because": rule.because}
+            for rule in study.rules.rules
+        ],
+        "data": {"digest": data.digest, "rows": dict(data.rows), "source": study.data.source},
+    }
 
 
 def _narrowed(

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from tasks.server import ServerReady
-from tasks.training import run_order
 
 from domain.cost import Prices
 from domain.orders import TrialOrder, TrialResult
@@ -18,10 +16,16 @@ from flows.backstage import Backstage
 from flows.console import short
 from tasks import registry, reporting, validation
 from tasks.home import tracking_url
+from tasks.server import ServerReady
+from tasks.training import run_order
 
 
 @task(name="load data", task_run_name="load {source}", cache_policy=NO_CACHE)
-def load_data(source: str, folder: Path, backstage: Backstage) -> ServerReady:
+def load_data(
+    source: str,  # noqa: ARG001 - Prefect calls the run by it
+    folder: Path,
+    backstage: Backstage,
+) -> ServerReady:
     """Wait until the study's `load()` has returned."""
     ready = backstage.server.ready()
     kept = folder / "data" / ready.manifest.name
@@ -40,7 +44,11 @@ def validate_data(
 
 
 @task(name="train", task_run_name="trial {label}", cache_policy=NO_CACHE)
-def train_trial(label: str, order: TrialOrder, prices: Prices) -> TrialResult:
+def train_trial(
+    label: str,  # noqa: ARG001 - Prefect calls the run by it
+    order: TrialOrder,
+    prices: Prices,
+) -> TrialResult:
     """Train one trial in a process of its own."""
     return run_order(order, prices)
 

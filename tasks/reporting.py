@@ -75,10 +75,11 @@ def importance(history: History, space: Space) -> Mapping[str, float]:
 
     from tasks.sampling import distributions
 
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     kinds = distributions(space)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        study = optuna.create_study(direction=str(history.direction))
+        study = optuna.create_study(direction=history.direction.value)
         for one in history.complete:
             study.add_trial(
                 optuna.trial.create_trial(
