@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from domain.errors import ProblemFault
+from domain.rules import PREDICTED
 from domain.space import Params
 
 if TYPE_CHECKING:
     import torch
 
+PARAMETERS, MACS = PREDICTED
+
 
 def predict(
-    problem: Any, params: Params, example_shape: tuple[int, ...] | None = None
+    problem: Any,
+    params: Params,
+    example_shape: tuple[int, ...] | None = None,
+    names: Collection[str] = PREDICTED,
 ) -> dict[str, float]:
     """Count the weights and the work of the model that a configuration would build.
 
     The model is built on PyTorch's meta device: shapes without memory, so that a configuration
-    which is far too large costs no more than a small one.
+    which is far too large costs no more than a small one. The first count of MACs in a process
+    takes seconds, because it imports much of PyTorch; weights alone are counted at once.
 
     Args:
         problem: The study's code, with `build(params)` and, optionally, `example_input(params)`.
         params: The configuration.
         example_shape: The shape of one training example, for a problem without `example_input`.
+        names: What is wanted of the two.
 
     Returns:
         `predicted.parameters`, the number of weights, and `predicted.macs`, the
@@ -33,44 +41,65 @@ def predict(
     Raises:
         ProblemFault: There is no `build`, or the model cannot be built or run without its values.
     """
-    import torch
-
     if getattr(problem, "build", None) is None:
         raise ProblemFault(
             "the rules ask for predicted.*, but problem.py defines no build(params)",
             "move the making of the model into build(params), and let train() call it",
         )
+    model = _build(problem, params)
+    said = {}
+    if MACS in names or _is_lazy(model):
+        example = _example(problem, params, example_shape)
+        try:
+            said[MACS] = float(count_macs(model, example))
+        except Exception as fault:
+            raise ProblemFault(
+                f"the model cannot be run on an example of shape {tuple(example.shape)}: {fault}",
+                "define example_input(params), which returns the input for one example",
+            ) from fault
+    said[PARAMETERS] = float(count_parameters(model))
+    return {name: said[name] for name in names}
+
+
+def _build(problem: Any, params: Params) -> torch.nn.Module:
+    import torch
+
     try:
         with torch.device("meta"):
-            model = problem.build(dict(params))
-        example = _example(problem, params, example_shape)
+            model: torch.nn.Module = problem.build(dict(params))
     except Exception as fault:
         raise ProblemFault(
-            f"build(params) or example_input(params) failed on PyTorch's meta device: {fault}",
+            f"build(params) failed on PyTorch's meta device: {type(fault).__name__}: {fault}",
             "predictions build the model without memory: build() must not read values of tensors",
         ) from fault
-    try:
-        macs = count_macs(model, example)
-    except Exception as fault:
-        raise ProblemFault(
-            f"the model cannot be run on an example of shape {tuple(example.shape)}: {fault}",
-            "define example_input(params), which returns the input for one example",
-        ) from fault
-    # Counted after the run, because lazy layers have no shape before it.
-    return {"predicted.parameters": float(count_parameters(model)), "predicted.macs": float(macs)}
+    return model
+
+
+def _is_lazy(model: torch.nn.Module) -> bool:
+    """Tell whether some weights have no shape before the model has run once."""
+    from torch.nn.parameter import is_lazy
+
+    return any(is_lazy(weight) for weight in model.parameters())
 
 
 def _example(problem: Any, params: Params, shape: tuple[int, ...] | None) -> torch.Tensor:
     import torch
 
-    with torch.device("meta"):
-        if getattr(problem, "example_input", None) is not None:
-            example: torch.Tensor = problem.example_input(dict(params))
-        elif shape is not None:
-            example = torch.empty((1, *shape))
-        else:
-            raise ValueError("there is neither an example_input(params) nor a training example")
-    return example[:1].to("meta")
+    own = getattr(problem, "example_input", None)
+    if own is None and shape is None:
+        raise ProblemFault(
+            "there is neither an example_input(params) nor a training example to run the model on",
+            "define example_input(params), which returns the input for one example",
+        )
+    try:
+        with torch.device("meta"):
+            example: torch.Tensor = own(dict(params)) if own else torch.empty((1, *(shape or ())))
+        return example[:1].to("meta")
+    except Exception as fault:
+        raise ProblemFault(
+            f"example_input(params) failed: {type(fault).__name__}: {fault}",
+            "it returns a tensor: the input for one example, as a batch of one",
+        ) from fault
 
 
 def count_parameters(model: torch.nn.Module) -> int:

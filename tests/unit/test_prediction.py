@@ -121,6 +121,23 @@ def test_the_study_may_say_what_an_example_is() -> None:
     assert predict(problem, {"length": 7}, (99,))["predicted.macs"] == 7 * 8 * 2
 
 
+def test_only_what_is_wanted_is_predicted() -> None:
+    problem = SimpleNamespace(build=lambda params: nn.Linear(3, 2))
+    unfit = (4,)  # what nobody wants to know cannot fail either
+    assert predict(problem, {}, unfit, ["predicted.parameters"]) == {"predicted.parameters": 8}
+    assert predict(problem, {}, (3,), ["predicted.macs"]) == {"predicted.macs": 6}
+    lazy = SimpleNamespace(build=lambda params: nn.LazyLinear(2))
+    assert predict(lazy, {}, (3,), ["predicted.parameters"]) == {"predicted.parameters": 8}
+
+
+def test_an_example_that_raises_is_the_problems_fault() -> None:
+    problem = SimpleNamespace(
+        build=lambda params: nn.Linear(3, 2), example_input=lambda params: params["length"]
+    )
+    with pytest.raises(ProblemFault, match=r"example_input\(params\) failed: KeyError"):
+        predict(problem, {})
+
+
 def test_of_a_batch_one_example_is_counted() -> None:
     problem = SimpleNamespace(
         build=lambda params: nn.Linear(4, 2), example_input=lambda params: torch.zeros(32, 4)

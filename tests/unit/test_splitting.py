@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 
 from domain.errors import ProblemFault
 from tasks.data import Data
+from tasks.problem import load_problem
 from tasks.splitting import split
 
 
@@ -127,3 +129,18 @@ def test_too_few_families_are_refused() -> None:
     with pytest.raises(ProblemFault, match="20 examples in 2 families") as fault:
         split(examples(20), np.arange(20) % 2, np.repeat(["a", "b"], 10))
     assert "finer groups" in fault.value.hint
+
+
+def test_the_digits_share_no_image_between_their_parts(root: Path) -> None:
+    data = load_problem(root / "studies/digits", "problem.py").load()
+    assert {name: len(part) for name, part in data.splits.items()} == {
+        "train": 1078,
+        "validation": 360,
+        "test": 359,
+    }
+    images = {
+        name: np.array([one.tobytes() for one in part.x]) for name, part in data.splits.items()
+    }
+    assert all(len(found) == 1 for found in sides(data, images).values())
+    for part in data.splits.values():
+        assert np.abs(np.bincount(part.y) / len(part) - 0.1).max() < 0.005
