@@ -27,7 +27,6 @@ from tasks.database import (
     coordinators,
     guarded,
     open_database,
-    outside_faults,
     read_address,
     searches,
 )
@@ -174,12 +173,18 @@ class Store:
         Raises:
             StudyBusy: Another coordinator runs the study; says which.
         """
-        with ExitStack() as stack:
-            with outside_faults(self.database.url):
-                if not stack.enter_context(hold(self._engine, study, wait)):
-                    raise self._busy(study)
-                self._sign(study)
+        with self._acquire(study, wait):
             yield
+
+    @guarded
+    def _acquire(self, study: str, wait: bool) -> ExitStack:
+        for pause in (0.05, 0.1, 0.0):  # somebody's `is_locked` may hold it for a moment
+            with ExitStack() as stack:
+                if stack.enter_context(hold(self._engine, study, wait)):
+                    self._sign(study)
+                    return stack.pop_all()
+            time.sleep(pause)
+        raise self._busy(study)
 
     @guarded
     def is_locked(self, study: str) -> bool:

@@ -91,7 +91,7 @@ def postgresql() -> Iterator[PostgreSQL]:
         try:
             yield PostgreSQL(folder)
         finally:
-            run("pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
+            run("pg_ctl", "-D", data, "-w", "-m", "fast", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
