@@ -79,7 +79,14 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(one in text for one in _NO_MEMORY)
 
 
-def private_mib(process: psutil.Process) -> float:
-    """Return the memory that is a process's own (not of files), in MiB."""
-    info = process.memory_info()
-    return float(info.rss - getattr(info, "shared", 0)) / MIB
+def resident_mib(pid: int) -> float:
+    """Return the memory that a process holds, what it has mapped from files left out, in MiB.
+
+    Raises:
+        psutil.Error, OSError: There is no such process any more.
+    """
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():
+        return float(psutil.Process(pid).memory_info().rss) / MIB
+    fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+    return sum(int(fields[name].split()[0]) for name in ("RssAnon", "RssShmem")) / 1024

@@ -38,7 +38,7 @@ class ServerReady:
         seconds: How long the imports and `load()` took.
         manifest: The manifest of the data; it goes with the server unless somebody takes it.
         environment: Versions by package.
-        private_mib: Memory of the idle server, in MiB.
+        resident_mib: Memory of the idle server, in MiB.
     """
 
     digest: str
@@ -47,7 +47,7 @@ class ServerReady:
     seconds: float
     manifest: Path
     environment: Mapping[str, str]
-    private_mib: float
+    resident_mib: float
 
 
 class TrialServer:

@@ -27,13 +27,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-import psutil
-
 from domain.errors import ProblemFault, SatisficeError
 from domain.orders import TrialOrder
+from tasks.attempt import run
 from tasks.channel import OUTPUT, Line, Message, Setting, when_closed
 from tasks.data import Data
-from tasks.limits import private_mib
+from tasks.limits import resident_mib
+from tasks.prediction import predict
 from tasks.problem import Problem, load_data, load_problem
 from tasks.wire import from_json, plain, rebuild
 
@@ -130,8 +130,6 @@ class Server:
 
 
 def _train(server: Server, request: Message, line: Line) -> None:  # noqa: ARG001
-    from tasks.attempt import run
-
     order: TrialOrder = rebuild(TrialOrder, request["order"])
     output = os.open(Path(order.folder) / OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(output, 1)
@@ -143,8 +141,6 @@ def _train(server: Server, request: Message, line: Line) -> None:  # noqa: ARG00
 def _predict(server: Server, request: Message, line: Line) -> None:  # noqa: ARG001
     """Answer for one configuration after the other."""
     import numpy as np
-
-    from tasks.prediction import predict
 
     example = server.problem.example
     shape = None if example is None else tuple(np.shape(example)[1:])
@@ -252,7 +248,11 @@ def _prepare(setting: Setting, line: Line) -> tuple[Server, Message]:
     import torch
 
     torch.set_num_threads(1)
-    import torch._dynamo  # the first optimizer imports it: a second, once for all trials
+    # What children would import, each for itself: a second for the first optimizer alone.
+    import torch._dynamo
+
+    import tasks.energy
+    import tasks.pruner  # noqa: F401
 
     folder = Path(setting.folder)
     sys.path.insert(0, str(folder.resolve()))  # for what train() imports later
@@ -298,7 +298,7 @@ def main() -> None:
         _leave(1)
     gc.collect()
     gc.freeze()  # no collection in a child writes to, and so copies, the server's memory
-    ready["private_mib"] = private_mib(psutil.Process())
+    ready["resident_mib"] = resident_mib(os.getpid())
     _tell(line, {"ready": ready})
     server.serve()
     server.end_children()

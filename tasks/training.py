@@ -16,7 +16,7 @@ from tasks.channel import OUTPUT
 from tasks.checkpoints import CURRENT, MODEL
 from tasks.children import Child, Gone, how_it_ended
 from tasks.events import Event
-from tasks.limits import private_mib
+from tasks.limits import resident_mib
 from tasks.progress import LOG, Progress
 from tasks.server import TrialServer, server_for
 
@@ -45,7 +45,7 @@ def run_order(order: TrialOrder, prices: Prices, server: TrialServer | None = No
         OutsideFault: There is no server, and none can be started.
     """
     server = server or server_for(order)
-    idle_mib = server.ready().private_mib
+    idle_mib = server.ready().resident_mib
     progress = _earlier_attempts(order)
     watch = _Watch(order, progress, idle_mib)
     with server.train(order) as child:
@@ -92,13 +92,12 @@ class _Watch:
         Returns:
             What it means if the training itself has not told how it ended.
         """
-        process = psutil.Process(child.pid)
         killed_at: float | None = None
         try:
             while (message := child.wait(TICK_SECONDS)) is None:
                 self._listen()
                 if killed_at is None:
-                    self.verdict = self._broken(process)
+                    self.verdict = self._broken(child.pid)
                     if self.verdict is not None:
                         child.kill()
                         killed_at = time.monotonic()
@@ -119,7 +118,7 @@ class _Watch:
         if self.progress.follow():
             self._heard = time.monotonic()
 
-    def _broken(self, process: psutil.Process) -> tuple[Failure, str] | None:
+    def _broken(self, pid: int) -> tuple[Failure, str] | None:
         order, progress = self.order, self.progress
         if order.deadline_seconds is not None:
             grace = max(order.grace_seconds, progress.longest)
@@ -130,7 +129,7 @@ class _Watch:
                     f"{order.deadline_seconds:.4g} s, in the midst of an epoch"
                 )
         if order.memory_mb is not None:
-            added = _private_mib(process) - self.idle_mib
+            added = _resident_mib(pid) - self.idle_mib
             if added > order.memory_mb * RESIDENT_MARGIN + RESIDENT_SLACK_MIB:
                 return Failure.OUT_OF_MEMORY, (
                     f"killed with {added:.0f} MiB more than the idle process has; "
@@ -146,10 +145,10 @@ def _earlier_attempts(order: TrialOrder) -> Progress:
     return progress
 
 
-def _private_mib(process: psutil.Process) -> float:
+def _resident_mib(pid: int) -> float:
     try:
-        return private_mib(process)
-    except psutil.Error:  # it has just ended
+        return resident_mib(pid)
+    except (psutil.Error, OSError, KeyError):  # it has just ended
         return 0.0
 
 
