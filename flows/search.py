@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.futures import PrefectFuture
 from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import Field
@@ -27,6 +26,7 @@ from flows.watching import Watchers
 from tasks.artifacts import Artifacts
 from tasks.environment import environment
 from tasks.home import search_folder, tracking_url
+from tasks.registry import warm_up
 from tasks.store import Search, Store, open_store
 from tasks.studies import read_study
 
@@ -41,7 +41,7 @@ _STATES = {
 
 
 # The coordinator counts workers; the threads only wait for their children.
-_RUNNER: TaskRunner[PrefectFuture[Any]] = ThreadPoolTaskRunner(max_workers=MOST_WORKERS)
+_RUNNER: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=MOST_WORKERS)
 
 
 @flow(name="search", flow_run_name="search {study}", task_runner=_RUNNER)
@@ -90,6 +90,7 @@ def _search(spec: Study, searching: Search) -> State:
             try:
                 with draining(coordinator.interrupt):
                     ending, decision = coordinator.run()
+                    backstage.tracking.submit(warm_up)  # the registry's imports take seconds
                     confirmations = confirm(coordinator, ending)
             finally:
                 screen.close()
