@@ -277,7 +277,7 @@ def test_nowhere_is_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         (b"", "study.yaml:1: the file is empty, expected a study"),
         (b"# nothing yet\n", "study.yaml:1: the file is empty, expected a study"),
         (b"- study\n", "study.yaml:1: the file is a list, expected a section with the keys of"),
-        (b"a: " + b"[" * 3000, "study.yaml: this is not YAML of a study: it nests too deep"),
+        (b"a: " + b"[" * 700, "study.yaml: this is not YAML of a study: it nests too deep"),
         (b"&a [*a]: 1\n", "study.yaml:1: unknown key a tuple"),
         (b"study: &a [*a]\n", "study.yaml:1: study is a list, expected a name of"),
         (b"seed: " + b"9" * 5000, "study.yaml: this is not YAML: Exceeds the limit"),
