@@ -20,7 +20,7 @@ from domain.space import Choice, Float, Int
 from domain.study import Confirming, Resources
 from domain.worth import Direction, Per, Worth
 from tasks.schema import mistakes, schema
-from tasks.studies import read_study, study_digest
+from tasks.studies import read_study, recorded_study, study_digest
 
 STUDY = """\
 study: digits
@@ -300,6 +300,15 @@ def test_the_schema_accepts_a_study_and_is_json() -> None:
     jsonschema.Draft202012Validator.check_schema(schema())
     document = YAML(typ="safe", pure=True).load(STUDY)
     jsonschema.validate(document, json.loads(json.dumps(schema())))
+
+
+def test_a_past_study_is_read_from_its_record_without_its_folder(folder: Path) -> None:
+    study = read_study(folder)
+    (folder / "problem.py").unlink()
+    (folder / "study.yaml").unlink()
+    again = recorded_study(study.text, study.folder)
+    assert again == study
+    assert study_digest(again) == study_digest(study)
 
 
 def test_the_study_of_the_demo_is_read(root: Path) -> None:
