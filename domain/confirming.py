@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from domain.history import TrialRecord
 from domain.space import Params
@@ -35,7 +35,7 @@ def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, 
     if len(values) == 1:
         return mean, -math.inf, math.inf
     error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    reach = float(stats.t.ppf((1 + confidence) / 2, len(values) - 1)) * error
+    reach = float(stdtrit(len(values) - 1, (1 + confidence) / 2)) * error
     return mean, mean - reach, mean + reach
 
 

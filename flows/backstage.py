@@ -1,22 +1,23 @@
 """The processes behind a search, started before anything waits for them.
 
-On two cores the imports of torch, Great Expectations and MLflow take as long as Prefect's own
-start-up. Each of them lives in a process of its own, and all of them begin at once.
+On two cores the imports of torch and Great Expectations take as long as Prefect's own start-up.
+Each of them lives in a process of its own, and both begin at once. MLflow's begins with the first
+trial, which would otherwise have to wait for its share of the processor.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-
-from tasks.server import TrialServer
+from functools import cached_property
 
 from domain.study import Study
 from tasks import server as trial_server
 from tasks.companion import open_companion
 from tasks.home import tracking_url
+from tasks.server import TrialServer
 from tasks.tracking import prepare
 
 
@@ -27,20 +28,24 @@ class Backstage:
     Attributes:
         server: Holds the data and trains.
         gate: Holds Great Expectations; later draws the report.
-        tracking: Holds MLflow.
-        prepared: Done when MLflow's database is there.
     """
 
     server: TrialServer
     gate: ProcessPoolExecutor
-    tracking: ProcessPoolExecutor
-    prepared: Future[None]
+
+    @cached_property
+    def tracking(self) -> ProcessPoolExecutor:
+        """The process that holds MLflow, started when it is first asked for."""
+        companion = open_companion("mlflow", nice=5)  # nobody waits for it until the end
+        companion.submit(prepare, tracking_url())
+        return companion
 
     def close(self) -> None:
-        """End the processes; what they were told to do is done first."""
+        """End the processes; what MLflow's was told to do is done first."""
         self.server.close()
         self.gate.shutdown(wait=False, cancel_futures=True)
-        self.tracking.shutdown(wait=True)
+        if "tracking" in self.__dict__:
+            self.tracking.shutdown(wait=True)
 
 
 _waiting: dict[str, Backstage] = {}
@@ -51,8 +56,7 @@ def begin(study: Study) -> Backstage:
     server = TrialServer(study)
     trial_server.register(server)
     gate = open_companion("great_expectations")
-    tracking = open_companion("mlflow", nice=5)  # nobody waits for it until the end
-    backstage = Backstage(server, gate, tracking, tracking.submit(prepare, tracking_url()))
+    backstage = Backstage(server, gate)
     _waiting[study.folder] = backstage
     return backstage
 

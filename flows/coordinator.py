@@ -330,8 +330,7 @@ class Coordinator:
         searching = order.purpose is not Purpose.CONFIRMATION
         self.ledger = self.ledger.settle(order.number, result.cost, counts=searching)
         record = _record(order, result)
-        self.search.tell(record)
-        self.journal.append("result", **_facts(record))
+        self._tell(record)
         if not searching:
             self.confirmations.append(record)
         else:
@@ -342,6 +341,10 @@ class Coordinator:
                 self.folder / "pruning.json", self.history, self.study.worth, self.study.prices
             )
         self.show(self.view(), record)
+
+    def _tell(self, record: TrialRecord) -> None:
+        self.search.tell(record)
+        self.journal.append("result", **_facts(record))
 
     def _decide(self) -> Decision:
         situation = self.situation()
@@ -393,7 +396,7 @@ class Coordinator:
             cost = self._affordable(self.study.budget)
             if cost is None:
                 lost = replace(left, state=TrialState.FAILED, failure=Failure.LOST)
-                self.search.tell(replace(lost, reason="no budget was left to resume it"))
+                self._tell(replace(lost, reason="no budget was left to resume it"))
                 continue
             verdict = self.search.verdict(left.number)
             attempt = self.search.next_attempt(left.number)

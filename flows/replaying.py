@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from domain.stopping import decide
-
 from domain.cost import Budget, Cost, Prices
 from domain.decision import Decision
 from domain.history import History
 from domain.situation import Pending, Situation
+from domain.stopping import decide
 from domain.summary import DecisionRecord
 from domain.worth import Worth
 

@@ -71,7 +71,7 @@ def _search(spec: Study, searching: Search) -> State:
     folder = search_folder(searching.info.search)
     screen = console.current.get() or console.PlainConsole()
     with behind(spec) as backstage:
-        shipping = Shipping(folder, tracking_url(), backstage.tracking)
+        shipping = Shipping(folder, tracking_url(), backstage)
         artifacts = Artifacts(searching.info.search)
         ready = load_data(spec.data.source, folder, backstage)
         data = validate_data(spec, ready, folder, backstage)

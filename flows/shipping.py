@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flows.backstage import Backstage
 from tasks.tracking import Shipped, ship
 
 PAUSE = 2.0  # seconds between two batches: often enough to watch, seldom enough to cost nothing
@@ -19,13 +20,13 @@ class Shipping:
     Attributes:
         folder: The folder of the search.
         address: The address of MLflow.
-        companion: The process that holds MLflow.
+        backstage: The processes behind the search, MLflow's among them.
         latest: How the last batch went; None before the first.
     """
 
     folder: Path
     address: str
-    companion: ProcessPoolExecutor
+    backstage: Backstage
     latest: Shipped | None = field(default=None, init=False)
     _batch: Future[Shipped] | None = field(default=None, init=False)
     _next: float = field(default=0.0, init=False)
@@ -36,11 +37,11 @@ class Shipping:
             self.latest, self._batch = self._batch.result(), None
             self._next = time.monotonic() + PAUSE
         if self._batch is None and time.monotonic() >= self._next:
-            self._batch = self.companion.submit(ship, self.folder, self.address)
+            self._batch = self.backstage.tracking.submit(ship, self.folder, self.address)
 
     def finish(self) -> Shipped:
         """Send all that is left and wait for it."""
         if self._batch is not None:
             self._batch.result()
-        self.latest = self.companion.submit(ship, self.folder, self.address).result()
+        self.latest = self.backstage.tracking.submit(ship, self.folder, self.address).result()
         return self.latest
