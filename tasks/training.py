@@ -60,7 +60,7 @@ def run_order(order: TrialOrder, prices: Prices, server: TrialServer | None = No
         progress,
         prices,
         TrialState.FAILED,
-        seconds=watch.used(),
+        seconds=watch.charged(),
         failure=failure,
         reason=f"{reason}; what it printed is in {OUTPUT}",
     )
@@ -84,7 +84,13 @@ class _Watch:
     progress: Progress
     idle_mib: float
     verdict: tuple[Failure, str] | None = None
-    _heard: float = field(default_factory=time.monotonic)  # of the log, the last time
+    _began: float = field(default_factory=time.monotonic)
+    _heard: float = field(default_factory=time.monotonic)  # that the training seconds have grown
+    _before: float = field(init=False)
+    _pauses: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._before = self.progress.seconds
 
     def until_it_ends(self, child: Child) -> tuple[Failure, str]:
         """Wait for the end of a training, and kill it where it breaks a limit.
@@ -110,13 +116,25 @@ class _Watch:
         return _meaning(message["exit"])
 
     def used(self) -> float:
-        """Return the seconds of training, by the log and by the clock since it last spoke."""
-        silent = 0.0 if self.progress.paused else time.monotonic() - self._heard
-        return self.progress.seconds + silent
+        """Return the seconds of training: the last that the log said, and the silence since."""
+        silence = 0.0 if self.progress.paused else time.monotonic() - self._heard
+        return self.progress.seconds + silence
+
+    def charged(self) -> float:
+        """Return the seconds of training by the supervisor's own clock, if that says more."""
+        now = time.monotonic()
+        pauses = self._pauses + (now - self._heard if self.progress.paused else 0.0)
+        return max(self.used(), self._before + now - self._began - pauses)
 
     def _listen(self) -> None:
-        if self.progress.follow():
-            self._heard = time.monotonic()
+        known = self.progress.seconds, self.progress.paused
+        self.progress.follow()
+        if known == (self.progress.seconds, self.progress.paused):
+            return
+        now = time.monotonic()
+        if known[1]:
+            self._pauses += now - self._heard
+        self._heard = now
 
     def _broken(self, pid: int) -> tuple[Failure, str] | None:
         order, progress = self.order, self.progress

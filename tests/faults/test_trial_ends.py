@@ -1,0 +1,198 @@
+"""Every way in which a training can end is a result, with its reason and its cost."""
+
+from __future__ import annotations
+
+import math
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.cost import EnergyMode, Prices
+from domain.errors import ProblemFault
+from domain.history import Failure, Purpose, TrialState
+from domain.orders import TrialOrder, TrialResult
+from tasks.checkpoints import load_model
+from tasks.events import read
+from tasks.problem import load_problem
+from tasks.server import TrialServer
+from tasks.training import run_order
+
+PRICES = Prices("EUR", hour=3600.0)
+
+
+def _curve(result: TrialResult) -> list[tuple[int, float]]:
+    return [(point.epoch, point.value) for point in result.curve]
+
+
+def _losses(order: TrialOrder) -> dict[int, float]:
+    log = read(Path(order.folder) / "events.jsonl")[0]
+    return {one["epoch"]: one["metrics"]["loss"] for one in log if one["kind"] == "epoch"}
+
+
+def test_a_normal_run_gives_its_curve_its_value_and_its_cost(give: Any, server: Any) -> None:
+    result = run_order(give("learn"), PRICES, server)
+    assert (result.state, result.failure, result.reason) == (TrialState.COMPLETE, None, "")
+    assert [epoch for epoch, _ in _curve(result)] == [1, 2, 3, 4, 5, 6]
+    assert result.value == result.curve[-1].value == result.metrics["accuracy"]
+    times = [point.seconds for point in result.curve]
+    assert times == sorted(times)
+    assert result.cost.seconds >= times[-1] > 0
+    assert result.cost.money == pytest.approx(result.cost.seconds)
+    assert result.cost.kwh > 0
+    assert result.cost.energy is not EnergyMode.UNKNOWN
+    assert "checkpoint" not in result.artefacts
+
+
+def test_the_same_seed_gives_the_same_training_bit_for_bit(give: Any, server: Any) -> None:
+    orders = [give("learn", number, seed=seed) for number, seed in enumerate([5, 5, 6])]
+    with ThreadPoolExecutor(2) as pool:  # two supervisors at once
+        list(pool.map(lambda order: run_order(order, PRICES, server), orders))
+    same, again, other = map(_losses, orders)
+    assert same == again != other
+
+
+def test_a_stated_duration_of_epochs_makes_the_whole_result_repeatable(
+    give: Any, server: Any
+) -> None:
+    orders = [give("learn", number, epoch_seconds=2.0) for number in range(2)]
+    first, second = (
+        replace(run_order(order, PRICES, server), number=0, artefacts={}) for order in orders
+    )
+    assert first == second
+    assert [point.seconds for point in first.curve] == [2, 4, 6, 8, 10, 12]
+    assert first.cost.seconds == 12
+
+
+@pytest.mark.parametrize(
+    ("act", "failure", "said"),
+    [
+        ("crash", Failure.CRASHED, "KeyError: 'no such layer'"),
+        ("leave", Failure.CRASHED, "train() called sys.exit"),
+        ("vanish", Failure.CRASHED, "exit code 7"),
+        ("kill", Failure.KILLED, "signal 9 (SIGKILL), perhaps out of memory"),
+        ("fault", Failure.KILLED, "signal 11 (SIGSEGV)"),
+        ("nan", Failure.NOT_A_NUMBER, "accuracy became nan in epoch 3"),
+        ("silent", Failure.CRASHED, "reported nothing, and the study is about 'accuracy'"),
+        ("misnamed", Failure.CRASHED, "'acuracy', 'loss', and not 'accuracy'"),
+    ],
+)
+def test_a_failure_is_recorded_as_what_it_is(
+    give: Any, server: Any, act: str, failure: Failure, said: str
+) -> None:
+    result = run_order(give(act), PRICES, server)
+    assert (result.state, result.failure, result.value) == (TrialState.FAILED, failure, None)
+    assert said in result.reason
+    assert result.cost.seconds > 0
+
+
+def test_a_crash_names_the_line_of_the_users_code(give: Any, server: Any) -> None:
+    order = give("crash")
+    result = run_order(order, PRICES, server)
+    file, line = result.reason.split(":")[:2]
+    text = Path(file).read_text().splitlines()[int(line) - 1]
+    assert "the line that the test looks for" in text
+    last = read(Path(order.folder) / "events.jsonl")[0][-1]
+    assert text.strip() in last["traceback"]
+
+
+def test_a_killed_training_keeps_its_curve(give: Any, server: Any) -> None:
+    assert _curve(run_order(give("kill"), PRICES, server)) == [(1, 0.1), (2, 0.2)]
+
+
+@pytest.mark.parametrize("act", ["numpy_hog", "torch_hog", "shared_hog"])
+def test_a_training_is_held_to_its_memory(give: Any, server: Any, act: str) -> None:
+    result = run_order(give(act, memory_mb=100), PRICES, server)
+    assert result.failure is Failure.OUT_OF_MEMORY
+
+
+def test_a_memory_limit_leaves_room_for_what_fits(give: Any, server: Any) -> None:
+    result = run_order(give("learn", memory_mb=100, threads=2), PRICES, server)
+    assert result.state is TrialState.COMPLETE, result.reason
+
+
+@pytest.mark.parametrize("act", ["endless", "stuck"])
+def test_an_epoch_without_end_is_killed_within_the_grace(give: Any, server: Any, act: str) -> None:
+    order = give(act, deadline_seconds=0.2, grace_seconds=0.3)
+    result = run_order(order, PRICES, server)
+    assert (result.state, result.failure) == (TrialState.FAILED, Failure.OVERRAN)
+    assert "deadline of 0.2 s" in result.reason
+    assert result.cost.seconds >= 0.5
+    assert len(result.curve) == 1
+
+
+def test_after_the_deadline_no_epoch_begins(give: Any, server: Any) -> None:
+    order = give("slow", deadline_seconds=4.5, epoch_seconds=1.0)
+    result = run_order(order, PRICES, server)
+    assert result.state is TrialState.COMPLETE
+    assert len(result.curve) == 5
+    assert result.reason == "its deadline of 4.5 s passed after 5 of 1000 epochs"
+
+
+def test_a_deadline_before_the_first_epoch_leaves_no_value(give: Any, server: Any) -> None:
+    result = run_order(give("late", deadline_seconds=0.1), PRICES, server)
+    assert (result.failure, result.curve) == (Failure.OVERRAN, ())
+
+
+def test_a_confirmation_is_scored_on_the_test_split_and_keeps_its_model(
+    give: Any, server: Any
+) -> None:
+    order = give("learn", purpose=Purpose.CONFIRMATION, keep_model=True)
+    result = run_order(order, PRICES, server)
+    assert result.metrics["test_rows"] == 10
+    assert 0 <= result.metrics["test_accuracy"] <= 1
+    problem = load_problem(Path(server.study.folder), "problem.py")
+    model, example = load_model(Path(result.artefacts["model"]), problem)
+    assert model(example).shape == (1, 2)
+    assert not model.training
+    quality = server.measure(Path(result.artefacts["model"]))
+    assert quality.parameters == 58
+    assert quality.latency_ms_p50 > 0
+
+
+def test_a_confirmation_without_a_model_says_what_is_missing(give: Any, server: Any) -> None:
+    order = give("slow", params={"epochs": 2}, purpose=Purpose.CONFIRMATION, keep_model=True)
+    result = run_order(order, PRICES, server)
+    assert result.state is TrialState.COMPLETE
+    assert "not scored on the test split: track the model" in result.reason
+    assert "no model was saved" in result.reason
+    assert not any(name.startswith("test_") for name in result.metrics)
+
+
+def test_orders_for_other_data_are_refused(give: Any, server: Any) -> None:
+    with pytest.raises(ProblemFault, match="the data gate passed 0123, and load"):
+        run_order(give("learn", data_digest="0123"), PRICES, server)
+
+
+def test_predictions_outlive_a_build_that_ends_its_process(server: TrialServer) -> None:
+    expected = {"predicted.parameters": 58.0, "predicted.macs": 48.0}
+    assert server.predict({"act": "learn"}) == expected
+    with pytest.raises(ProblemFault, match="ended with exit code 5"):
+        server.predict({"act": "die in build"})
+    assert server.predict({"act": "learn"}) == expected
+
+
+def test_predictions_and_trainings_may_be_asked_for_at_once(give: Any, server: Any) -> None:
+    orders = [give("learn", number) for number in range(4)]
+    with ThreadPoolExecutor(8) as pool:
+        guesses = [pool.submit(server.predict, {"act": "learn"}) for _ in range(20)]
+        results = [pool.submit(run_order, order, PRICES, server) for order in orders]
+        assert {guess.result()["predicted.parameters"] for guess in guesses} == {58.0}
+        assert len({result.result().value for result in results}) == 1
+
+
+def test_print_how_long_a_fork_and_a_trivial_trial_take(give: Any, server: Any) -> None:
+    begun, whole = [], []
+    for number in range(10):
+        order = give("crash", number)
+        at = time.time()
+        result = run_order(order, PRICES, server)
+        whole.append(time.time() - at)
+        begun.append(read(Path(order.folder) / "events.jsonl")[0][0]["at"] - at)
+        assert result.failure is Failure.CRASHED
+    for name, times in (("order to first event", begun), ("order to result", whole)):
+        print(f"{name}: {1000 * sorted(times)[5]:.1f} ms (best {1000 * min(times):.1f} ms)")
+        assert all(map(math.isfinite, times))
