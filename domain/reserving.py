@@ -1,4 +1,4 @@
-"""How much an order may take at most, so that parallel orders cannot overshoot a budget together."""
+"""How much an order may take at most, so that parallel orders keep a budget together."""
 
 from __future__ import annotations
 

@@ -54,8 +54,8 @@ class LiveView:
 
     def refresh(self) -> tuple[Running, ...]:
         """Read what is new and return all trials in flight, by number."""
-        for number, (log, offset) in self._logs.items():
-            news, offset = events.read(log, offset)
+        for number, (log, read) in self._logs.items():
+            news, offset = events.read(log, read)
             self._logs[number] = (log, offset)
             for event in news:
                 self._trials[number] = _after(self._trials[number], event)

@@ -6,6 +6,7 @@ Only a companion imports this module, since matplotlib takes a second.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping
 from itertools import accumulate
 from typing import Any
@@ -61,7 +62,7 @@ def gain_curve(summary: SearchSummary) -> str:
             axes.plot([], [], color=_BAD, label="failed")
         best = _best_so_far(history)
         axes.step(spent, best, where="post", color=_INK, linewidth=1.6, label="best so far")
-        _frame_good_part(axes, [one for one in best if one == one])
+        _frame_good_part(axes, [one for one in best if math.isfinite(one)])
         axes.legend(frameon=False, loc="lower right")
         return _svg(figure, "Value of each trial and the best so far over the money spent")
 
@@ -101,7 +102,8 @@ def importance_bars(importance: Mapping[str, float]) -> str:
         return ""
     names, shares = list(importance)[::-1], list(importance.values())[::-1]
     with mpl.rc_context(_STYLE):
-        figure, axes = _empty("share of the variation explained", "", height=0.5 + 0.32 * len(names))
+        height = 0.5 + 0.32 * len(names)
+        figure, axes = _empty("share of the variation explained", "", height)
         axes.barh(names, shares, color=_GAIN, height=0.6)
         axes.set_xlim(0, max(1.0, *shares))
         return _svg(figure, "Importance of each parameter")

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,15 +72,24 @@ def pages(prefect_port: int = 4200, mlflow_port: int = 5000) -> Iterator[Pages]:
     settings.pop("PREFECT_API_URL", None)
     prefect = _start(
         "prefect",
-        [str(bin_folder / "prefect"), "server", "start", "--host", "127.0.0.1"]
-        + ["--port", str(prefect_port)],
+        [
+            bin_folder / "prefect",
+            "server",
+            "start",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(prefect_port),
+        ],
         settings,
     )
     mlflow = _start(
         "mlflow",
-        [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1"]
-        + ["--port", str(mlflow_port), "--backend-store-uri", tracking_url()]
-        + ["--serve-artifacts", "--artifacts-destination", str(home() / "mlartifacts")],
+        [
+            *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1"),
+            *("--port", str(mlflow_port), "--backend-store-uri", tracking_url()),
+            *("--serve-artifacts", "--artifacts-destination", home() / "mlartifacts"),
+        ],
         dict(os.environ),
     )
     try:
@@ -107,7 +116,7 @@ def _note() -> Path:
     return home() / "pages.json"
 
 
-def _start(name: str, command: list[str], settings: dict[str, str]) -> _Server:
+def _start(name: str, command: Sequence[str | Path], settings: dict[str, str]) -> _Server:
     log = home() / f"{name}-server.log"
     with log.open("wb") as file:
         process = subprocess.Popen(
