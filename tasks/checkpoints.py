@@ -189,21 +189,29 @@ def restore_randomness(state: Mapping[str, Any]) -> None:
 
 @dataclass
 class Throttle:
-    """Tells when the next checkpoint is worth its time."""
+    """Tells when the next checkpoint is worth its time.
 
-    _since: float = field(default_factory=time.monotonic)
+    Attributes:
+        clock: Returns seconds; only their differences count.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    _since: float = field(init=False)
     _took: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._since = self.clock()
 
     def due(self) -> bool:
         """Tell whether enough was trained since the last one."""
-        return time.monotonic() - self._since >= max(FIRST_AFTER, self._took / SHARE)
+        return self.clock() - self._since >= max(FIRST_AFTER, self._took / SHARE)
 
     @contextmanager
     def saving(self) -> Iterator[None]:
         """Take the time that saving one takes."""
-        began = time.monotonic()
+        began = self.clock()
         yield
-        self._since = time.monotonic()
+        self._since = self.clock()
         self._took = self._since - began
 
 

@@ -223,11 +223,9 @@ def register(server: TrialServer) -> None:
 def server_for(order: TrialOrder) -> TrialServer:
     """Return the server for an order: the registered one, or one of this process's own.
 
-    A worker on another machine's process has nobody to register one; it starts its own with the
-    first order of a search and keeps it for the others.
+    A worker process has nobody to register one: it starts its own with the first order of a search
+    and keeps it for the others.
     """
-    from tasks.studies import read_study
-
     with _lock:
         registered = _registered.get(order.study)
         if registered is not None and not registered.closed:
@@ -236,6 +234,8 @@ def server_for(order: TrialOrder) -> TrialServer:
         if server is None or search != order.search:
             if server is not None:
                 server.close()  # the study may have changed since that search
+            from tasks.studies import read_study
+
             server = TrialServer(read_study(order.study))
             _own[order.study] = (order.search, server)
         return server

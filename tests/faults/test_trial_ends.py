@@ -13,14 +13,17 @@ import pytest
 
 from domain.cost import EnergyMode, Prices
 from domain.errors import ProblemFault
-from domain.history import Failure, Purpose, TrialState
+from domain.history import CurvePoint, Failure, History, Purpose, TrialRecord, TrialState
 from domain.orders import TrialOrder, TrialResult
+from domain.worth import Direction, Worth
 from tasks.checkpoints import load_model
 from tasks.events import read
 from tasks.problem import load_problem
+from tasks.pruner import write_snapshot
 from tasks.server import TrialServer
 from tasks.training import run_order
 
+MODE = EnergyMode.ESTIMATED
 PRICES = Prices("EUR", hour=3600.0)
 
 
@@ -160,6 +163,27 @@ def test_a_confirmation_without_a_model_says_what_is_missing(give: Any, server: 
     assert "not scored on the test split: track the model" in result.reason
     assert "no model was saved" in result.reason
     assert not any(name.startswith("test_") for name in result.metrics)
+
+
+def test_a_trial_that_is_not_worth_its_rest_is_pruned_with_the_reason(
+    tmp_path: Path, give: Any, server: Any
+) -> None:
+    curves = [
+        tuple(CurvePoint(epoch, 0.9 + 0.01 * number, float(epoch)) for epoch in range(1, 9))
+        for number in range(8)
+    ]
+    finished = tuple(
+        TrialRecord(number, {}, TrialState.COMPLETE, curve[-1].value, curve, PRICES.of(8, 0, MODE))
+        for number, curve in enumerate(curves)
+    )
+    snapshot = tmp_path / "pruning.json"
+    write_snapshot(snapshot, History(finished, Direction.MAXIMIZE), Worth(1e-6), PRICES)
+    order = give("slow", params={"epochs": 8}, pruning=str(snapshot), epoch_seconds=1.0)
+    result = run_order(order, PRICES, server)
+    assert result.state is TrialState.PRUNED
+    assert result.reason
+    assert 0 < len(result.curve) < 8
+    assert result.cost.seconds == len(result.curve)
 
 
 def test_orders_for_other_data_are_refused(give: Any, server: Any) -> None:
