@@ -35,6 +35,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 _SCALES = (np.arange(8) + 0.5) / 8  # equally likely quantiles of the tail's scale
 _STEPS = np.concatenate([[0.0], np.geomspace(0.02, 30.0, 60)])  # excesses, in units of the scale
 _MIDDLES = np.append((_STEPS[1:] + _STEPS[:-1]) / 2, _STEPS[-1])
+_SMALLEST = 1e-280  # a spread below it cannot be divided by
 _PRIOR = 1.0  # the posterior's shape is the number of excesses and this
 
 
@@ -179,7 +180,7 @@ class _Tail:
         k = min(max(math.ceil(math.sqrt(n)), 3), n - 1)
         excesses = values[:k] - values[k]
         total, best = float(np.sum(excesses)), float(excesses[0])
-        if not total > 0:
+        if not total > _SMALLEST:
             return cls(np.zeros(1), np.zeros((1, len(_MIDDLES))))
         scales = total / gammaincinv(k + _PRIOR, 1 - _SCALES)
         valued = (n + 0.5) / (trials + 0.5)

@@ -32,7 +32,7 @@ from domain.worth import Direction, Worth
 Floats: TypeAlias = npt.NDArray[np.float64]
 Curve: TypeAlias = tuple[CurvePoint, ...]
 
-_DOUBT = 4.0  # as many curves weigh as much as the assumption that a trial keeps its distance
+_DOUBT = 1.0  # the assumption that a trial keeps its distance weighs as much as this many curves
 # A Laplace distribution, whose tails are exponential, as points and their probabilities.
 _HALF = np.concatenate([[0.0], np.geomspace(0.1, 15.0, 14)])
 _TAIL = np.exp(-np.append(0.0, (_HALF[1:] + _HALF[:-1]) / 2)) / 2
@@ -162,7 +162,8 @@ def _plans(standing: Standing, curve: Curve, others: list[Curve]) -> list[_Plan]
     now = fits[0]
     spread = now.spread + _noise(own)
     # By exchangeability, one residual in m + 1 is larger than the m that were seen.
-    residuals = np.append(now.residuals, float(np.max(now.residuals)) + spread)
+    beyond = float(np.max(now.residuals)) + float(np.mean(np.maximum(now.residuals, 0.0)))
+    residuals = np.append(now.residuals, beyond)
     atoms = residuals[:, None] + _BLUR * spread / math.sqrt(len(residuals))
     points, masses = _condensed(atoms, np.broadcast_to(_MASS / len(residuals), atoms.shape))
     expected = now.at(float(own[-1]))

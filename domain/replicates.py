@@ -21,7 +21,7 @@ from domain.worth import Direction, Per, Worth
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 _SMALLEST_ERROR = 1e-12
-_LARGEST = 1e150  # differences and squares of values stay finite
+_LARGEST = 1e100  # differences and squares of values stay finite
 
 
 @dataclass(frozen=True)
@@ -114,4 +114,4 @@ def _shrink(means: Floats, runs: npt.NDArray[np.intp], variance: float, freedom:
     true = max(seen - variance * float(np.mean(1 / runs)), seen / (freedom + 1))
     if not true > 0:
         return means
-    return middle + (means - middle) * true / (true + variance / runs)
+    return middle + (means - middle) * (true / (true + variance / runs))

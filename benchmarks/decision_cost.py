@@ -1,0 +1,66 @@
+"""What one decision costs: `python benchmarks/decision_cost.py`.
+
+A history of n trials with five parameters each; the history is new to every call, as it is after
+each result. Prints median and spread (quartiles) in milliseconds.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from domain.cost import EnergyMode, Prices
+from domain.history import History, TrialRecord, TrialState
+from domain.situation import Situation
+from domain.stopping import decide
+from domain.worth import Direction, Worth
+
+SIZES = (10, 200, 1_000, 10_000)
+REPEATS = 30
+
+
+def situation(n: int) -> Situation:
+    """A random search of n trials with heavy-tailed costs; no two configurations are the same."""
+    random = np.random.default_rng(0)
+    prices = Prices("EUR", hour=0.60)
+    trials = tuple(
+        TrialRecord(
+            number,
+            {"lr": float(rate), "width": number, "depth": 3, "optimizer": "sgd", "dropout": 0.5},
+            TrialState.COMPLETE,
+            float(value),
+            cost=prices.of(float(seconds), 0.0, EnergyMode.UNKNOWN),
+            seed=number,
+        )
+        for number, (rate, value, seconds) in enumerate(
+            zip(random.random(n), random.beta(8, 2, n), random.lognormal(1, 1, n), strict=True)
+        )
+    )
+    return Situation(History(trials, Direction.MAXIMIZE), Worth(0.1), prices)
+
+
+def milliseconds(n: int) -> np.ndarray:
+    """Time decisions on a history of n trials."""
+    state = situation(n)
+    taken = []
+    for _ in range(REPEATS):
+        fresh = replace(state, history=replace(state.history))  # nothing cached from the last call
+        begun = time.perf_counter()
+        decide(fresh)
+        taken.append(1e3 * (time.perf_counter() - begun))
+    return np.array(taken)
+
+
+def main() -> None:
+    """Print the table."""
+    print(f"{'trials':>8} {'median':>8} {'quartiles':>16} {'largest':>8}   (ms, {REPEATS} calls)")
+    for n in SIZES:
+        taken = milliseconds(n)
+        low, middle, high = np.percentile(taken, (25, 50, 75))
+        print(f"{n:8,} {middle:8.2f} {low:8.2f}-{high:<7.2f} {taken.max():8.2f}")
+
+
+if __name__ == "__main__":
+    main()

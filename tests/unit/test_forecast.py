@@ -1,0 +1,167 @@
+"""What more trials are expected to bring and to cost."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from domain.cost import Budget, Cost, Prices
+from domain.forecast import expected_cost, outlooks
+from domain.history import History, TrialRecord, TrialState
+from domain.replicates import level_of
+from domain.situation import Pending, Situation
+from domain.worth import Direction, Per, Worth
+
+ONE_UNIT = Worth(1.0, Per.UNIT)
+
+
+def trial(number: int, value: float | None, money: float = 0.01, **facts: object) -> TrialRecord:
+    state = TrialState.FAILED if value is None else TrialState.COMPLETE
+    record = TrialRecord(
+        number, {"x": number}, state, value, cost=Cost(money, 0, 0, money), seed=number
+    )
+    return replace(record, **facts)  # type: ignore[arg-type]
+
+
+def situation(values: list[float | None], worth: Worth = ONE_UNIT, **facts: object) -> Situation:
+    trials = tuple(trial(number, value) for number, value in enumerate(values))
+    history = History(trials, Direction.MAXIMIZE)
+    return replace(Situation(history, worth, Prices("EUR")), **facts)  # type: ignore[arg-type]
+
+
+def test_the_gain_of_more_trials_is_what_more_draws_really_bring() -> None:
+    """Over many random searches of an exponential landscape, forecast and outcome agree."""
+    random = np.random.default_rng(1)
+    told, came = [], []
+    for _ in range(300):
+        values = random.exponential(size=60)
+        outlook = outlooks(situation(values[:40].tolist()), 20)[-1]
+        assert outlook.trials == 20
+        told.append(outlook.gain)
+        came.append(max(values[40:].max() - values[:40].max(), 0.0))
+    assert np.mean(told) == pytest.approx(np.log(60 / 40), rel=0.2)
+    assert np.mean(told) == pytest.approx(np.mean(came), rel=0.35)
+
+
+def test_the_upper_end_holds_about_as_often_as_it_says() -> None:
+    random = np.random.default_rng(2)
+    held = []
+    for _ in range(300):
+        values = random.normal(size=50)
+        outlook = outlooks(situation(values[:30].tolist()), 20)[-1]
+        held.append(max(values[30:].max() - values[:30].max(), 0.0) <= outlook.high)
+    assert 0.88 <= np.mean(held) <= 1.0
+
+
+def test_a_growing_grid_up_to_the_horizon() -> None:
+    values: list[float | None] = [0.1, 0.5, 0.3, 0.7, 0.2]
+    assert [one.trials for one in outlooks(situation(values), 20)] == [1, 2, 3, 5, 8, 13, 20]
+    assert [one.trials for one in outlooks(situation(values), 1)] == [1]
+    gains = [one.gain for one in outlooks(situation(values), 100)]
+    assert gains == sorted(gains)
+    assert gains[0] > 0
+
+
+@pytest.mark.parametrize(
+    ("left", "most"),
+    [
+        (Budget(trials=4), 4),
+        (Budget(money=0.05), 4),
+        (Budget(seconds=0.05), 4),
+        (Budget(trials=0), None),
+        (Budget(money=0.001), None),
+    ],
+)
+def test_no_outlook_beyond_the_budget_left(left: Budget, most: int | None) -> None:
+    found = outlooks(situation([0.1, 0.5, 0.3, 0.7, 0.2], left=left), 100)
+    assert (found[-1].trials if found else None) == most
+
+
+def test_workers_share_the_time_that_is_left() -> None:
+    tight = situation([0.1, 0.5, 0.3, 0.7, 0.2], left=Budget(seconds=0.05))
+    assert outlooks(replace(tight, workers=4), 100)[-1].trials > outlooks(tight, 100)[-1].trials
+
+
+def test_pending_trials_leave_less_for_those_after_them() -> None:
+    alone = situation([0.1, 0.5, 0.3, 0.7, 0.2])
+    accompanied = replace(alone, pending=tuple(Pending(n, {}, Cost()) for n in (5, 6, 7)))
+    for without, beside in zip(outlooks(alone, 50), outlooks(accompanied, 50), strict=True):
+        assert beside.gain < without.gain
+        assert beside.cost == without.cost
+
+
+def test_failures_cost_and_lower_the_chance() -> None:
+    clean = situation([0.1, 0.5, 0.3, 0.7, 0.2])
+    failing = situation([0.1, 0.5, None, None, 0.3, None, 0.7, None, 0.2])
+    assert outlooks(failing, 1)[0].gain < outlooks(clean, 1)[0].gain
+
+
+@pytest.mark.parametrize("values", [[], [0.5], [None, None], [None, 0.5]])
+def test_fewer_than_two_values_say_nothing(values: list[float | None]) -> None:
+    assert outlooks(situation(values), 10) == ()
+
+
+def test_equal_values_promise_nothing() -> None:
+    assert [one.gain for one in outlooks(situation([0.5] * 8), 10)] == [0.0] * 6
+
+
+def test_a_target_caps_the_gain() -> None:
+    values: list[float | None] = [0.90, 0.95, 0.92, 0.97, 0.98]
+    free = outlooks(situation(values), 100)[-1]
+    capped = outlooks(situation(values, Worth(1.0, Per.UNIT, target=0.981)), 100)[-1]
+    assert 0 < capped.gain < 0.001
+    assert capped.high <= 0.001 + 1e-12
+    assert free.gain > capped.gain
+
+
+def test_halvings_of_an_error_are_forecast_on_its_logarithm() -> None:
+    random = np.random.default_rng(3)
+    errors = np.exp2(-random.exponential(size=40))
+    losses = History(
+        tuple(trial(n, float(error)) for n, error in enumerate(errors)), Direction.MINIMIZE
+    )
+    logs = situation((-np.log2(errors)).tolist())
+    halvings = replace(logs, history=losses, worth=Worth(1.0, Per.HALVING))
+    for one, other in zip(outlooks(halvings, 30), outlooks(logs, 30), strict=True):
+        assert one.gain == pytest.approx(other.gain, rel=1e-9)
+
+
+def test_the_cost_follows_the_recent_trials() -> None:
+    grown = [trial(n, 0.5, money=0.01 if n < 80 else 0.1) for n in range(100)]
+    history = History(tuple(grown), Direction.MAXIMIZE)
+    assert expected_cost(history).money >= 0.1
+    assert expected_cost(history).seconds >= 0.1
+
+
+def test_one_cheap_trial_does_not_promise_that_all_are() -> None:
+    one = History((trial(0, 0.5, money=1.0),), Direction.MAXIMIZE)
+    assert expected_cost(one).money == pytest.approx(math.exp(3.5 / 6 / 2))
+    assert expected_cost(History((), Direction.MAXIMIZE)) == Cost(energy=Cost().energy.MEASURED)
+
+
+def test_replicates_shrink_what_is_noise() -> None:
+    random = np.random.default_rng(4)
+    noisy = [
+        trial(n, 0.5 + 0.1 * float(random.normal()), params={"x": n % 10}, seed=n)
+        for n in range(40)
+    ]
+    told = History(tuple(noisy), Direction.MAXIMIZE)
+    hidden = History(tuple(replace(one, params={"x": one.number}) for one in noisy), told.direction)
+    level, blind = level_of(told, Per.UNIT), level_of(hidden, Per.UNIT)
+    assert level is not None
+    assert blind is not None
+    assert level.replicates == 10
+    assert level.noise == pytest.approx(0.1, rel=0.3)
+    assert blind.replicates == 0
+    assert blind.noise == 0
+    assert level.values.max() < 0.55 < 0.6 < blind.values.max()
+
+
+def test_the_same_seed_twice_is_no_replicate() -> None:
+    twice = [trial(n, 0.1 * n, params={"x": 0}, seed=7) for n in range(2)]
+    level = level_of(History(tuple(twice), Direction.MAXIMIZE), Per.UNIT)
+    assert level is not None
+    assert level.replicates == 0

@@ -1,0 +1,182 @@
+"""Whether a trial is trained further; the snapshot by which a training process knows the others."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from domain.cost import EnergyMode, Prices
+from domain.history import CurvePoint, History, TrialRecord, TrialState
+from domain.pruning import Curve, PruningPolicy, Standing, decide, informative
+from domain.worth import Direction, Worth
+from tasks import pruner
+
+EPOCHS = 20
+EUROS = Prices("EUR", hour=3.60)
+
+
+def curve(end: float, rate: float = 0.3, until: int = EPOCHS) -> Curve:
+    """A curve that closes in on its end."""
+    points = np.arange(1, until + 1)
+    values = end * (1 - np.exp(-rate * points))
+    return tuple(
+        CurvePoint(int(epoch), float(value), 2.0 * int(epoch))
+        for epoch, value in zip(points, values, strict=True)
+    )
+
+
+OTHERS = tuple(curve(end) for end in (0.80, 0.85, 0.90, 0.93, 0.95, 0.96))
+
+
+def standing(own: Curve, worth: float = 0.1, second: float = 0.001) -> Standing:
+    best = max(one[-1].value for one in OTHERS)
+    return Standing(own, EPOCHS, OTHERS, best, Direction.MAXIMIZE, Worth(worth), second, 2.0, "EUR")
+
+
+def test_a_hopeless_trial_is_given_up_and_a_leader_is_not() -> None:
+    assert decide(standing(curve(0.5, until=10))).stop
+    assert not decide(standing(curve(0.99, until=10))).stop
+
+
+def test_the_reason_names_gain_cost_and_the_values() -> None:
+    decision = decide(standing(curve(0.5, until=10)))
+    assert decision.reason.startswith("the last 10 epochs would only bring 0")
+    assert decision.reason.endswith("and cost 0.02 EUR")
+    assert decision.evidence["forecast"] == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_late_bloomer_is_spared_where_late_bloomers_have_been_seen() -> None:
+    slow = curve(0.98, rate=0.08, until=5)
+    alike = tuple(curve(end) for end in (0.80, 0.82, 0.84, 0.85, 0.86, 0.85, 0.83))
+    mixed = (*alike[:3], *(curve(end, rate=0.08) for end in (0.98, 1.0, 1.02, 0.95)))
+    known = replace(standing(slow, worth=0.05), incumbent=0.8)
+    assert decide(replace(known, others=alike)).stop
+    assert not decide(replace(known, others=mixed)).stop
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"others": OTHERS[:3]}, {"incumbent": None}, {"curve": ()}, {"curve": curve(0.1)}],
+)
+def test_too_little_is_known_or_nothing_is_left(facts: dict[str, object]) -> None:
+    hopeless = standing(curve(0.1, until=10))
+    assert decide(hopeless).stop
+    assert not decide(replace(hopeless, **facts)).stop  # type: ignore[arg-type]
+
+
+def test_free_epochs_are_always_trained() -> None:
+    assert not decide(standing(curve(0.1, until=10), second=0.0)).stop
+
+
+def test_others_that_planned_fewer_epochs_are_compared_by_progress() -> None:
+    half = tuple(one[1::2] for one in OTHERS)
+    short = tuple(tuple(replace(p, epoch=p.epoch // 2) for p in one) for one in half)
+    own = standing(curve(0.9, until=10))
+    long, shorter = decide(own), decide(replace(own, others=short))
+    assert long.evidence["forecast"] == pytest.approx(shorter.evidence["forecast"], abs=1e-3)
+
+
+def test_a_minimised_loss_is_its_mirror() -> None:
+    def mirrored(one: Curve) -> Curve:
+        return tuple(replace(point, value=-point.value) for point in one)
+
+    for end in (0.5, 0.9, 0.95, 0.99):
+        up = standing(curve(end, until=8))
+        down = replace(
+            up,
+            curve=mirrored(up.curve),
+            others=tuple(map(mirrored, up.others)),
+            incumbent=-(up.incumbent or 0.0),
+            direction=Direction.MINIMIZE,
+        )
+        assert decide(up).stop == decide(down).stop
+        gains = [decide(one).evidence["expected_gain"] for one in (up, down)]
+        assert gains[0] == pytest.approx(gains[1])
+
+
+def test_a_policy_refuses_nonsense() -> None:
+    with pytest.raises(ValueError, match="at least 2, got 1"):
+        PruningPolicy(1)
+
+
+def test_the_informative_curves_are_leaders_late_bloomers_and_the_latest() -> None:
+    plain = [curve(0.5 + 0.001 * n) for n in range(100)]
+    leader, bloomer = curve(0.99), curve(2.0, rate=0.02)
+    chosen = informative([leader, bloomer, *plain], Direction.MAXIMIZE)
+    assert len(chosen) == 30
+    assert leader in chosen
+    assert bloomer in chosen
+    assert plain[-1] in chosen
+    assert informative(plain[:7], Direction.MAXIMIZE) == tuple(plain[:7])
+
+
+def history(curves: tuple[Curve, ...]) -> History:
+    trials = (
+        TrialRecord(
+            number,
+            {},
+            TrialState.COMPLETE,
+            one[-1].value,
+            one,
+            EUROS.of(one[-1].seconds, 0.0, EnergyMode.UNKNOWN),
+        )
+        for number, one in enumerate(curves)
+    )
+    return History(tuple(trials), Direction.MAXIMIZE)
+
+
+def test_a_training_decides_by_the_snapshot_as_the_domain_does(tmp_path: Path) -> None:
+    path = tmp_path / "pruning.json"
+    own = curve(0.5, until=10)
+    assert pruner.should_stop(None, own, 10, EPOCHS) is None
+    assert pruner.should_stop(str(path), own, 10, EPOCHS) is None
+    pruner.write_snapshot(path, history(OTHERS), Worth(0.1), EUROS)
+    assert pruner.should_stop(str(path), own, 10, EPOCHS) == decide(standing(own))
+    assert pruner.should_stop(str(path), (), 0, EPOCHS) is None
+    assert [one.name for one in tmp_path.iterdir()] == ["pruning.json"]
+
+
+def test_a_new_snapshot_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "pruning.json"
+    own = curve(0.5, until=10)
+    pruner.write_snapshot(path, history(OTHERS[:3]), Worth(0.1), EUROS)
+    assert not pruner.should_stop(str(path), own, 10, EPOCHS).stop  # type: ignore[union-attr]
+    pruner.write_snapshot(path, history(OTHERS), Worth(0.1), EUROS)
+    assert pruner.should_stop(str(path), own, 10, EPOCHS).stop  # type: ignore[union-attr]
+
+
+def test_a_snapshot_stays_small_and_keeps_both_ends(tmp_path: Path) -> None:
+    path = tmp_path / "pruning.json"
+    long = tuple(curve(0.5 + 0.001 * n, 0.01, until=1000) for n in range(50))
+    pruner.write_snapshot(path, history(long), Worth(0.1), EUROS)
+    assert path.stat().st_size < 60_000
+    snapshot = pruner.read_snapshot(path)
+    assert snapshot is not None
+    assert len(snapshot.curves) == 30
+    assert all(one[0].epoch == 1 and one[-1].epoch == 1000 for one in snapshot.curves)
+    assert snapshot.incumbent == long[-1][-1].value
+    assert snapshot.second == pytest.approx(0.001)
+
+
+def test_a_snapshot_of_nothing_prunes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "pruning.json"
+    pruner.write_snapshot(path, history(()), Worth(0.1), EUROS)
+    json.loads(path.read_text())
+    decision = pruner.should_stop(str(path), curve(0.5, until=10), 10, EPOCHS)
+    assert decision is not None
+    assert not decision.stop
+
+
+def test_a_training_process_pays_for_no_heavy_import() -> None:
+    script = (
+        "import sys, tasks.pruner; "
+        "print(*{'optuna', 'torch', 'scipy', 'prefect', 'pandas'} & set(sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert found.stdout.strip() == b""

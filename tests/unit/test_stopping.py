@@ -1,0 +1,169 @@
+"""When a search stops, and what it says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from domain.cost import Budget, Cost, EnergyMode, Prices
+from domain.history import Failure, History, TrialRecord, TrialState
+from domain.situation import Situation
+from domain.stopping import StoppingPolicy, decide
+from domain.worth import Direction, Per, Worth
+
+EUROS = Prices("EUR", hour=0.60)
+TENTH = Worth(0.1)  # EUR per point
+SPREAD = [0.90, 0.93, 0.91, 0.95, 0.92, 0.97, 0.94]
+
+
+def situation(values: list[float | None], worth: Worth = TENTH, seconds: float = 2.0) -> Situation:
+    trials = tuple(
+        TrialRecord(
+            number,
+            {"x": number},
+            TrialState.FAILED if value is None else TrialState.COMPLETE,
+            value,
+            cost=EUROS.of(seconds, 0.0, EnergyMode.UNKNOWN),
+            seed=number,
+            failure=Failure.CRASHED if value is None else None,
+        )
+        for number, value in enumerate(values)
+    )
+    return Situation(History(trials, Direction.MAXIMIZE), worth, EUROS)
+
+
+def test_a_cheap_trial_goes_on_and_a_dear_one_stops() -> None:
+    cheap, dear = decide(situation(SPREAD)), decide(situation(SPREAD, seconds=3600 * 20))
+    assert not cheap.stop
+    assert dear.stop
+    assert cheap.evidence["expected_gain"] > cheap.evidence["expected_cost"]
+    assert dear.evidence["expected_gain"] <= dear.evidence["expected_cost"]
+
+
+def test_the_reason_is_a_sentence_with_its_numbers() -> None:
+    decision = decide(situation([*SPREAD, 0.90], Worth(0.001), seconds=600))
+    assert decision.stop
+    assert decision.reason.startswith("1 more trial would bring 0.00")
+    assert " EUR (" in decision.reason
+    assert " points) and cost 0.1" in decision.reason
+    assert decision.reason.endswith(", and no number up to 100 would pay for itself")
+    assert "e-" not in decision.reason
+
+
+def test_hours_of_the_machine_are_told_as_time() -> None:
+    hours = replace(situation(SPREAD, seconds=3600.0), prices=Prices())
+    assert decide(hours).reason.startswith(
+        "1 more trial would bring 79 s (0.22 points) and cost 42"
+    )
+
+
+def test_the_evidence_has_what_a_picture_needs() -> None:
+    evidence = decide(situation(SPREAD)).evidence
+    assert {
+        "expected_gain",
+        "expected_cost",
+        "horizon",
+        "next_gain",
+        "next_cost",
+        "gain_low",
+        "gain_high",
+        "incumbent",
+        "noise",
+        "replicates",
+        "spent",
+        "trials",
+        "values",
+        "pending",
+    } == set(evidence)
+    assert evidence["incumbent"] == 0.97
+    assert evidence["spent"] == pytest.approx(7 * 2 / 3600 * 0.60)
+
+
+def test_no_stop_before_the_minimum() -> None:
+    few = situation([0.5, 0.6, 0.7, 0.8], seconds=1e9)
+    assert not decide(few).stop
+    assert decide(few).reason == "4 of at least 5 trials have left a value"
+    assert decide(few, StoppingPolicy(min_trials=4)).stop
+    assert not decide(situation([0.5]), StoppingPolicy(min_trials=1)).stop
+
+
+def test_nothing_but_failures_stops_with_a_reason_of_its_own() -> None:
+    assert not decide(situation([None] * 14)).stop
+    decision = decide(situation([None] * 15))
+    assert decision.stop
+    assert decision.reason == "none of 15 trials left a value: 15 failed (crashed)"
+
+
+def test_few_values_among_many_failures_are_judged_as_they_are() -> None:
+    decision = decide(situation([0.5, 0.6, *[None] * 13], seconds=1e6))
+    assert decision.stop
+    assert "expected_gain" in decision.evidence
+
+
+def test_a_reached_target_stops_even_before_the_minimum() -> None:
+    decision = decide(situation([0.5, 0.993], Worth(1.0, target=0.99)))
+    assert decision.stop
+    assert "has reached the target of 0.99" in decision.reason
+
+
+def test_a_target_of_a_loss_is_reached_from_above() -> None:
+    history = replace(situation([0.5, 0.3]).history, direction=Direction.MINIMIZE)
+    worth = Worth(1.0, Per.UNIT, target=0.2)
+    assert not decide(replace(situation([]), history=history, worth=worth)).stop
+    assert decide(replace(situation([]), history=history, worth=replace(worth, target=0.3))).stop
+
+
+def test_equal_values_stop_and_say_so() -> None:
+    decision = decide(situation([0.5] * 6))
+    assert decision.stop
+    assert decision.reason.startswith("all values so far are alike")
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (Budget(trials=0), "0 trials, and one more trial would take 1 trial"),
+        (Budget(seconds=1.0), "the budget left is 1 s"),
+        (Budget(money=0.0001), "the budget left is 0.0001 EUR"),
+    ],
+)
+def test_a_budget_for_no_further_trial_stops(left: Budget, said: str) -> None:
+    decision = decide(replace(situation(SPREAD), left=left))
+    assert decision.stop
+    assert said in decision.reason
+    assert decision.evidence["affordable"] == 0
+
+
+def test_free_trials_go_on_while_they_may_bring_anything() -> None:
+    assert not decide(situation(SPREAD, seconds=0.0)).stop
+
+
+@pytest.mark.parametrize(("min_trials", "horizon"), [(0, 100), (5, 0)])
+def test_a_policy_refuses_nonsense(min_trials: int, horizon: int) -> None:
+    with pytest.raises(ValueError, match="at least 1, got 0"):
+        StoppingPolicy(min_trials, horizon)
+
+
+def test_a_search_that_pays_ends_between_a_hasty_and_a_stubborn_one() -> None:
+    """Mean net worth over random searches: better than 5 trials and than 200, near hindsight."""
+    random = np.random.default_rng(5)
+    net, fixed, hindsight = [], [], []
+    price, worth = 0.01, Worth(1.0, Per.UNIT)
+    for _ in range(20):
+        values = random.exponential(size=200)
+        trials: list[TrialRecord] = []
+        for number, value in enumerate(values.tolist()):
+            cost = Cost(price, money=price)
+            state = TrialState.COMPLETE
+            trials.append(TrialRecord(number, {"x": number}, state, value, cost=cost))
+            history = History(tuple(trials), Direction.MAXIMIZE)
+            if decide(Situation(history, worth, Prices("EUR"))).stop:
+                break
+        worths = np.maximum.accumulate(values) - price * np.arange(1, 201)
+        net.append(worths[len(trials) - 1])
+        fixed.append(worths[[4, 199]])
+        hindsight.append(worths.max())
+    assert np.mean(net) > max(np.mean(fixed, axis=0))
+    assert np.mean(net) > 0.7 * np.mean(hindsight)
