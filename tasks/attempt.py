@@ -11,6 +11,7 @@ from domain.history import Failure, Purpose, TrialState
 from domain.orders import TrialOrder
 from tasks import checkpoints
 from tasks.channel import Setting
+from tasks.checkpoints import save_model
 from tasks.data import Data
 from tasks.events import EventLog
 from tasks.limits import heartbeats, is_out_of_memory, lift_memory_limit, limit_memory
@@ -46,8 +47,10 @@ def run(order: TrialOrder, problem: Problem, data: Data, setting: Setting) -> No
         try:
             _settle_randomness(order)
             outcome = _train(trial, problem, data, setting.metric)
-            log.append("trained", **usage.read().facts())
-            outcome, model = _conclude(outcome, order, trial, problem, data)
+            model = None
+            if outcome.state is TrialState.COMPLETE:
+                log.append("trained", **usage.read().facts())
+                outcome, model = _conclude(outcome, order, trial, problem, data)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is a fact to record
             lift_memory_limit()
             outcome, model = _failed(error, problem), None
@@ -94,9 +97,7 @@ def _train(trial: Trial, problem: Problem, data: Data, metric: str) -> Outcome:
 def _conclude(
     outcome: Outcome, order: TrialOrder, trial: Trial, problem: Problem, data: Data
 ) -> tuple[Outcome, str | None]:
-    """Score and save what a complete training has made."""
-    if outcome.state is not TrialState.COMPLETE:
-        return outcome, None
+    """Score and save what a complete training has made, and name the file of the model."""
     notes = [outcome.reason] if outcome.reason else []
     model = trial.tracked.get("model")
     if order.purpose is Purpose.CONFIRMATION:
@@ -107,22 +108,24 @@ def _conclude(
             scores = problem.evaluate(model, data.test)
             trial.metrics |= {f"test_{name}": float(value) for name, value in scores.items()}
     path = None
-    if order.keep_model and model is not None:
-        example = trial.example_input
+    if order.keep_model:
+        path, note = _kept(order, trial, problem)
+        notes += note
+    return Outcome(TrialState.COMPLETE, "; ".join(notes)), path
+
+
+def _kept(order: TrialOrder, trial: Trial, problem: Problem) -> tuple[str | None, list[str]]:
+    model, example = trial.tracked.get("model"), trial.example_input
+    if model is None:
+        return None, ["no model was saved: trial.track(model=...) names it"]
+    try:
         if example is None:
             example = problem.input_for(order.params)
-        path = str(
-            checkpoints.save_model(
-                Path(order.folder),
-                model,
-                order.params,
-                example,
-                rebuildable=problem.build is not None,
-            )
-        )
-    elif order.keep_model:
-        notes.append("no model was saved: trial.track(model=...) names it")
-    return Outcome(TrialState.COMPLETE, "; ".join(notes)), path
+        rebuildable = problem.build is not None
+        path = save_model(Path(order.folder), model, order.params, example, rebuildable=rebuildable)
+    except Exception as error:  # noqa: BLE001 - the training's value stands all the same
+        return None, [f"no model was saved: {describe(error, problem.file)}"]
+    return str(path), []
 
 
 def _failed(error: BaseException, problem: Problem) -> Outcome:
@@ -138,10 +141,14 @@ def _failed(error: BaseException, problem: Problem) -> Outcome:
 def _settle_randomness(order: TrialOrder) -> None:
     import numpy as np
     import torch
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     random.seed(order.seed)
     np.random.seed(order.seed % 2**32)  # noqa: NPY002 - the generator that user code may rely on
     torch.manual_seed(order.seed)
     torch.set_num_threads(order.threads)
+    if order.threads > 1:
+        threadpool_limits(order.threads)  # NumPy's and scikit-learn's pools as well
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined] # costs time, changes no result
+    # Filling what is uninitialised costs time and changes no result.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

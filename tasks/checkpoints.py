@@ -58,7 +58,7 @@ def save(folder: Path, checkpoint: Checkpoint, announce: Callable[[str], object]
 
     content = io.BytesIO()
     torch.save(dict(vars(checkpoint)), content)
-    text = content.getvalue()
+    text = content.getbuffer()
     current = folder / CURRENT
     temporary = write_beside(current, text)
     announce(hashlib.sha256(text).hexdigest())
@@ -128,7 +128,7 @@ def save_model(
     else:
         kept["module"] = model
     torch.save(kept, content)
-    write_whole(folder / MODEL, content.getvalue())
+    write_whole(folder / MODEL, content.getbuffer())
     return folder / MODEL
 
 

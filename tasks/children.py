@@ -26,6 +26,9 @@ _ENVIRONMENT = {
     **{f"{name}_NUM_THREADS": "1" for name in _POOLS},
     "PYTHONHASHSEED": "0",  # the order of a set of texts is part of "the same seed"
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # what deterministic CUDA algorithms ask for
+    # `torch.cuda.is_available()` at a problem's top shall not open CUDA: it survives no fork.
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+    "PYTHONUNBUFFERED": "1",  # what a killed training has printed is worth reading
 }
 
 

@@ -197,6 +197,8 @@ class TrialServer:
         self._restarts += 1
         self._process.close()
         self._process = self._start()
+        if self.closed:  # meanwhile
+            self._process.close()
         if self._receive().digest != before.digest:
             self._process.close()
             raise ProblemFault(

@@ -177,6 +177,11 @@ def parent(trial, data):  # starts a process of its own, which would outlive it
     slow(trial, data)
 
 
+def unpicklable(trial, data):
+    learn(trial, data)
+    trial.finish(example_input=lambda: 0)
+
+
 def late(trial, data):
     time.sleep(0.3)
     slow(trial, data)

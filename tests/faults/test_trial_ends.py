@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from domain.cost import EnergyMode, Prices
@@ -165,6 +168,19 @@ def test_a_confirmation_without_a_model_says_what_is_missing(give: Any, server: 
     assert not any(name.startswith("test_") for name in result.metrics)
 
 
+def test_a_model_that_cannot_be_saved_does_not_cost_the_value(give: Any, server: Any) -> None:
+    result = run_order(give("unpicklable", keep_model=True), PRICES, server)
+    assert result.state is TrialState.COMPLETE
+    assert "no model was saved" in result.reason
+    assert "model" not in result.artefacts
+
+
+def test_what_a_training_prints_is_kept(give: Any, server: Any) -> None:
+    order = give("fault")
+    result = run_order(order, PRICES, server)
+    assert "Segmentation fault" in Path(result.artefacts["output"]).read_text()
+
+
 def test_a_trial_that_is_not_worth_its_rest_is_pruned_with_the_reason(
     tmp_path: Path, give: Any, server: Any
 ) -> None:
@@ -206,6 +222,24 @@ def test_predictions_and_trainings_may_be_asked_for_at_once(give: Any, server: A
         results = [pool.submit(run_order, order, PRICES, server) for order in orders]
         assert {guess.result()["predicted.parameters"] for guess in guesses} == {58.0}
         assert len({result.result().value for result in results}) == 1
+
+
+def test_trials_leave_no_open_files(give: Any, server: Any) -> None:
+    run_order(give("crash"), PRICES, server)
+    both = [psutil.Process(), psutil.Process(server.pid)]
+    before = [process.num_fds() for process in both]
+    for number in range(1, 6):
+        run_order(give("crash", number), PRICES, server)
+    assert [process.num_fds() for process in both] == before
+
+
+def test_the_supervisor_imports_nothing_heavy(root: Path) -> None:
+    script = "import sys, tasks.training; print(*{one.split('.')[0] for one in sys.modules})"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=root, capture_output=True, check=True, text=True
+    )
+    heavy = {"torch", "mlflow", "great_expectations", "matplotlib", "pandas", "optuna", "sklearn"}
+    assert not heavy & set(done.stdout.split())
 
 
 def test_print_how_long_a_fork_and_a_trivial_trial_take(give: Any, server: Any) -> None:
