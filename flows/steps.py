@@ -53,7 +53,7 @@ def train_trial(
     return run_order(order, prices)
 
 
-@task(name="register", cache_policy=NO_CACHE)
+@task(name="register", task_run_name="register", cache_policy=NO_CACHE)
 def register_model(
     study: Study, summary: SearchSummary, folder: Path, model: Path, backstage: Backstage
 ) -> Registration:
@@ -64,7 +64,7 @@ def register_model(
     return work.result()
 
 
-@task(name="write report", cache_policy=NO_CACHE)
+@task(name="write report", task_run_name="write report", cache_policy=NO_CACHE)
 def write_report(summary: SearchSummary, folder: Path, backstage: Backstage) -> Path:
     """Write the report page."""
     page = folder / "report.html"
