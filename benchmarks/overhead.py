@@ -57,7 +57,7 @@ objective: {{metric: score, direction: maximize}}
 worth: 1000000 h per unit
 budget: {{trials: {trials}}}
 resources: {{workers: {workers}}}
-confirm: {{leaders: 0, seeds: 1, share: 0.01}}
+confirm: {{leaders: 0}}
 space:
   x: {{float: [0.0, 1.0]}}
   y: {{float: [1.0e-4, 1.0], log: true}}

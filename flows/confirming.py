@@ -16,10 +16,10 @@ def confirm(coordinator: Coordinator, ending: Ending) -> tuple[Confirmed, ...]:
     Returns:
         The winner first (best mean on the validation split), the default configuration last.
     """
-    if ending not in _CONFIRMED:
-        return ()
     study, search = coordinator.study, coordinator.search
     leaders = coordinator.history.leaders(study.confirming.leaders)
+    if ending not in _CONFIRMED or not leaders:
+        return ()
     default = study.space.defaults()
     names = {one.number: f"trial {one.number}" for one in leaders}
     compared = [*leaders]

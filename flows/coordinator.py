@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import queue
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -115,6 +115,7 @@ class Coordinator:
         self.phase = "searching"
         self.interrupted = False
         self._flights: dict[int, _Flight] = {}
+        self._stale: deque[TrialRecord] = deque()  # in flight when an earlier process ended
         self._done: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._saved = 0.0
         self._asking = 0.0
@@ -135,17 +136,22 @@ class Coordinator:
         """
         self._reconcile((Purpose.SEARCH, Purpose.DEFAULT))
         if self.history.trials:
-            self.decision = self._decide()
+            self.decision = self._recorded() or self._decide()
         ending: Ending | None = None
         while True:
-            ending = ending or self._reason_to_leave()
+            ending = self._reason_to_leave() or ending
+            self._take_up(ending)
             if ending is None and self.decision.stop:
                 spent = self.decision.evidence.get("affordable") == 0
                 ending = Ending.BUDGET_SPENT if spent else Ending.WORTHWHILE_STOP
-            while ending is None and len(self._flights) < self._workers() and not self.clock.paused:
+            while ending is None and self._is_free():
                 if not self._begin_next():
-                    ending = self._unaffordable()
+                    # What runs may take less than was promised to it: then there is more to spend.
+                    ending = None if self._flights else self._unaffordable()
+                    break
             if not self._flights and ending is not None:
+                if ending is Ending.STOPPED_BY_HAND:
+                    control.give(self.control, "run")  # obeyed; confirmations may begin
                 return self._ended(ending), self.decision
             self._step()
 
@@ -165,29 +171,36 @@ class Coordinator:
             if turn >= sum(_same(each, one.params) for each in self._confirming())
         ]
         budget = replace(self.study.budget, trials=None)
-        while self._flights or (todo and not self._reason_to_leave()):
-            free = len(self._flights) < self._workers() and not self.clock.paused
-            if todo and free and not self._reason_to_leave():
+        while True:
+            leaving = self._reason_to_leave()
+            self._take_up(leaving)
+            while todo and leaving is None and self._is_free():
                 cost = self._affordable(budget)
                 if cost is None:
-                    todo.clear()
-                else:
-                    one = todo.pop(0)
-                    self._begin(one.params, one.verdict, Purpose.CONFIRMATION, cost)
-            else:
-                self._step()
+                    if not self._flights:
+                        todo.clear()
+                    break
+                one = todo.pop(0)
+                self._begin(one.params, one.verdict, Purpose.CONFIRMATION, cost)
+            if not self._flights and (leaving is not None or not todo):
+                return
+            self._step()
 
     def situation(self) -> Situation:
         """Return all that a decision may look at."""
+        promised = dict(self.ledger.reserved)
         pending = tuple(
-            Pending(number, flight.order.params, dict(self.ledger.reserved)[number])
+            Pending(number, flight.order.params, promised[number])
             for number, flight in self._flights.items()
         )
+        # A promise is the most that an order may take; a decision looks at what it will take.
+        expected = expected_cost(self.history)
+        flying = replace(self.ledger, reserved=tuple((number, expected) for number in promised))
         return Situation(
             history=self.history,
             worth=self.study.worth,
             prices=self.study.prices,
-            left=self._ledger_of_search().left(),
+            left=replace(flying, budget=self._search_budget()).at(self.clock.elapsed()).left(),
             pending=pending,
             workers=self._workers(),
             space=self.study.space,
@@ -313,17 +326,12 @@ class Coordinator:
 
     def _settle(self, flight: _Flight) -> None:
         order = flight.order
+        self.live.forget(order.number)
         try:
             result = flight.future.result()
         except Exception as error:  # noqa: BLE001 - a lost worker must not end the search
-            result = TrialResult(
-                order.number,
-                order.attempt,
-                TrialState.FAILED,
-                failure=Failure.LOST,
-                reason=f"the worker was lost: {error}",
-            )
-        self.live.forget(order.number)
+            lost = self._lost(order.number, f"the worker was lost: {error}")
+            result = replace(lost, attempt=order.attempt)
         if result.state is TrialState.RUNNING and self.interrupted:
             self.ledger = self.ledger.release(order.number)
             return  # it stays RUNNING in the store: `resume` goes on from its checkpoint
@@ -364,17 +372,15 @@ class Coordinator:
         return None
 
     def _unaffordable(self) -> Ending:
-        return (
-            Ending.BUDGET_SPENT
-            if self.history.trials or self._flights
-            else (Ending.NOTHING_AFFORDABLE)
-        )
+        return Ending.BUDGET_SPENT if self.history.trials else Ending.NOTHING_AFFORDABLE
 
     def _ended(self, ending: Ending) -> Ending:
-        finished = bool(self.history.trials)
-        if ending is not Ending.INTERRUPTED and finished and not self.history.complete:
-            return Ending.NOTHING_WORKED
-        return ending
+        trials = self.history.trials
+        if ending is Ending.INTERRUPTED or not trials or self.history.complete:
+            return ending
+        if ending is Ending.BUDGET_SPENT and all(one.failure is Failure.OVERRAN for one in trials):
+            return Ending.NOTHING_AFFORDABLE
+        return Ending.NOTHING_WORKED
 
     # -- keeping house ------------------------------------------------------------------------
 
@@ -388,24 +394,42 @@ class Coordinator:
         ledger = self.ledger.at(self.clock.elapsed())
         return View(phase, self.history, self.live.refresh(), ledger, self.decision)
 
+    def _recorded(self) -> Decision | None:
+        """Return the decision of an earlier process that still stands, if there is one."""
+        records = self.search.decisions()
+        if not records or "affordable" in records[-1].decision.evidence:
+            return None  # this process may have been given another budget
+        last = records[-1]
+        current = last.after == len(self.history.trials)
+        return last.decision if last.decision.stop or current else None
+
     def _reconcile(self, purposes: Iterable[Purpose]) -> None:
-        """Take up the trials that an earlier process left in flight."""
-        for left in self.search.running():
-            if left.purpose not in purposes or left.number in self._flights:
-                continue
-            cost = self._affordable(self.study.budget)
-            if cost is None:
-                lost = replace(left, state=TrialState.FAILED, failure=Failure.LOST)
-                self._tell(replace(lost, reason="no budget was left to resume it"))
-                continue
-            verdict = self.search.verdict(left.number)
-            attempt = self.search.next_attempt(left.number)
-            self._give(
-                self._order(
-                    left.number, attempt, left.params, left.seed, left.purpose, verdict, cost
-                ),
-                cost,
-            )
+        """Find the trials that an earlier process left in flight."""
+        left = self.search.running()
+        self._stale = deque(one for one in left if one.purpose in purposes)
+
+    def _take_up(self, ending: Ending | None) -> None:
+        """Go on with what an earlier process left in flight, unless somebody says stop."""
+        while self._stale and ending is not Ending.INTERRUPTED:
+            if ending is Ending.STOPPED_BY_HAND:
+                self._give_up(self._stale.popleft(), Failure.STOPPED, "stopped before it resumed")
+            elif not self._is_free():
+                return
+            elif (cost := self._affordable(self._budget_of(self._stale[0].purpose))) is not None:
+                one = self._stale.popleft()
+                verdict, attempt = (
+                    self.search.verdict(one.number),
+                    self.search.next_attempt(one.number),
+                )
+                order = self._order(
+                    one.number, attempt, one.params, one.seed, one.purpose, verdict, cost
+                )
+                self._give(order, cost)
+            elif self._flights:
+                return
+            else:
+                no_budget = "no budget was left to resume it"
+                self._give_up(self._stale.popleft(), Failure.LOST, no_budget)
 
     def _keep_time(self) -> None:
         if control.command(self.control) == "pause":
@@ -421,9 +445,6 @@ class Coordinator:
 
     def _search_budget(self) -> Budget:
         return search_share(self.study.budget, self.study.confirming.share)
-
-    def _ledger_of_search(self) -> Ledger:
-        return replace(self.ledger, budget=self._search_budget()).at(self.clock.elapsed())
 
     def _confirming(self) -> list[Params]:
         """Return the configurations that were or are being trained again, one entry a training."""

@@ -9,6 +9,7 @@ from domain.summary import Confirmed, Ending, SearchSummary
 from flows import backstage, console
 from tasks.services import settle_prefect
 from tasks.studies import read_study
+from tasks.temporary_server import start_temporary_server
 
 
 def run_search(study: str, resume: bool, **limits: Any) -> Ending:
@@ -22,10 +23,12 @@ def run_search(study: str, resume: bool, **limits: Any) -> Ending:
     screen = console.for_terminal()
     console.current.set(screen)
     screen.say(f"{spec.name}: starting Prefect, loading {spec.data.source} ...")
+    wait_for_server = start_temporary_server()
     backstage.begin(spec)
     try:
         from flows.search import search
 
+        wait_for_server()
         state = search(study=study, resume=resume, **limits, return_state=True)
         outcome = state.result(raise_on_failure=False)
     finally:

@@ -85,20 +85,26 @@ def _search(spec: Study, searching: Search) -> State:
             show=Watchers(screen, artifacts, shipping).show,
         )
         coordinator.journal.append("search", **_facts(spec, searching, data))
-        if data.passed:
-            screen.begin(spec, searching.info.search)
-            try:
-                with draining(coordinator.interrupt):
-                    ending, decision = coordinator.run()
-                    backstage.tracking.submit(warm_up)  # the registry's imports take seconds
-                    confirmations = confirm(coordinator, ending)
-            finally:
+
+        def interrupt() -> None:
+            screen.say("saving what runs; Ctrl-C again ends at once")
+            coordinator.interrupt()
+
+        with draining(interrupt):
+            if data.passed:
+                screen.begin(spec, searching.info.search)
+                ending, decision = coordinator.run()
+                backstage.tracking.submit(warm_up)  # the registry's imports take seconds
+                confirmations = confirm(coordinator, ending)
                 screen.close()
-        else:
-            ending, decision, confirmations = Ending.DATA_GATE_FAILED, data.decision, ()
-        summary = Conclusion(coordinator, backstage, artifacts, shipping).write(
-            ending, decision, data, confirmations
-        )
+            else:
+                ending, decision, confirmations = Ending.DATA_GATE_FAILED, data.decision, ()
+            if coordinator.interrupted:
+                ending = Ending.INTERRUPTED
+            screen.say("concluding: quality attributes, registry, report ...")
+            summary = Conclusion(coordinator, backstage, artifacts, shipping).write(
+                ending, decision, data, confirmations
+            )
         coordinator.close()
     state = _STATES.get(ending, Completed)
     return state(name=str(ending), message=summary.decision.reason, data=summary)

@@ -29,6 +29,7 @@ RESERVED = ("predicted", *FUNCTIONS, *kwlist)
 _NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _WHOLE = Number("a whole number", whole=True, low=-(2**53), high=2**53)
 _POSITIVE = Number("a whole number from 1", whole=True, low=1, high=2**53)
+_COUNT = Number("a whole number from 0", whole=True, low=0)
 _EXPRESSION = Text("a condition such as channels % groups == 0")
 _PYTHON_FILE = Text("the name of a Python file", r"\.py$")
 _PRICE = Quantity(quantities.PRICE)
@@ -129,7 +130,7 @@ _RULE = Section(
 _CONFIRM = Section(
     "a section such as {leaders: 2, seeds: 3}",
     {
-        "leaders": Field(_POSITIVE, "at most how many leaders are trained again"),
+        "leaders": Field(_COUNT, "at most how many leaders are trained again; 0: none"),
         "seeds": Field(_POSITIVE, "with how many fresh seeds each"),
         "share": Field(
             Number("a number from 0 to below 1", low=0, below=1),

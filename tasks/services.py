@@ -46,7 +46,7 @@ def running_prefect() -> str | None:
         address = str(json.loads(_note().read_text())["prefect"])
     except (OSError, ValueError, KeyError):
         return None
-    return address if _answers(f"{address}/health", timeout=1.0) else None
+    return address if answers(f"{address}/health", timeout=1.0) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def _start(name: str, command: Sequence[str | Path], settings: dict[str, str]) -
 
 def _wait(server: _Server, address: str) -> None:
     end = time.monotonic() + PATIENCE
-    while not _answers(address, timeout=2.0):
+    while not answers(address, timeout=2.0):
         if server.process.poll() is not None or time.monotonic() > end:
             tail = server.log.read_text(errors="replace")[-1500:]
             raise OutsideFault(
@@ -137,7 +137,8 @@ def _wait(server: _Server, address: str) -> None:
         time.sleep(0.2)
 
 
-def _answers(address: str, timeout: float) -> bool:
+def answers(address: str, timeout: float) -> bool:
+    """Tell whether an address answers that all is well, within so many seconds."""
     try:
         with urllib.request.urlopen(address, timeout=timeout) as answer:  # noqa: S310 - loopback
             return bool(answer.status == 200)
