@@ -33,7 +33,8 @@ class Situation:
         history: The finished trials; it knows which way the metric gets better.
         worth: What a gain is worth.
         prices: What resources cost.
-        left: What of the budget is neither spent nor promised, confirmation's share taken off.
+        left: What of the budget is neither spent nor expected to be taken by the orders in flight,
+            confirmation's share taken off.
         pending: The orders in flight.
         workers: Number of trials that may run at the same time.
         space: The search space; None where a plain Optuna study does not state one.

@@ -33,6 +33,7 @@ from flows.replaying import circumstances
 from tasks import control, events
 from tasks.home import search_folder, trial_folder
 from tasks.live import LiveView, Running
+from tasks.progress import LOG, Progress
 from tasks.pruner import write_snapshot
 from tasks.sampling import propose
 from tasks.store import Search
@@ -149,7 +150,7 @@ class Coordinator:
                     # What runs may take less than was promised to it: then there is more to spend.
                     ending = None if self._flights else self._unaffordable()
                     break
-            if not self._flights and ending is not None:
+            if ending is not None and self._is_drained(ending):
                 if ending is Ending.STOPPED_BY_HAND:
                     control.give(self.control, "run")  # obeyed; confirmations may begin
                 return self._ended(ending), self.decision
@@ -164,25 +165,25 @@ class Coordinator:
         """
         self.phase = "confirming"
         self._reconcile((Purpose.CONFIRMATION,))
+        known = self._confirming()
         todo = [
             one
             for turn in range(seeds)
             for one in candidates
-            if turn >= sum(_same(each, one.params) for each in self._confirming())
+            if turn >= sum(_same(each, one.params) for each in known)
         ]
-        budget = replace(self.study.budget, trials=None)
         while True:
             leaving = self._reason_to_leave()
             self._take_up(leaving)
             while todo and leaving is None and self._is_free():
-                cost = self._affordable(budget)
+                cost = self._affordable(self._whole_budget())
                 if cost is None:
                     if not self._flights:
                         todo.clear()
                     break
                 one = todo.pop(0)
                 self._begin(one.params, one.verdict, Purpose.CONFIRMATION, cost)
-            if not self._flights and (leaving is not None or not todo):
+            if (leaving is not None or not todo) and self._is_drained(leaving):
                 return
             self._step()
 
@@ -330,14 +331,28 @@ class Coordinator:
         try:
             result = flight.future.result()
         except Exception as error:  # noqa: BLE001 - a lost worker must not end the search
-            lost = self._lost(order.number, f"the worker was lost: {error}")
-            result = replace(lost, attempt=order.attempt)
+            result = self._lost(order, error)
         if result.state is TrialState.RUNNING and self.interrupted:
             self.ledger = self.ledger.release(order.number)
             return  # it stays RUNNING in the store: `resume` goes on from its checkpoint
-        searching = order.purpose is not Purpose.CONFIRMATION
-        self.ledger = self.ledger.settle(order.number, result.cost, counts=searching)
-        record = _record(order, result)
+        self._take_in(_record(order, result))
+
+    def _lost(self, order: TrialOrder, error: Exception) -> TrialResult:
+        """Return the result of a worker that brought none: what the trial's log tells of it."""
+        progress = self._progress(order.number)
+        return TrialResult(
+            order.number,
+            order.attempt,
+            TrialState.FAILED,
+            curve=progress.curve,
+            cost=self._cost(progress),
+            failure=Failure.LOST,
+            reason=f"the worker was lost: {error}",
+        )
+
+    def _take_in(self, record: TrialRecord) -> None:
+        searching = record.purpose is not Purpose.CONFIRMATION
+        self.ledger = self.ledger.settle(record.number, record.cost, counts=searching)
         self._tell(record)
         if not searching:
             self.confirmations.append(record)
@@ -415,21 +430,43 @@ class Coordinator:
                 self._give_up(self._stale.popleft(), Failure.STOPPED, "stopped before it resumed")
             elif not self._is_free():
                 return
-            elif (cost := self._affordable(self._budget_of(self._stale[0].purpose))) is not None:
-                one = self._stale.popleft()
-                verdict, attempt = (
-                    self.search.verdict(one.number),
-                    self.search.next_attempt(one.number),
-                )
-                order = self._order(
-                    one.number, attempt, one.params, one.seed, one.purpose, verdict, cost
-                )
-                self._give(order, cost)
+            elif (cost := self._affordable(self._whole_budget())) is not None:
+                self._resume(self._stale.popleft(), cost)
             elif self._flights:
-                return
+                return  # what runs may take less than was promised to it
             else:
                 no_budget = "no budget was left to resume it"
                 self._give_up(self._stale.popleft(), Failure.LOST, no_budget)
+
+    def _resume(self, left: TrialRecord, cost: Cost) -> None:
+        verdict = self.search.verdict(left.number)
+        attempt = self.search.next_attempt(left.number)
+        self._give(
+            self._order(left.number, attempt, left.params, left.seed, left.purpose, verdict, cost),
+            cost,
+        )
+
+    def _give_up(self, left: TrialRecord, failure: Failure, reason: str) -> None:
+        """Record a trial that is not resumed, with what its attempts have cost."""
+        progress = self._progress(left.number)
+        record = replace(
+            left,
+            state=TrialState.FAILED,
+            curve=progress.curve,
+            cost=self._cost(progress),
+            failure=failure,
+            reason=reason,
+        )
+        self.ledger = self.ledger.reserve(left.number, record.cost)
+        self._take_in(record)
+
+    def _progress(self, number: int) -> Progress:
+        progress = Progress(trial_folder(self.search.info.search, number) / LOG)
+        progress.follow()
+        return progress
+
+    def _cost(self, progress: Progress) -> Cost:
+        return self.study.prices.of(progress.seconds, progress.kwh, progress.energy)
 
     def _keep_time(self) -> None:
         if control.command(self.control) == "pause":
@@ -443,15 +480,22 @@ class Coordinator:
     def _workers(self) -> int:
         return self.study.resources.workers
 
+    def _is_drained(self, ending: Ending | None) -> bool:
+        return not self._flights and (not self._stale or ending is Ending.INTERRUPTED)
+
+    def _is_free(self) -> bool:
+        return len(self._flights) < self._workers() and not self.clock.paused
+
+    def _whole_budget(self) -> Budget:
+        """Return the budget of what is trained again, which is no new trial."""
+        return replace(self.study.budget, trials=None)
+
     def _search_budget(self) -> Budget:
         return search_share(self.study.budget, self.study.confirming.share)
 
     def _confirming(self) -> list[Params]:
-        """Return the configurations that were or are being trained again, one entry a training."""
-        flying = [one.order for one in self._flights.values()]
-        return [one.params for one in self.confirmations] + [
-            one.params for one in flying if one.purpose is Purpose.CONFIRMATION
-        ]
+        """Return the configurations that an earlier process has confirmed or begun to confirm."""
+        return [one.params for one in (*self.confirmations, *self._stale)]
 
 
 def _same(one: Params, other: Params) -> bool:
