@@ -135,7 +135,7 @@ def _failed(error: BaseException, problem: Problem) -> Outcome:
         reason = f"{error.message}. {error.hint}"
     if isinstance(error, SystemExit):
         reason = f"{reason} (train() called sys.exit)"
-    return Outcome(TrialState.FAILED, reason, failure, telling_lines(error))
+    return Outcome(TrialState.FAILED, reason, failure, telling_lines(error, problem.file))
 
 
 def _settle_randomness(order: TrialOrder) -> None:

@@ -124,7 +124,7 @@ def problem_fault(error: BaseException, file: Path, what: str) -> ProblemFault:
         file: The study's `problem.py`.
         what: What was going on, `load() raised`.
     """
-    lines = telling_lines(error)
+    lines = telling_lines(error, file)
     hint = error.hint if isinstance(error, ProblemFault) else _HINTS.get(type(error), "")
     return ProblemFault(f"{describe(error, file)}\n{what}:\n{lines}", hint or _HINT)
 
@@ -140,10 +140,18 @@ def describe(error: BaseException, file: Path) -> str:
     return f"{own[-1].filename}:{own[-1].lineno}: {said}" if own else f"{file}: {said}"
 
 
-def telling_lines(error: BaseException) -> str:
-    """Return the last lines of an error's traceback."""
-    lines = "".join(traceback.format_exception(error)).rstrip().splitlines()
-    return "\n".join(lines[-TELLING_LINES:])
+def telling_lines(error: BaseException, file: Path) -> str:
+    """Return the last lines of an error's traceback, from the study's own code on.
+
+    Args:
+        error: What was raised.
+        file: The study's `problem.py`.
+    """
+    told = traceback.TracebackException.from_exception(error)
+    places = [Path(one.filename).is_relative_to(file.parent) for one in told.stack]
+    own = told.stack[places.index(True) :] if any(places) else []
+    lines = [*traceback.format_list(own), *told.format_exception_only()]
+    return "\n".join("".join(lines).rstrip().splitlines()[-TELLING_LINES:])
 
 
 _HINT = "Mend the line in the study's code, then start again; nothing was trained."
