@@ -1,0 +1,191 @@
+"""Every way in which a search ends or does not begin, and the exit code that says so."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.e2e.service import EXPECTATIONS, Service, ask_prefect, free_port, until
+
+pytestmark = pytest.mark.xdist_group("prefect")
+
+
+def test_a_search_whose_budget_is_spent_while_mlflow_is_away(service: Service) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    service.settings |= {
+        "MLFLOW_TRACKING_URI": nobody,
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    }
+    ended = service.run("run", service.study(), "--trials", "3")
+    results = service.search().journal("result")
+
+    assert ended.code == 0, ended.output
+    assert "tiny-1: Budget spent" in ended.output
+    assert f"note: MLflow is behind: MLflow at {nobody}" in ended.output
+    assert len(results) == 3 + 2  # the winner and the default are trained again
+    assert (service.search().folder / "report.html").exists()
+    assert "Traceback" not in ended.output
+
+
+def test_a_search_on_data_that_breaks_an_expectation(service: Service) -> None:
+    study = service.study()
+    (study / "expectations.py").write_text(EXPECTATIONS)
+    specification = (study / "study.yaml").read_text()
+    named = "{source: sixty-rows, expectations: expectations.py}"
+    (study / "study.yaml").write_text(specification.replace("{source: sixty-rows}", named))
+    ended = service.run("run", study)
+    with service.store() as store:
+        info = store.latest("tiny")
+        assert info is not None
+        trials = store.open(info.search).history().trials
+
+    assert ended.code == 3, ended.output
+    assert "tiny-1: Data gate failed" in ended.output
+    assert "label values must belong to this set" in ended.output
+    assert "(18 rows, such as" in ended.output
+    assert trials == ()
+    assert service.search().journal("trial") == []
+    assert info.ending == "Data gate failed"
+    flow = ask_prefect(
+        service.prefect, "flow_runs/filter", flow_runs={"name": {"any_": [f"search {study}"]}}
+    )
+    assert (flow[0]["state"]["type"], flow[0]["state"]["name"]) == ("FAILED", "Data gate failed")
+    assert "label values must belong to this set" in flow[0]["state"]["message"]
+
+    checked = service.run("check", study)
+    assert checked.code == 3, checked.output
+    assert "BROKEN" in checked.output
+
+
+def test_a_search_that_can_afford_nothing(service: Service) -> None:
+    ended = service.run("run", service.study(), "--minutes", "0.000001")
+
+    assert ended.code == 4, ended.output
+    assert "tiny-1: Nothing affordable" in ended.output
+    assert service.search().journal("trial") == []
+
+
+def test_a_search_of_which_every_trial_fails(service: Service) -> None:
+    ended = service.run("run", service.study(acts="fail"), "--workers", "2")
+    results = service.search().journal("result")
+
+    assert ended.code == 5, ended.output
+    assert "tiny-1: Nothing worked" in ended.output
+    assert "this trial was told to fail" in ended.output
+    assert {one["failure"] for one in results} == {"crashed"}
+    assert "Traceback" not in ended.output
+
+
+def test_a_trial_whose_process_is_killed_costs_the_search_one_trial(service: Service) -> None:
+    study = service.study()
+    hang = study / "hang"
+    process = service.start("run", study, "--trials", "4")
+    until(lambda: service.search().journal("result"), process)
+    hang.touch()
+    until(lambda: _running(service), process)
+    number = _running(service)[0]
+    pid = service.search().log(number, "started")[0]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not psutil.pid_exists(pid), process)
+    hang.unlink()
+    ended = service.end(process)
+    results = {one["number"]: one for one in service.search().journal("result")}
+
+    assert ended.code == 0, ended.output
+    assert results[number]["failure"] == "killed"
+    assert results[number]["cost"]["seconds"] > 0
+    assert results[number]["cost"]["money"] > 0
+    assert {one["state"] for one in results.values() if one["number"] != number} <= {
+        "complete",
+        "pruned",
+    }
+    assert len(results) >= 5
+
+
+def _running(service: Service) -> list[int]:
+    search = service.search()
+    ended = {one["number"] for one in search.journal("result")}
+    begun = [one["number"] for one in search.journal("trial") if one["number"] not in ended]
+    return [number for number in begun if search.log(number, "started")]
+
+
+def test_a_mistake_in_the_command(service: Service, tmp_path: Path) -> None:
+    nowhere = service.run("run", tmp_path / "digts")
+    wrong = service.run("run", service.study(), "--workers", "0")
+
+    assert (nowhere.code, wrong.code) == (2, 2)
+    assert "there is no such study" in nowhere.output
+    assert "0 is not in the range 1<=x<=64" in wrong.output
+    assert "Traceback" not in nowhere.output + wrong.output
+
+
+def test_a_mistake_in_the_specification(service: Service) -> None:
+    study = service.study()
+    file = study / "study.yaml"
+    file.write_text(file.read_text().replace("maximize", "maximise"))
+    ended = service.run("run", study)
+
+    assert ended.code == 2
+    assert f"{file}:3:" in ended.output
+    assert "did you mean 'maximize'?" in ended.output
+    assert "Traceback" not in ended.output
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("def load():", "def load(:", "SyntaxError"),
+        ("    x = np.linspace", "    open('no-such-file')\n    x = np.linspace", "no-such-file"),
+    ],
+    ids=["syntax", "load"],
+)
+def test_a_mistake_in_the_studys_code(service: Service, old: str, new: str, told: str) -> None:
+    study = service.study()
+    file = study / "problem.py"
+    file.write_text(file.read_text().replace(old, new))
+    line = 1 + file.read_text().splitlines().index(new.splitlines()[0])
+    ended = service.run("run", study)
+
+    assert ended.code == 2, ended.output
+    assert f"{file}:{line}: " in ended.output
+    assert told in ended.output
+    assert "Traceback" not in ended.output
+
+
+def test_check_prints_the_space_the_rules_and_the_data(service: Service) -> None:
+    study = service.study()
+    rule = """\
+rules:
+  - id: not-too-large
+    require: x <= 0.9
+    because: the rest is known to diverge
+"""
+    (study / "study.yaml").write_text((study / "study.yaml").read_text() + rule)
+    ended = service.run("check", study)
+
+    assert ended.code == 0, ended.output
+    assert "0 to 1, default 0.1" in ended.output
+    assert "not-too-large: x <= 0.9" in ended.output
+    assert "because the rest is known to diverge" in ended.output
+    assert "the default configuration is allowed" in ended.output
+    assert "12 train, 12 validation, 12 test" in ended.output
+    assert not (service.home / "optuna.db").exists()
+
+
+def test_what_needs_no_study(service: Service) -> None:
+    schema = service.run("schema")
+    version = service.run("--version")
+    help_ = service.run("--help")
+    status = service.run("status")
+
+    assert json.loads(schema.output)["properties"]["study"]
+    assert version.output.startswith("satisfice, version ")
+    for code in (0, 1, 2, 3, 4, 5, 6, 130):
+        assert any(line.split()[:1] == [str(code)] for line in help_.output.splitlines())
+    assert "no search was begun here yet" in status.output
+    assert {one.code for one in (schema, version, help_, status)} == {0}
