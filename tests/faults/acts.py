@@ -177,6 +177,10 @@ def parent(trial, data):  # starts a process of its own, which would outlive it
     slow(trial, data)
 
 
+def dice(trial, data):
+    trial.report(accuracy=torch.rand(1), numpy=np.random.rand(), python=random.random())
+
+
 def unpicklable(trial, data):
     learn(trial, data)
     trial.finish(example_input=lambda: 0)

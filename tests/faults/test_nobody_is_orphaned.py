@@ -115,6 +115,18 @@ def test_a_killed_server_loses_its_trials_and_is_started_again(
     assert server.predict({"act": "learn"})["predicted.parameters"] == 58
 
 
+def test_a_training_ends_with_its_supervisor(
+    tmp_path: Path, give: Any, server: TrialServer
+) -> None:
+    order = give("parent", 0, {"file": str(tmp_path / "grandchild")})
+    with server.train(order):
+        until(lambda: "epoch" in kinds(order))
+        processes = [psutil.Process(pid) for pid in _pids(tmp_path)]
+        processes.append(psutil.Process(int((tmp_path / "grandchild").read_text())))
+    until(lambda: _gone(processes), 10)
+    assert run_order(give("learn", 1), PRICES, server).state is TrialState.COMPLETE
+
+
 def test_a_training_that_ends_leaves_nothing_behind(
     tmp_path: Path, give: Any, server: TrialServer
 ) -> None:
