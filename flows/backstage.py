@@ -40,12 +40,16 @@ class Backstage:
         companion.submit(prepare, tracking_url())
         return companion
 
-    def close(self) -> None:
-        """End the processes; what MLflow's was told to do is done first."""
+    def close(self, in_peace: bool = True) -> None:
+        """End the processes.
+
+        Args:
+            in_peace: Whether what MLflow's was told to do is done first.
+        """
         self.server.close()
         self.gate.shutdown(wait=False, cancel_futures=True)
         if "tracking" in self.__dict__:
-            self.tracking.shutdown(wait=True)
+            self.tracking.shutdown(wait=in_peace, cancel_futures=not in_peace)
 
 
 _waiting: dict[str, Backstage] = {}
@@ -65,7 +69,7 @@ def abandon(study: Study) -> None:
     """End the processes that were started for a study and that no flow came for."""
     backstage = _waiting.pop(study.folder, None)
     if backstage is not None:
-        backstage.close()
+        backstage.close(in_peace=False)
 
 
 @contextmanager
@@ -75,5 +79,7 @@ def behind(study: Study) -> Iterator[Backstage]:
     _waiting.pop(study.folder, None)
     try:
         yield backstage
-    finally:
-        backstage.close()
+    except BaseException:
+        backstage.close(in_peace=False)
+        raise
+    backstage.close()

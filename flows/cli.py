@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from enum import IntEnum
@@ -71,7 +72,7 @@ def limited(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("satisfice"), prog_name="satisfice")
 def cli() -> None:
-    r"""Hyper-parameter searches that stop when the next trial is no longer worth its price.
+    """Hyper-parameter searches that stop when the next trial is no longer worth its price.
 
     A study is a folder with study.yaml (the space, the rules, what a gain is worth, what resources
     cost), problem.py (load the data, train a model) and expectations.py (what must hold of the
@@ -81,7 +82,7 @@ def cli() -> None:
       satisfice check studies/digits     everything that can be known before paying
       satisfice run studies/digits       search until it is no longer worth it
       satisfice why studies/digits       how it decided, and what if
-    """
+    """  # noqa: D301 - click reads the backspace
 
 
 @cli.command()
@@ -198,14 +199,19 @@ def _end(ending: Ending) -> None:
 def main() -> None:
     """Run the command line; a mistake is told in a few lines, never as a traceback."""
     try:
-        cli()
+        sys.exit(cli(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(Exit.USER_MISTAKE)
     except SatisficeError as error:
         click.echo(f"satisfice: {error}", err=True)
         kinds = [code for kind, code in _OF_ERROR.items() if isinstance(error, kind)]
         sys.exit(kinds[0] if kinds else Exit.FAULT)
-    except KeyboardInterrupt:
-        click.echo("interrupted; `satisfice resume STUDY` goes on", err=True)
-        sys.exit(Exit.INTERRUPTED)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\ninterrupted; what was recorded is kept: see `satisfice status`", err=True)
+        # At once: no farewell of a library, and the processes behind us end when we are gone.
+        sys.stdout.flush()
+        os._exit(Exit.INTERRUPTED)
 
 
 if __name__ == "__main__":
