@@ -34,7 +34,7 @@ class TrialOrder:
         memory_mb: Limit on the memory that the training adds to the idle process; None: no limit.
         epoch_seconds: A stated duration of an epoch in place of the clock's, so that a search can
             be repeated bit for bit; None: the clock.
-        keep_model: Whether to save the model and measure its quality attributes.
+        keep_model: Whether to save the model, so that it can be measured and registered.
         pruning: Path of a snapshot of what the pruning question may look at; None: never prune.
         tracking_run: The MLflow run that the trial is recorded in; None: not tracked.
     """
