@@ -122,6 +122,9 @@ def save_model(
     import torch
 
     content = io.BytesIO()
+    if isinstance(example_input, torch.Tensor):
+        # A view of the data would be saved with all of the data.
+        example_input = example_input.detach().cpu().clone()
     kept: dict[str, Any] = {"params": dict(params), "example_input": example_input}
     if rebuildable and isinstance(model, torch.nn.Module):
         kept["state_dict"] = model.state_dict()
