@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from domain.expressions import NO_RESULT, Expression
+
+Predict: TypeAlias = Callable[[Mapping[str, Any]], Mapping[str, float]]
 
 PREDICTED = ("predicted.parameters", "predicted.macs")
 _UNDECIDED = (*NO_RESULT, KeyError)  # the key error: a prediction is missing
@@ -109,6 +111,19 @@ class RuleBook:
         """Tell whether no rule is broken; the same answer as `judge` gives, in less time."""
         values = {**params, **predicted}
         return all(rule.holds(values) for rule in self.rules if rule.applies_to(params))
+
+    def judge_asking(self, params: Mapping[str, Any], predict: Predict) -> Verdict:
+        """Judge a configuration, with predictions only where they can still change the verdict.
+
+        Args:
+            params: The active parameters.
+            predict: Gives `predicted.*`. A configuration that breaks another rule may be one that
+                no model can be built for, so it is not asked for those.
+        """
+        plain = self.without_predictions.judge(params, {})
+        if plain.broken or not self.needs_prediction:
+            return plain
+        return self.judge(params, predict(params))
 
     def judge(self, params: Mapping[str, Any], predicted: Mapping[str, float]) -> Verdict:
         """Hold a configuration against every rule that applies to it.

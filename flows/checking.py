@@ -40,7 +40,7 @@ def check_study(path: str) -> bool:
 def _specification(study: Study) -> Iterator[str]:
     objective, prices = study.objective, study.prices
     yield f"study {study.name}: {objective.direction} {objective.metric}"
-    yield f"  worth   {study.worth.stated} = {short(study.worth.money)} {prices.currency}"
+    yield f"  worth   {study.worth.stated}: {short(study.worth.money)} {prices.currency} a {study.worth.per}"
     yield f"  prices  {short(prices.hour)} {prices.currency}/h, {short(prices.kwh)} per kWh"
     yield f"  budget  {_budget(study.budget, prices.currency)}"
     yield f"  kept    {study.confirming.share:.0%} of it for confirming the leaders"
@@ -75,8 +75,7 @@ def _rules(study: Study, predict: Predict) -> Iterator[str]:
         yield "rules: none"
         return
     configurations = list(random_configurations(study.space, SAMPLES, study.seed))
-    needed = study.rules.needs_prediction
-    verdicts = [study.rules.judge(one, predict(one) if needed else {}) for one in configurations]
+    verdicts = [study.rules.judge_asking(one, predict) for one in configurations]
     allowed = sum(verdict.allowed for verdict in verdicts)
     yield f"rules, held against {SAMPLES} random configurations: {allowed} are allowed"
     for rule in study.rules.rules:
@@ -93,7 +92,7 @@ def _rules(study: Study, predict: Predict) -> Iterator[str]:
         yield f"    {forbids}" + (f", such as {_params(broken[0])}" if broken else "")
     default = study.space.defaults()
     if default is not None:
-        verdict = study.rules.judge(default, predict(default) if needed else {})
+        verdict = study.rules.judge_asking(default, predict)
         stands = "is allowed" if verdict.allowed else f"BREAKS {', '.join(verdict.broken)}"
         yield f"  the default configuration {stands}"
     if not allowed:

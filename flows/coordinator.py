@@ -221,8 +221,7 @@ class Coordinator:
         number = len(self.history.trials) + len(self._flights)
         default = self.study.space.defaults() if number == 0 else None
         if default is not None:
-            predicted = self.predict(default) if self.study.rules.needs_prediction else {}
-            verdict = self.study.rules.judge(default, predicted)
+            verdict = self.study.rules.judge_asking(default, self.predict)
             if verdict.allowed:
                 self._begin(default, verdict, Purpose.DEFAULT, cost)
                 return True
