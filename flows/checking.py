@@ -40,7 +40,8 @@ def check_study(path: str) -> bool:
 def _specification(study: Study) -> Iterator[str]:
     objective, prices = study.objective, study.prices
     yield f"study {study.name}: {objective.direction} {objective.metric}"
-    yield f"  worth   {study.worth.stated}: {short(study.worth.money)} {prices.currency} a {study.worth.per}"
+    worth = f"{short(study.worth.money)} {prices.currency} a {study.worth.per}"
+    yield f"  worth   {study.worth.stated}: {worth}"
     yield f"  prices  {short(prices.hour)} {prices.currency}/h, {short(prices.kwh)} per kWh"
     yield f"  budget  {_budget(study.budget, prices.currency)}"
     yield f"  kept    {study.confirming.share:.0%} of it for confirming the leaders"
