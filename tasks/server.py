@@ -74,6 +74,7 @@ class TrialServer:
         self._starting = threading.Lock()
         self._predicting = threading.Lock()
         self._ready: ServerReady | None = None
+        self._fault: ProblemFault | None = None
         self._predictor: Child | None = None
         self._restarts = 0
         self._process = self._start()
@@ -182,9 +183,12 @@ class TrialServer:
         return ServerProcess(setting, self._folder / "server.log")
 
     def _receive(self) -> ServerReady:
+        if self._fault is not None:
+            raise self._fault  # whoever asks again is told the same
         message = self._process.first_message()
         if "fault" in message:
-            raise ProblemFault(message["fault"], message["hint"])
+            self._fault = ProblemFault(message["fault"], message["hint"])
+            raise self._fault
         return ServerReady(
             source=self.study.data.source,
             manifest=self._folder / "manifest.npz",
@@ -233,7 +237,7 @@ def server_for(order: TrialOrder) -> TrialServer:
         if registered is not None and not registered.closed:
             return registered
         search, server = _own.get(order.study, ("", None))
-        if server is None or search != order.search:
+        if server is None or server.closed or search != order.search:
             if server is not None:
                 server.close()  # the study may have changed since that search
             from tasks.studies import read_study
