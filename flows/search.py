@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from threading import Thread
 from typing import Annotated, Any
 
 from prefect import flow
@@ -23,12 +24,13 @@ from flows.interrupt import draining
 from flows.shipping import Shipping
 from flows.steps import load_data, telling, train_trial, validate_data
 from flows.watching import Watchers
+from tasks import events
 from tasks.artifacts import Artifacts
 from tasks.environment import environment
 from tasks.home import search_folder, tracking_url
 from tasks.registry import warm_up
-from tasks.store import Search, Store, open_store
-from tasks.studies import read_study
+from tasks.store import Search, SearchInfo, Store, open_store
+from tasks.studies import read_study, recorded_study, study_digest
 
 MOST_WORKERS = 64
 
@@ -62,18 +64,22 @@ def search(
     try:
         spec = _narrowed(read_study(study), minutes, trials, workers, seed)
         with open_store() as store, store.lock(spec.name):
-            return _search(spec, _search_in(store, spec, resume))
+            return _search(spec, store, _unfinished(store, spec) if resume else None)
     except SatisficeError as error:
         return Failed(name=type(error).__name__, message=str(error), data=error)
 
 
-def _search(spec: Study, searching: Search) -> State:
-    folder = search_folder(searching.info.search)
+def _search(spec: Study, store: Store, unfinished: SearchInfo | None) -> State:
     screen = console.current.get() or console.PlainConsole()
     with behind(spec) as backstage:
+        ready = load_data(spec.data.source, backstage)  # one that raises begins no search
+        if unfinished is not None:
+            _refuse_other_data(unfinished, ready.digest)
+            spec = replace(spec, seed=unfinished.seed)
+        searching = store.open(unfinished.search) if unfinished else store.begin(spec)
+        folder = search_folder(searching.info.search)
         shipping = Shipping(folder, tracking_url(), backstage)
         artifacts = Artifacts(searching.info.search)
-        ready = load_data(spec.data.source, folder, backstage)
         data = validate_data(spec, ready, folder, backstage)
         screen.say(f"data {spec.data.source} ({ready.digest}): {data.decision.reason}")
         coordinator = Coordinator(
@@ -87,8 +93,9 @@ def _search(spec: Study, searching: Search) -> State:
         coordinator.journal.append("search", **_facts(spec, searching, data))
 
         def interrupt() -> None:
-            screen.say("saving what runs; Ctrl-C again ends at once")
             coordinator.interrupt()
+            # From a thread: the signal may have come in the midst of a line that is being printed.
+            Thread(target=screen.say, args=("saving what runs; Ctrl-C again ends at once",)).start()
 
         with draining(interrupt):
             if data.passed:
@@ -144,18 +151,30 @@ def _narrowed(
     return replace(study, budget=budget, resources=resources, seed=seed)
 
 
-def _search_in(store: Store, study: Study, resume: bool) -> Search:
-    if not resume:
-        return store.begin(study)
-    unfinished = store.latest(study.name, unfinished=True)
-    if unfinished is None:
+def _unfinished(store: Store, study: Study) -> SearchInfo:
+    found = store.latest(study.name, unfinished=True)
+    if found is None:
         raise UserMistake(
             f"study {study.name!r} has no unfinished search",
             f"`satisfice run {study.folder}` begins one",
         )
-    if unfinished.text != study.text:
+    before = recorded_study(found.text, found.folder)
+    if study_digest(replace(before, seed=study.seed)) != study_digest(study):
         raise UserMistake(
-            f"study.yaml has changed since search {unfinished.search} began",
-            f"put it back to go on, or begin anew: `satisfice run {study.folder}`",
+            f"study.yaml asks for something else than when search {found.search} began",
+            "only the budget, the resources and prose may change; put the rest back to go on, or "
+            f"begin anew: `satisfice run {study.folder}`",
         )
-    return store.open(unfinished.search)
+    return found
+
+
+def _refuse_other_data(unfinished: SearchInfo, digest: str) -> None:
+    facts, _ = events.read(search_folder(unfinished.search) / "journal.jsonl")
+    before = {fact["data"]["digest"] for fact in facts if fact["kind"] == "search"}
+    if before and digest not in before:
+        raise UserMistake(
+            f"the data has changed since search {unfinished.search} began: "
+            f"load() returned {', '.join(before)} then, and {digest} now",
+            "values on different data cannot be compared; begin anew: "
+            f"`satisfice run {unfinished.folder}`",
+        )

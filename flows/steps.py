@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from prefect import task
@@ -23,14 +22,10 @@ from tasks.training import run_order
 @task(name="load data", task_run_name="load {source}", cache_policy=NO_CACHE)
 def load_data(
     source: str,  # noqa: ARG001 - Prefect calls the run by it
-    folder: Path,
     backstage: Backstage,
 ) -> ServerReady:
     """Wait until the study's `load()` has returned."""
-    ready = backstage.server.ready()
-    kept = folder / "data" / ready.manifest.name
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    return replace(ready, manifest=ready.manifest.replace(kept))
+    return backstage.server.ready()
 
 
 @task(name="validate data", task_run_name="validate {study.data.source}", cache_policy=NO_CACHE)
@@ -38,8 +33,10 @@ def validate_data(
     study: Study, ready: ServerReady, folder: Path, backstage: Backstage
 ) -> DataReport:
     """Hold the loaded data against its expectations."""
-    docs = folder / "data" / "docs"
-    work = backstage.gate.submit(validation.validate, study, ready.manifest, ready.digest, docs)
+    kept = folder / "data"
+    kept.mkdir(parents=True, exist_ok=True)
+    manifest = ready.manifest.replace(kept / ready.manifest.name)
+    work = backstage.gate.submit(validation.validate, study, manifest, ready.digest, kept / "docs")
     return work.result()
 
 

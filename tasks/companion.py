@@ -20,6 +20,8 @@ def open_companion(*modules: str, nice: int = 0) -> ProcessPoolExecutor:
     `nice` makes it give way to others, as the `nice` command does.
     The terminal's Ctrl-C does not reach it, and it ends when this process does, however that dies.
     """
+    # Where this process is ended at once, Python's own tracker cleans up after it, and says so.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(1, context, initializer=_begin, initargs=(modules, nice))
     pool.submit(_ready)  # the executor starts its process only when there is something to do

@@ -1,0 +1,182 @@
+"""Searches that are interrupted, killed and resumed: nothing that was recorded is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import psutil
+import pytest
+from domain.history import TrialRecord
+from tasks import control
+
+from tests.e2e.service import Recorded, Service, family, until
+
+pytestmark = pytest.mark.xdist_group("prefect")
+
+# A first checkpoint comes after a second of training, so a trial takes two.
+LONG = {"epochs": 50, "seconds": 0.04, "worth": "1 EUR per point"}
+
+
+def test_ctrl_c_saves_what_runs_and_resume_goes_on(service: Service) -> None:
+    study = service.study(**LONG, workers=2)
+    process = service.start("run", study)
+    until(lambda: _with_checkpoint(service.search()), process)
+    saved = _with_checkpoint(service.search())
+    os.killpg(process.pid, signal.SIGINT)
+    ended = service.end(process)
+    flying = _flying(service.search())
+
+    assert ended.code == 130, ended.output
+    assert "tiny-1: Interrupted" in ended.output
+    assert f"satisfice resume {study}" in ended.output
+    assert "Traceback" not in ended.output
+    assert set(saved) <= set(flying)
+    assert "unfinished: resume it" in service.run("status").output
+
+    resumed = service.run("resume", study, "--trials", "3")
+    assert resumed.code == 0, resumed.output
+    assert "tiny-1: Budget spent" in resumed.output
+    _is_one_search(service, trials=3)
+    for number in flying:
+        _went_on(service.search(), number)
+
+
+def test_a_second_ctrl_c_ends_at_once(service: Service) -> None:
+    study = service.study(worth="1 EUR per point", workers=2)
+    process = service.start("run", study)
+    search = service.search()
+    until(lambda: len(search.journal("result")) >= 3, process)
+    (study / "hang").touch()  # what runs cannot be saved: its epoch does not end
+    told = search.journal("result")
+    processes = family(process)
+    os.killpg(process.pid, signal.SIGINT)
+    until(lambda: control.command(search.folder / "control.json") == "stop", process)
+    os.killpg(process.pid, signal.SIGINT)
+    ended = service.end(process)
+    until(lambda: not any(map(_lives, processes)))
+    with service.store() as store:
+        trials = store.open("tiny-1").history().trials
+
+    assert ended.code == 130, ended.output
+    assert "what was recorded is kept" in ended.output
+    assert "resource_tracker" not in ended.output
+    assert "Traceback" not in ended.output
+    assert [one.number for one in trials][: len(told)] == [one["number"] for one in told]
+    assert _flying(search)
+
+
+def test_kill_9_of_the_coordinator_leaves_nobody_and_resume_goes_on(service: Service) -> None:
+    study = service.study(**LONG, workers=2)
+    process = service.start("run", study, "--trials", "4", "--seed", "7")
+    until(lambda: _with_checkpoint(service.search()), process)
+    flying = _kill(service, process)
+
+    resumed = service.run("resume", study, "--trials", "4", "--workers", "1")
+    assert resumed.code == 0, resumed.output
+    _is_one_search(service, trials=4)
+    for number in flying:
+        _went_on(service.search(), number)
+    with service.store() as store:
+        assert store.open("tiny-1").info.seed == 7
+    seen = [one["number"] for one in service.search().journal("trial")]
+    assert sorted(set(seen)) == list(range(6))
+    # One worker: nothing else runs while a resumed trial does.
+    assert [one["number"] for one in service.search().journal("result")][-2:] == [4, 5]
+
+
+def test_a_search_that_is_ended_twice_while_it_confirms(service: Service) -> None:
+    study = service.study(**LONG, workers=2, seeds=2)
+    process = service.start("run", study, "--trials", "2")
+    until(lambda: _confirming(service.search()), process)
+    before = service.search().journal("decision")
+    os.killpg(process.pid, signal.SIGINT)
+    interrupted = service.end(process)
+    assert interrupted.code == 130, interrupted.output
+
+    process = service.start("resume", study, "--trials", "2")
+    until(lambda: len(service.search().journal("search")) == 2, process)
+    until(lambda: len(_confirming(service.search())) == 2, process)
+    _kill(service, process)
+
+    resumed = service.run("resume", study, "--trials", "2")
+    assert resumed.code == 0, resumed.output
+    search = _is_one_search(service, trials=2)
+    with service.store() as store:
+        confirmations = store.open("tiny-1").confirmations()
+    params = [tuple(one.params.items()) for one in confirmations]
+    assert {params.count(one) for one in params} == {2}  # two seeds each, and not one more
+    assert all(one.has_value for one in confirmations)
+    assert len({one.seed for one in confirmations}) == len(confirmations)
+    assert [one["stop"] for one in search.journal("decision")[len(before) :]].count(False) == 0
+
+
+def _with_checkpoint(search: Recorded) -> list[int]:
+    """Return the trials in flight that have saved a checkpoint, if one has finished besides."""
+    return [number for number in _flying(search) if search.log(number, "checkpoint")]
+
+
+def _confirming(search: Recorded) -> list[int]:
+    """Return the confirmations in flight that have trained in this process."""
+    orders = search.journal("trial")
+    confirmations = {one["number"] for one in orders if one["purpose"] == "confirmation"}
+    flying = [one for one in _flying(search) if one in confirmations]
+    return [one for one in flying if search.log(one, "epoch")]
+
+
+def _flying(search: Recorded) -> list[int]:
+    """Return the trials that were begun and have no result."""
+    ended = {one["number"] for one in search.journal("result")}
+    return sorted({one["number"] for one in search.journal("trial")} - ended)
+
+
+def _kill(service: Service, process: subprocess.Popen[str]) -> list[int]:
+    """Kill the coordinator, wait until all that it has started is gone, and return what flew."""
+    processes = family(process)
+    assert len(processes) >= 3  # the server and what it has forked, the companions
+    process.kill()
+    service.end(process)
+    until(lambda: not any(map(_lives, processes)))
+    return _flying(service.search())
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _is_one_search(service: Service, trials: int) -> Recorded:
+    """Check that the store has one search, with each trial told once."""
+    with service.store() as store:
+        assert [one.search for one in store.searches()] == ["tiny-1"]
+        search = store.open("tiny-1")
+        records: list[TrialRecord] = [*search.history().trials, *search.confirmations()]
+        assert search.running() == ()
+        assert search.info.ending
+    assert len(search.history().trials) == trials
+    assert sorted(one.number for one in records) == list(range(len(records)))
+    results = [one["number"] for one in service.search().journal("result")]
+    assert sorted(results) == list(range(len(records)))
+    assert Path(service.search().folder / "report.html").exists()
+    return service.search()
+
+
+def _went_on(search: Recorded, number: int) -> None:
+    """Check that a trial has resumed: a second attempt, and a curve without a seam."""
+    started = search.log(number, "started")
+    assert [one["attempt"] for one in started] == [1, 2]
+    saved = search.log(number, "checkpoint")
+    first = started[1]["from_epoch"]
+    assert first == 1 or first - 1 in [one["epoch"] for one in saved]
+    curve = {one["epoch"]: one for one in search.log(number, "epoch")}
+    state = search.log(number, "finished")[-1]["state"]
+    assert state in ("complete", "pruned")
+    last = max(curve)
+    assert sorted(curve) == list(range(1, last + 1))
+    assert all(curve[epoch]["metrics"]["steps"] == epoch for epoch in curve)
+    seconds = [curve[epoch]["seconds"] for epoch in sorted(curve)]
+    assert seconds == sorted(seconds)
