@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from domain.cost import NOTHING, Cost
 from domain.history import CurvePoint, Failure, Purpose, TrialState
-from domain.quality import QualityAttributes
 from domain.rules import Verdict
 from domain.space import Params
 
@@ -74,7 +73,6 @@ class TrialResult:
         cost: What all attempts together took.
         failure: Why it failed, where it did.
         reason: In one sentence, why it ended as it did, where that needs saying.
-        quality: Quality attributes, where the order asked for them.
         artefacts: Paths by name: `model`, `checkpoint`, `log`.
     """
 
@@ -87,5 +85,4 @@ class TrialResult:
     cost: Cost = NOTHING
     failure: Failure | None = None
     reason: str = ""
-    quality: QualityAttributes | None = None
     artefacts: Mapping[str, str] = field(default_factory=dict)

@@ -103,6 +103,12 @@ class RuleBook:
         return any(rule.needs_prediction for rule in self.rules)
 
     @property
+    def predictions(self) -> tuple[str, ...]:
+        """The predictions that the rules speak of."""
+        named = {name for rule in self.rules for name in rule.require.names}
+        return tuple(name for name in PREDICTED if name in named)
+
+    @property
     def without_predictions(self) -> RuleBook:
         """The rules that can be decided from the parameters alone."""
         return RuleBook(tuple(rule for rule in self.rules if not rule.needs_prediction))

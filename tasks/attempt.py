@@ -71,7 +71,6 @@ def run(order: TrialOrder, problem: Problem, data: Data, setting: Setting) -> No
         value=trial.value,
         metrics=trial.metrics,
         model=model,
-        quality=None,
         reason=outcome.reason,
         **used,
     )

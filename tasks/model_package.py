@@ -15,6 +15,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.checkpoints import load_model
 from tasks.problem import load_problem
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def package(study: Path, problem: str, model: Path, path: Path, card: Model) -> 
     Returns:
         What a user should know of how it was kept; empty where it is a graph for any batch size.
     """
-    module, example = _rebuild(study, problem, model)
+    module, example = load_model(model, load_problem(study, problem))
     if example is None:
         _pickle(study, module, path, card)
         return "; it is pickled and has no signature, since no example input is known"
@@ -55,25 +56,6 @@ def package(study: Path, problem: str, model: Path, path: Path, card: Model) -> 
             return note
     _pickle(study, module, path, card, example)
     return f"; it is pickled, since it cannot be exported: {_first_line(fault)}"
-
-
-def _rebuild(study: Path, problem: str, model: Path) -> tuple[torch.nn.Module, torch.Tensor | None]:
-    import torch
-
-    code = load_problem(study, problem)
-    # The file is our own training's; a whole module is made of classes, which no safe loader takes.
-    saved = torch.load(model, map_location="cpu", weights_only=False)
-    if "module" in saved:
-        module = saved["module"]
-    else:
-        if code.build is None:
-            raise ValueError("the model file holds weights, and the problem has no build(params)")
-        module = code.build(saved["params"])
-        module.load_state_dict(saved["state_dict"])
-    example = saved.get("example_input")
-    if example is None:
-        example = code.input_for(saved.get("params", {}))
-    return module.eval(), example
 
 
 def _export(

@@ -104,18 +104,20 @@ class TrialServer:
         """Predict what can be known of a configuration before it is trained.
 
         Returns:
-            `predicted.parameters` and `predicted.macs`.
+            What the study's rules speak of: `predicted.parameters`, `predicted.macs`.
 
         Raises:
             ProblemFault: The study's `build(params)` raised, or ended its process.
         """
+        # Counting operations takes seconds the first time: only what a rule speaks of is asked for.
+        question = {"params": dict(params), "names": self.study.rules.predictions}
         with self._predicting:
             # The study's code might end its process or fill it: a child answers, and is replaced.
             for _ in range(2):
                 predictor = self._predictor or self._fork({"do": "predict"})
                 self._predictor = None
                 try:
-                    answer: dict[str, float] = predictor.ask({"params": dict(params)})
+                    answer: dict[str, float] = predictor.ask(question)
                 except Gone:
                     predictor.close()
                     continue

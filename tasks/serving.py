@@ -147,7 +147,8 @@ def _predict(server: Server, request: Message, line: Line) -> None:  # noqa: ARG
     with contextlib.suppress(EOFError):
         while True:
             for question, _ in line.receive():
-                line.send(_answer(partial(predict, server.problem, question["params"], shape)))
+                asked = partial(predict, server.problem, question["params"], shape)
+                line.send(_answer(partial(asked, question["names"])))
 
 
 def _measure(server: Server, request: Message, line: Line) -> None:

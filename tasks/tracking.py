@@ -334,8 +334,6 @@ class _Shipping:
                 curve = {self.spool.metric: event["value"], **event["metrics"]}
                 trial.curves = sorted({*trial.curves, *curve})
                 batch.measure(numbers(curve), event["at"], trial.epoch)
-            elif event["kind"] == "finished" and event.get("quality"):
-                batch.measure(numbers(event["quality"], "quality/"), event["at"], trial.epoch)
             elif event["kind"] == "failed" and event.get("traceback"):
                 self.client.log_text(trial.run, event["traceback"], "traceback.txt")
         result = self.results.get(number)

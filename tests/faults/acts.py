@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from domain.cost import Budget, Prices
+from domain.expressions import Expression
 from domain.history import Purpose
 from domain.orders import TrialOrder
-from domain.rules import Verdict
+from domain.rules import Rule, RuleBook, Verdict
 from domain.space import Choice, Parameter, Space
 from domain.study import DataSource, Objective, Resources, Study
 from domain.worth import Direction, Worth
@@ -209,6 +210,7 @@ def write_study(folder: Path, problem: str = PROBLEM, **resources: Any) -> Study
         prices=Prices(),
         budget=Budget(),
         space=Space((Parameter("act", Choice(("learn", "crash"))),)),
+        rules=RuleBook((Rule("small", Expression("predicted.parameters < 1000")),)),
         resources=Resources(**resources),
     )
 

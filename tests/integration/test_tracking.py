@@ -171,8 +171,7 @@ def test_a_search_is_a_run_with_a_nested_run_a_trial(logs: Logs, uri: str) -> No
     assert seen.curve(streamed.info.run_id, "accuracy") == [(1, 0.5), (2, 0.6)]
 
     logs.epochs(log, 3, 0.8)
-    quality = {"latency_ms_p95": 1.5, "energy": "estimated"}
-    log.append("finished", state="complete", value=0.8, metrics={}, quality=quality)
+    log.append("finished", state="complete", value=0.8, metrics={})
     logs.result(0, 0.8)
     logs.decide(1, 2.0)
     logs.whole_trial(1, 0.7)
@@ -186,7 +185,7 @@ def test_a_search_is_a_run_with_a_nested_run_a_trial(logs: Logs, uri: str) -> No
     assert trial.info.run_name == "trial 0, default"
     assert seen.curve(trial.info.run_id, "accuracy") == [(1, 0.5), (2, 0.6), (3, 0.8)]
     wanted = {"cost/seconds": 2.0, "cost/kwh": 0.25, "cost/kgco2e": 0.12, "cost/money": 0.5}
-    wanted |= {"margin/wide": 3.0, "predicted.parameters": 99.0, "quality/latency_ms_p95": 1.5}
+    wanted |= {"margin/wide": 3.0, "predicted.parameters": 99.0}
     assert wanted.items() <= trial.data.metrics.items()
     assert trial.data.tags["satisfice.energy_mode"] == "estimated"
     assert trial.data.tags["satisfice.state"] == "complete"

@@ -34,11 +34,13 @@ RESULT = TrialResult(
     0.5,
     {"loss": 1.0},
     (CurvePoint(1, 0.25, 3.0), CurvePoint(2, 0.5, 6.0)),
-    quality=QualityAttributes(1.0, 2.0, 3.0, EnergyMode.MEASURED, 4, 5, 6),
 )
 
 
-@pytest.mark.parametrize("value", [ORDER, RESULT, RESULT.quality])
+QUALITY = QualityAttributes(1.0, 2.0, 3.0, EnergyMode.MEASURED, 4, 5, 6)
+
+
+@pytest.mark.parametrize("value", [ORDER, RESULT, QUALITY])
 def test_nothing_is_lost(value: object) -> None:
     back = from_json(type(value), to_json(value))
     assert back == value
