@@ -12,6 +12,7 @@ import os
 import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import resource_tracker
 
 
 def open_companion(*modules: str, nice: int = 0) -> ProcessPoolExecutor:
@@ -24,7 +25,12 @@ def open_companion(*modules: str, nice: int = 0) -> ProcessPoolExecutor:
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(1, context, initializer=_begin, initargs=(modules, nice))
-    pool.submit(_ready)  # the executor starts its process only when there is something to do
+    resource_tracker.ensure_running()  # now, since to start it would unblock what follows
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # the process inherits it
+    try:
+        pool.submit(_ready)  # the executor starts its process only when there is something to do
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return pool
 
 
@@ -35,6 +41,7 @@ def _ready() -> None:
 def _begin(modules: tuple[str, ...], nice: int) -> None:
     os.nice(nice)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when MLflow is imported
     threading.Thread(target=_end_with_parent, daemon=True).start()
