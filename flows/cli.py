@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from enum import IntEnum
@@ -14,6 +15,7 @@ import click
 from domain.errors import OutsideFault, ProblemFault, SatisficeError, UserMistake
 from domain.summary import Ending
 from tasks.control import Command
+from tasks.services import MLFLOW_PORT, PREFECT_PORT
 
 
 class Exit(IntEnum):
@@ -164,22 +166,49 @@ cli.command("stop")(STUDY(_give("stop", "Let the running search of STUDY conclud
 
 
 @cli.command()
-@click.option("--prefect-port", default=4200, show_default=True, help="Port of Prefect's pages.")
-@click.option("--mlflow-port", default=5000, show_default=True, help="Port of MLflow's pages.")
+@click.option("--prefect-port", default=PREFECT_PORT, show_default=True, help="For Prefect's.")
+@click.option("--mlflow-port", default=MLFLOW_PORT, show_default=True, help="For MLflow's.")
 def ui(prefect_port: int, mlflow_port: int) -> None:
     """Serve Prefect's and MLflow's pages on this machine until Ctrl-C."""
-    from tasks.services import pages
+    from tasks.pages import pages
 
-    click.echo("starting; the first time takes half a minute ...")
-    with pages(prefect_port, mlflow_port) as addresses:
-        click.echo(f"Prefect  {addresses.prefect}\nMLflow   {addresses.mlflow}")
-        click.echo("searches that begin now appear there; Ctrl-C ends both")
-        try:
-            import signal
+    # However it is told to go, it takes its servers along.
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, signal.default_int_handler)
+    try:
+        click.echo("starting; the first time takes half a minute ...")
+        with pages(prefect_port, mlflow_port) as addresses:
+            click.echo(f"Prefect  {addresses.prefect}\nMLflow   {addresses.mlflow}")
+            click.echo("searches that begin now appear there; Ctrl-C ends both")
+            while True:
+                signal.pause()
+    except KeyboardInterrupt:
+        click.echo("the pages are no longer served")
 
-            signal.pause()
-        except KeyboardInterrupt:
-            click.echo("stopping ...")
+
+@cli.command()
+@STUDY
+@click.option("--cron", default="0 2 * * *", show_default=True, help="When the nightly one begins.")
+@click.option("--timezone", default="UTC", show_default=True, help="Such as Europe/Berlin.")
+def deploy(study: str, cron: str, timezone: str) -> None:
+    """Deploy a nightly search of STUDY and one on demand to Prefect; again: change them.
+
+    They go to the server of `satisfice ui`, or to that of PREFECT_API_URL, and run with this home
+    and in this working directory once `satisfice worker` is running.
+    """
+    from flows.deploying import deploy as deploy_study
+
+    for name in deploy_study(study, cron, timezone):
+        click.echo(f"deployed {name}")
+    click.echo("`satisfice worker` runs what is due")
+
+
+@cli.command()
+def worker() -> None:
+    """Run the searches that Prefect's schedules and forms ask for, one at a time, until Ctrl-C."""
+    from flows.deploying import work
+
+    work()
 
 
 @cli.command()

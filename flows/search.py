@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from threading import Thread
 from typing import Annotated, Any
@@ -22,7 +23,7 @@ from flows.confirming import confirm
 from flows.coordinator import Coordinator
 from flows.interrupt import draining
 from flows.shipping import Shipping
-from flows.steps import load_data, telling, train_trial, validate_data
+from flows.steps import begin_training, load_data, validate_data
 from flows.watching import Watchers
 from tasks import events
 from tasks.artifacts import Artifacts
@@ -48,25 +49,34 @@ _RUNNER: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=MOST_WORKERS)
 
 @flow(name="search", flow_run_name="search {study}", task_runner=_RUNNER)
 def search(
-    study: Annotated[str, Field(description="The study folder")] = "studies/digits",
-    resume: Annotated[bool, Field(description="Go on with the last unfinished search")] = False,
-    minutes: Annotated[float | None, Field(gt=0, description="Limit on the wall clock")] = None,
-    trials: Annotated[int | None, Field(gt=0, description="Limit on the trials")] = None,
-    workers: Annotated[
-        int | None, Field(ge=1, le=MOST_WORKERS, description="Trials at the same time")
-    ] = None,
-    seed: Annotated[int | None, Field(description="Seed of the proposals")] = None,
+    study: str = "studies/digits",
+    resume: bool = False,
+    minutes: Annotated[float | None, Field(gt=0)] = None,
+    trials: Annotated[int | None, Field(gt=0)] = None,
+    workers: Annotated[int | None, Field(ge=1, le=MOST_WORKERS)] = None,
+    seed: int | None = None,
 ) -> State:
     """Search a study's space until more searching is no longer worth its price.
 
-    What is left empty comes from `study.yaml`.
+    Args:
+        study: The study folder, from where the search runs.
+        resume: Go on with the last unfinished search of the study.
+        minutes: Limit on the time; empty: the study's own.
+        trials: Limit on the number of trials; empty: the study's own.
+        workers: Trials at the same time; empty: the study's own.
+        seed: Seed of the proposals; empty: the study's own.
     """
     try:
         spec = _narrowed(read_study(study), minutes, trials, workers, seed)
         with open_store() as store, store.lock(spec.name):
             return _search(spec, store, _unfinished(store, spec) if resume else None)
     except SatisficeError as error:
-        return Failed(name=type(error).__name__, message=str(error), data=error)
+        return Failed(name=_in_words(error), message=str(error), data=error)
+
+
+def _in_words(error: SatisficeError) -> str:
+    """Return `Study busy` for a StudyBusy."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).capitalize()
 
 
 def _search(spec: Study, store: Store, unfinished: SearchInfo | None) -> State:
@@ -86,7 +96,7 @@ def _search(spec: Study, store: Store, unfinished: SearchInfo | None) -> State:
             spec,
             searching,
             ready.digest,
-            submit=lambda order: train_trial.submit(telling(order), order, spec.prices),
+            submit=lambda order: begin_training(order, spec.prices),
             predict=backstage.server.predict,
             show=Watchers(screen, artifacts, shipping).show,
         )

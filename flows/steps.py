@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture
+from prefect.states import Cancelled, Completed, Failed
 
 from domain.cost import Prices
+from domain.history import Purpose, TrialState
 from domain.orders import TrialOrder, TrialResult
 from domain.study import Study
 from domain.summary import DataReport, Registration, SearchSummary
@@ -40,14 +48,46 @@ def validate_data(
     return work.result()
 
 
-@task(name="train", task_run_name="trial {label}", cache_policy=NO_CACHE)
+@task(name="train", task_run_name="{label}", cache_policy=NO_CACHE)
 def train_trial(
     label: str,  # noqa: ARG001 - Prefect calls the run by it
     order: TrialOrder,
     prices: Prices,
-) -> TrialResult:
-    """Train one trial in a process of its own."""
-    return run_order(order, prices)
+) -> State[TrialResult]:
+    """Train one trial in a process of its own; the state says how it ended."""
+    result = run_order(order, prices)
+    return _STATES[result.state](message=result.reason or None, data=result)
+
+
+_STATES: dict[TrialState, Callable[..., State[TrialResult]]] = {
+    TrialState.COMPLETE: Completed,
+    TrialState.PRUNED: partial(Completed, name="Pruned"),
+    TrialState.FAILED: Failed,
+    TrialState.RUNNING: partial(Cancelled, name="Interrupted"),
+}
+
+
+@dataclass(frozen=True)
+class Training:
+    """A trial under way. A training that failed is a result like another, red in Prefect or not."""
+
+    run: PrefectFuture[Any]
+
+    def result(self) -> TrialResult:
+        """Wait for the result; raises where the worker itself failed."""
+        outcome: TrialResult | Exception = self.run.result(raise_on_failure=False)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def add_done_callback(self, fn: Callable[[Any], None]) -> None:
+        """Call `fn` when the result is there."""
+        self.run.add_done_callback(fn)
+
+
+def begin_training(order: TrialOrder, prices: Prices) -> Training:
+    """Hand an order to a worker."""
+    return Training(train_trial.submit(telling(order), order, prices))
 
 
 @task(name="register", task_run_name="register", cache_policy=NO_CACHE)
@@ -70,5 +110,7 @@ def write_report(summary: SearchSummary, folder: Path, backstage: Backstage) -> 
 
 def telling(order: TrialOrder, most: int = 4) -> str:
     """Return what people would call a trial: its number and a few parameters."""
+    what = "confirm" if order.purpose is Purpose.CONFIRMATION else "trial"
     chosen = list(order.params.items())[:most]
-    return f"{order.number}: " + " ".join(f"{name}={short(value)}" for name, value in chosen)
+    params = " ".join(f"{name}={short(value)}" for name, value in chosen)
+    return f"{what} {order.number}: {params}"

@@ -1,23 +1,17 @@
-"""Prefect's and MLflow's own servers, and the settings under which this process meets them."""
+"""Where Prefect's and MLflow's servers are, and under which settings this process meets them."""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
-from domain.errors import OutsideFault
 from tasks.home import home, tracking_url
 
-PATIENCE = 120.0  # seconds; a first start creates two databases
+PREFECT_PORT = 4200
+MLFLOW_PORT = 5000
+NOTE = "pages.json"  # in the home: what `satisfice ui` serves, and where
 
 
 def settle_prefect() -> None:
@@ -42,99 +36,28 @@ def settle_prefect() -> None:
 
 def running_prefect() -> str | None:
     """Return the address of the Prefect server that `satisfice ui` has started, if it answers."""
+    return noted("prefect")
+
+
+def mlflow_pages() -> str:
+    """Return where MLflow's pages are, or will be once `satisfice ui` serves them."""
+    uri = tracking_url()
+    if uri.startswith(("http://", "https://")):
+        return uri.rstrip("/")
+    return noted("mlflow") or f"http://127.0.0.1:{MLFLOW_PORT}"
+
+
+def noted(server: str) -> str | None:
+    """Return the address of a server that `satisfice ui` has started, if it answers.
+
+    Args:
+        server: `prefect` (the address of its API) or `mlflow`.
+    """
     try:
-        address = str(json.loads(_note().read_text())["prefect"])
+        address = str(json.loads((home() / NOTE).read_text())[server])
     except (OSError, ValueError, KeyError):
         return None
     return address if answers(f"{address}/health", timeout=1.0) else None
-
-
-@dataclass(frozen=True, slots=True)
-class Pages:
-    """Addresses of the pages that people look at."""
-
-    prefect: str
-    mlflow: str
-
-
-@contextmanager
-def pages(prefect_port: int = 4200, mlflow_port: int = 5000) -> Iterator[Pages]:
-    """Serve Prefect's and MLflow's pages on loopback, and stop them at the end.
-
-    Raises:
-        OutsideFault: A server did not start; the message holds the end of its log.
-    """
-    settle_prefect()
-    bin_folder = Path(sys.executable).parent
-    prefect_api = f"http://127.0.0.1:{prefect_port}/api"
-    mlflow_page = f"http://127.0.0.1:{mlflow_port}"
-    settings = {**os.environ, "PREFECT_UI_API_URL": prefect_api}
-    settings.pop("PREFECT_API_URL", None)
-    prefect = _start(
-        "prefect",
-        [
-            bin_folder / "prefect",
-            "server",
-            "start",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(prefect_port),
-        ],
-        settings,
-    )
-    mlflow = _start(
-        "mlflow",
-        [
-            *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1"),
-            *("--port", str(mlflow_port), "--backend-store-uri", tracking_url()),
-            *("--serve-artifacts", "--artifacts-destination", home() / "mlartifacts"),
-        ],
-        dict(os.environ),
-    )
-    try:
-        _wait(prefect, f"{prefect_api}/health")
-        _wait(mlflow, f"{mlflow_page}/health")
-        _note().write_text(json.dumps({"prefect": prefect_api, "mlflow": mlflow_page}))
-        yield Pages(f"http://127.0.0.1:{prefect_port}", mlflow_page)
-    finally:
-        _note().unlink(missing_ok=True)
-        for one in (prefect, mlflow):
-            one.process.terminate()
-        for one in (prefect, mlflow):
-            one.process.wait(timeout=30)
-
-
-@dataclass(frozen=True, slots=True)
-class _Server:
-    name: str
-    process: subprocess.Popen[bytes]
-    log: Path
-
-
-def _note() -> Path:
-    return home() / "pages.json"
-
-
-def _start(name: str, command: Sequence[str | Path], settings: dict[str, str]) -> _Server:
-    log = home() / f"{name}-server.log"
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            command, stdout=file, stderr=subprocess.STDOUT, env=settings, start_new_session=True
-        )
-    return _Server(name, process, log)
-
-
-def _wait(server: _Server, address: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while not answers(address, timeout=2.0):
-        if server.process.poll() is not None or time.monotonic() > end:
-            tail = server.log.read_text(errors="replace")[-1500:]
-            raise OutsideFault(
-                f"the {server.name} server did not start:\n{tail}",
-                "is the port taken? Choose another one: `satisfice ui --help`",
-            )
-        time.sleep(0.2)
 
 
 def answers(address: str, timeout: float) -> bool:
