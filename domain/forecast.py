@@ -178,6 +178,8 @@ class _Tail:
         values = np.sort(level.values)[::-1]
         n = len(values)
         k = min(max(math.ceil(math.sqrt(n)), 3), n - 1)
+        # A coarse metric has ties: the threshold lies below all that equal the last of the best.
+        k += int(np.count_nonzero(values[k:-1] == values[k - 1]))
         excesses = values[:k] - values[k]
         total, best = float(np.sum(excesses)), float(excesses[0])
         if not total > _SMALLEST:
