@@ -1,0 +1,353 @@
+"""The coordinator over a real store, with workers that compute in threads what others train."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from domain.cost import Budget, EnergyMode, Prices
+from domain.expressions import Expression
+from domain.history import CurvePoint, Failure, Purpose, TrialRecord, TrialState
+from domain.orders import TrialOrder, TrialResult
+from domain.rules import Rule, RuleBook
+from domain.space import Choice, Float, Int, Parameter, Space
+from domain.study import Confirming, DataSource, Objective, Resources, Study
+from domain.summary import Ending
+from domain.worth import Direction, Per, Worth
+from flows.confirming import confirm
+from flows.coordinator import Coordinator, View
+from flows.replaying import replay
+from tasks import control
+from tasks.store import Search, Store, open_store
+
+EPOCH = 1.0  # seconds
+SPACE = Space(
+    (
+        Parameter("x", Float(0.0, 1.0), None, 0.1),
+        Parameter("depth", Int(1, 20), None, 1),
+        Parameter("act", Choice(("left", "right")), None, "left"),
+    )
+)
+RULES = RuleBook((Rule("even", Expression("depth % 2 == 0 or depth == 1")),))
+
+
+def study_of(
+    money: float | None = None, trials: int | None = None, workers: int = 4, worth: float = 1e6
+) -> Study:
+    """A study whose second costs 1 EUR, energy included."""
+    return Study(
+        name="fake",
+        folder="/nowhere",
+        problem="problem.py",
+        data=DataSource("nothing"),
+        objective=Objective("score", Direction.MAXIMIZE),
+        worth=Worth(worth, Per.POINT),
+        prices=Prices("EUR", hour=3600.0),
+        budget=Budget(trials=trials, money=money),
+        space=SPACE,
+        rules=RULES,
+        confirming=Confirming(leaders=2, seeds=2, share=0.25),
+        resources=Resources(workers=workers),
+        seed=3,
+    )
+
+
+@dataclass
+class Workers:
+    """Threads that obey orders as trainings do: epochs, deadline, control file, and accidents.
+
+    Attributes:
+        prices: What resources cost.
+        epochs: How many epochs a configuration takes.
+        lost: Which orders lose their worker.
+        slow: Which orders come to no end until somebody says stop.
+        orders: All orders, as they came.
+        flying: With each order, how many were in flight, itself included.
+    """
+
+    prices: Prices
+    epochs: Callable[[TrialOrder], int] = lambda _order: 1
+    lost: Callable[[TrialOrder], bool] = lambda _order: False
+    slow: Callable[[TrialOrder], bool] = lambda _order: False
+    orders: list[TrialOrder] = field(default_factory=list)
+    flying: list[int] = field(default_factory=list)
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(64))
+
+    def submit(self, order: TrialOrder) -> Future[TrialResult]:
+        self.orders.append(order)
+        return self._pool.submit(self._train, order)
+
+    def _train(self, order: TrialOrder) -> TrialResult:
+        if self.lost(order):
+            raise ConnectionError("nobody answers")
+        height = 1.0 - (float(order.params["x"]) - 0.7) ** 2
+        noise = random.Random(order.seed).gauss(0.0, 0.01)
+        curve: list[CurvePoint] = []
+        state = TrialState.COMPLETE
+        while self.slow(order) and control.command(Path(order.control)) != "stop":
+            time.sleep(0.005)
+        for epoch in range(1, self.epochs(order) + 1):
+            if order.deadline_seconds is not None and (epoch - 1) * EPOCH >= order.deadline_seconds:
+                break
+            if control.command(Path(order.control)) == "stop":
+                state = TrialState.RUNNING
+                break
+            curve.append(CurvePoint(epoch, height + noise, epoch * EPOCH))
+        seconds = max(len(curve) * EPOCH, 0.01)
+        if not curve and state is TrialState.COMPLETE:
+            state = TrialState.FAILED
+        return TrialResult(
+            number=order.number,
+            attempt=order.attempt,
+            state=state,
+            value=curve[-1].value if curve and state is TrialState.COMPLETE else None,
+            curve=tuple(curve),
+            cost=self.prices.of(seconds, 0.0, EnergyMode.ESTIMATED),
+            failure=Failure.OVERRAN if state is TrialState.FAILED else None,
+        )
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    with open_store() as opened:
+        yield opened
+
+
+def coordinator_of(
+    search: Search,
+    study: Study,
+    workers: Workers,
+    show: Callable[[View, TrialRecord | None], None] = lambda _view, _finished: None,
+) -> Coordinator:
+    def submit(order: TrialOrder) -> Future[TrialResult]:
+        workers.flying.append(len(coordinator.ledger.reserved))
+        return workers.submit(order)
+
+    coordinator = Coordinator(study, search, "0" * 16, submit, lambda _params: {}, show)
+    return coordinator
+
+
+def test_two_hundred_trials_on_four_workers(store: Store) -> None:
+    study = study_of(money=1000.0, trials=200)
+    workers = Workers(
+        study.prices,
+        epochs=lambda order: random.Random(order.seed).choice((1, 1, 2, 3, 9)),
+        lost=lambda order: order.seed % 17 == 0,
+    )
+    search = store.begin(study)
+    views: list[View] = []
+    coordinator = coordinator_of(search, study, workers, lambda view, _: views.append(view))
+    ending, decision = coordinator.run()
+    coordinator.close()
+    again = store.open(search.info.search)
+    history = coordinator.history
+
+    assert ending is Ending.BUDGET_SPENT
+    assert decision.stop
+    assert len(history.trials) == 200
+    assert max(workers.flying) == 4
+    assert sorted(one.number for one in history.trials) == list(range(200))
+    assert [order.purpose for order in workers.orders].count(Purpose.DEFAULT) == 1
+    assert len({order.seed for order in workers.orders}) == 200
+    assert all(RULES.judge(order.params, {}).allowed for order in workers.orders)
+    lost = [one for one in history.trials if one.failure is Failure.LOST]
+    assert {one.number for one in lost} == {o.number for o in workers.orders if o.seed % 17 == 0}
+    assert all("nobody answers" in one.reason for one in lost)
+    assert again.history() == history
+    assert again.running() == ()
+    assert again.decisions() == search.decisions()
+    assert [one.after for one in again.decisions()][-1] >= 197
+    assert again.ledger(study.budget).spent == coordinator.ledger.spent
+    assert coordinator.ledger.reserved == ()
+    assert all(view.ledger.trials <= 200 for view in views)
+    assert again.info.elapsed == pytest.approx(coordinator.clock.elapsed(), abs=1.0)
+
+
+def test_four_workers_stay_within_a_budget_of_money(store: Store) -> None:
+    study = study_of(money=160.0)  # 120 of it for the search
+    workers = Workers(
+        study.prices, epochs=lambda order: random.Random(order.seed).choice((1, 1, 1, 2, 40))
+    )
+    highest = 0.0
+
+    def look(view: View, _finished: TrialRecord | None) -> None:
+        nonlocal highest
+        highest = max(highest, view.ledger.spent.money)
+        flying = 4 * EPOCH  # what an epoch that has begun may take beyond a deadline
+        assert view.ledger.spent.money <= 120.0 + flying
+        assert (view.ledger.spent + view.ledger.promised).money <= 120.0 + flying
+
+    coordinator = coordinator_of(store.begin(study), study, workers, look)
+    ending, _ = coordinator.run()
+
+    assert ending is Ending.BUDGET_SPENT
+    assert highest > 90.0
+    costs = {one.cost.money for one in coordinator.history.trials}
+    assert max(costs) < 40.0  # deadlines were enforced
+    assert max(workers.flying) == 4
+
+
+def test_a_promise_that_is_not_needed_is_spent_by_others(store: Store) -> None:
+    study = study_of(money=20.0)  # 15 of it for the search: fifteen trials, one epoch each
+    workers = Workers(study.prices)
+    coordinator = coordinator_of(store.begin(study), study, workers)
+    ending, _ = coordinator.run()
+
+    assert ending is Ending.BUDGET_SPENT
+    assert coordinator.ledger.spent.money > 13.0
+
+
+def test_a_search_stops_by_its_decision_which_stands(store: Store) -> None:
+    study = study_of(worth=1.0)
+    workers = Workers(study.prices)
+    search = store.begin(study)
+    coordinator = coordinator_of(search, study, workers)
+    ending, decision = coordinator.run()
+    coordinator.close()
+    recorded = search.decisions()
+
+    assert ending is Ending.WORTHWHILE_STOP
+    assert decision == recorded[-1].decision
+    assert [one.again.stop for one in replay(
+        coordinator.history, recorded, study.worth, study.prices
+    )] == [one.decision.stop for one in recorded]  # fmt: skip
+
+    again = coordinator_of(store.open(search.info.search), study, workers)
+    assert again.run() == (ending, decision)
+    assert store.open(search.info.search).decisions() == recorded
+
+
+def test_another_coordinator_takes_up_what_an_interrupted_one_left(store: Store) -> None:
+    study = study_of(trials=12)
+    workers = Workers(study.prices, epochs=lambda _order: 5, slow=lambda order: order.number > 3)
+    search = store.begin(study)
+
+    def interrupt(view: View, _finished: TrialRecord | None) -> None:
+        if len(view.history.trials) >= 4:
+            first.interrupt()
+
+    first = coordinator_of(search, study, workers, interrupt)
+    ending, _ = first.run()
+    first.close()
+    left = search.running()
+
+    assert ending is Ending.INTERRUPTED
+    assert len(left) >= 3
+    assert search.history() == first.history
+    assert first.ledger.reserved == ()
+
+    alone = Workers(study.prices, epochs=lambda _order: 5)
+    one_worker = replace(study, resources=Resources(workers=1))
+    second = coordinator_of(store.open(search.info.search), one_worker, alone)
+    ending, _ = second.run()
+
+    assert ending is Ending.BUDGET_SPENT
+    assert max(alone.flying) == 1
+    taken_up = alone.orders[: len(left)]
+    assert [(one.number, one.attempt) for one in taken_up] == [(one.number, 2) for one in left]
+    assert [(one.params, one.seed) for one in taken_up] == [(one.params, one.seed) for one in left]
+    assert [one.attempt for one in alone.orders[len(left) :]].count(1) == len(
+        alone.orders[len(left) :]
+    )
+    assert len(second.history.trials) == 12
+    assert search.running() == ()
+
+
+def test_what_no_budget_is_left_for_is_given_up_with_its_cost(store: Store) -> None:
+    study = study_of(money=100.0, workers=2)
+    search = store.begin(study)
+    workers = Workers(study.prices)
+    verdict = RULES.judge({"depth": 2}, {})
+    params = {"x": 0.5, "depth": 2, "act": "left"}
+    for number in range(2):
+        search.begin_trial(params, SPACE, number, Purpose.SEARCH, verdict)
+    log = Path(search.info.search)
+    coordinator = coordinator_of(search, replace(study, budget=Budget(money=0.0)), workers)
+    log = coordinator.folder / "trials" / "00001" / "events.jsonl"
+    log.parent.mkdir(parents=True)
+    log.write_text('{"kind":"started","attempt":1,"from_epoch":1}\n'
+                   '{"kind":"epoch","epoch":1,"value":0.5,"metrics":{},"seconds":7.0,"kwh":0.0,'
+                   '"energy":"estimated"}\n')  # fmt: skip
+    ending, _ = coordinator.run()
+    first, second = coordinator.history.trials
+
+    assert ending is Ending.NOTHING_WORKED
+    assert workers.orders == []
+    assert (first.failure, second.failure) == (Failure.LOST, Failure.LOST)
+    assert second.cost.money == pytest.approx(7.0)
+    assert second.curve == (CurvePoint(1, 0.5, 7.0),)
+    assert coordinator.ledger.spent.money == pytest.approx(7.0)
+    assert search.history() == coordinator.history
+    assert search.running() == ()
+
+
+def test_a_search_that_is_stopped_by_hand_confirms_its_leaders(store: Store) -> None:
+    study = study_of(trials=100)
+    workers = Workers(study.prices, epochs=lambda _order: 3)
+    search = store.begin(study)
+
+    def stop(view: View, _finished: TrialRecord | None) -> None:
+        if view.phase == "searching" and len(view.history.complete) >= 6:
+            control.give(coordinator.control, "stop")
+
+    coordinator = coordinator_of(search, study, workers, stop)
+    ending, _ = coordinator.run()
+    confirmed = confirm(coordinator, ending)
+
+    assert ending is Ending.STOPPED_BY_HAND
+    assert len(coordinator.history.trials) < 100
+    assert [len(one.validation) for one in confirmed] == [2, 2, 2]
+    assert confirmed[-1].name == "default"
+    assert search.running() == ()
+
+
+def test_confirmations_wait_for_the_budget_that_others_do_not_need(store: Store) -> None:
+    study = study_of(money=28.0, workers=3)  # seven EUR are left for six confirmations
+    workers = Workers(study.prices)
+    coordinator = coordinator_of(store.begin(study), study, workers)
+    ending, _ = coordinator.run()
+    confirmed = confirm(coordinator, ending)
+
+    assert ending is Ending.BUDGET_SPENT
+    assert coordinator.ledger.spent.money <= 28.0
+    assert [len(one.validation) for one in confirmed] == [2, 2, 2]
+
+
+def test_trials_that_all_overrun_a_small_budget_mean_that_nothing_is_affordable(
+    store: Store,
+) -> None:
+    study = study_of(money=1e-9, workers=2)
+    workers = Workers(study.prices, epochs=lambda _order: 0)
+    coordinator = coordinator_of(store.begin(study), study, workers)
+    ending, _ = coordinator.run()
+
+    assert ending is Ending.NOTHING_AFFORDABLE
+
+
+def test_time_stands_still_while_a_search_is_paused(store: Store) -> None:
+    study = study_of(trials=20)
+    workers = Workers(study.prices)
+    seen: list[tuple[str, float, int]] = []
+
+    def pause(view: View, _finished: TrialRecord | None) -> None:
+        seen.append((view.phase, view.ledger.elapsed, len(view.history.trials)))
+        if [phase for phase, _, _ in seen].count("paused") == 4:
+            control.give(coordinator.control, "run")
+        elif len(view.history.trials) == 5:
+            control.give(coordinator.control, "pause")
+
+    coordinator = coordinator_of(store.begin(study), study, workers, pause)
+    ending, _ = coordinator.run()
+    paused = [(elapsed, trials) for phase, elapsed, trials in seen if phase == "paused"]
+
+    assert ending is Ending.BUDGET_SPENT
+    assert len(paused) >= 4
+    assert len({elapsed for elapsed, _ in paused}) == 1
+    assert max(trials for _, trials in paused) < 10
+    assert len(coordinator.history.trials) == 20
