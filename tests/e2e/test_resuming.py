@@ -9,9 +9,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from domain.history import TrialRecord
 from tasks import control
-
 from tests.e2e.service import Recorded, Service, family, until
 
 pytestmark = pytest.mark.xdist_group("prefect")
