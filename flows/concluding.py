@@ -22,7 +22,8 @@ from tasks import outcomes
 from tasks.artifacts import Artifacts
 from tasks.environment import environment
 from tasks.home import search_folder, tracking_url, trial_folder
-from tasks.tracking import log_outcome
+from tasks.services import on_mlflow_pages
+from tasks.tracking import DATA_DOCS, log_outcome
 
 _Result = TypeVar("_Result")
 
@@ -75,7 +76,7 @@ class Conclusion:
         shipped = self._try("send the records to MLflow", self.shipping.finish)
         links = {"data docs": data.docs, "report": str(folder / "report.html")}
         if shipped is not None:
-            links["MLflow run"] = shipped.url
+            links["MLflow run"] = on_mlflow_pages(shipped.url)
             if shipped.behind:
                 self.notes.append(f"MLflow is behind: {shipped.reason}")
         summary = replace(summary, links=links, notes=tuple(self.notes))
@@ -84,7 +85,7 @@ class Conclusion:
             "write the report", lambda: write_report(summary, folder, self.backstage)
         )
         self._try("send the outcome to MLflow", lambda: self._track(summary, folder, report))
-        self._try("show the outcome in Prefect", lambda: self._show(summary))
+        self._try("show the outcome in Prefect", lambda: self._show(summary, report))
         if ending is not Ending.INTERRUPTED:
             search.end(ending, coordinator.clock.elapsed())
         return replace(summary, notes=tuple(self.notes))
@@ -115,12 +116,16 @@ class Conclusion:
             log_outcome, folder, tracking_url(), summary, report, docs
         ).result()
 
-    def _show(self, summary: SearchSummary) -> None:
+    def _show(self, summary: SearchSummary, report: Path | None) -> None:
         self.artifacts.progress(share_used(summary.ledger))
-        self.artifacts.decision(f"{summary.search}: {summary.ending}", summary.decision)
+        self.artifacts.outcome(summary)
         if summary.history.complete:
             self.artifacts.leaderboard(summary.history)
-        self.artifacts.links(dict(summary.links))
+        documents = {} if report is None else {"report": report.name}
+        if summary.data and summary.data.docs:
+            documents["data docs"] = f"{DATA_DOCS}/{Path(summary.data.docs).name}"
+        if summary.links.get("MLflow run"):
+            self.artifacts.links(summary.links["MLflow run"], documents)
 
     def _try(self, what: str, action: Callable[[], _Result]) -> _Result | None:
         try:

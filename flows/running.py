@@ -7,7 +7,8 @@ from typing import Any
 from domain.errors import SatisficeError
 from domain.summary import Confirmed, Ending, SearchSummary
 from flows import backstage, console
-from tasks.services import settle_prefect
+from tasks.home import tracking_url
+from tasks.services import noted, settle_prefect
 from tasks.studies import read_study
 from tasks.temporary_server import start_temporary_server
 
@@ -58,6 +59,8 @@ def closing(summary: SearchSummary) -> str:
     if summary.ending is Ending.INTERRUPTED:
         lines.append(f"  go on with: satisfice resume {study.folder}")
     lines.extend(f"  {name:<12} {address}" for name, address in summary.links.items() if address)
+    if noted("mlflow") is None and not tracking_url().startswith("http"):
+        lines.append("  `satisfice ui` serves Prefect's and MLflow's pages")
     return "\n".join(lines)
 
 

@@ -89,7 +89,7 @@ def _search(spec: Study, store: Store, unfinished: SearchInfo | None) -> State:
         searching = store.open(unfinished.search) if unfinished else store.begin(spec)
         folder = search_folder(searching.info.search)
         shipping = Shipping(folder, tracking_url(), backstage)
-        artifacts = Artifacts(searching.info.search)
+        artifacts = Artifacts(searching.info.search, spec)
         data = validate_data(spec, ready, folder, backstage)
         screen.say(f"data {spec.data.source} ({ready.digest}): {data.decision.reason}")
         coordinator = Coordinator(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
 from prefect.artifacts import (
@@ -13,66 +15,134 @@ from prefect.artifacts import (
     create_table_artifact,
     update_progress_artifact,
 )
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactUpdate
 
 if TYPE_CHECKING:
-    from domain.decision import Decision
     from domain.history import History, TrialRecord
+    from domain.study import Study
+    from domain.summary import Confirmed, SearchSummary
+
+_LINKS = {
+    "MLflow run": "the search and its trials",
+    "report": "the page to send around",
+    "data docs": "what the data gate found",
+}
 
 
 @dataclass
 class Artifacts:
     """The artifacts of one flow run.
 
+    What changes while the search runs is made once and then updated: a version of it every few
+    seconds would bury the rest.
+
     Attributes:
         search: The search's id; artifact keys begin with it.
+        study: What is searched.
     """
 
     search: str
-    _progress: UUID | None = field(default=None, init=False)
+    study: Study
+    _made: dict[str, UUID] = field(default_factory=dict, init=False)
 
     def progress(self, share: float) -> None:
         """Show the share of the budget that is used, between 0 and 1."""
         percent = round(100 * min(max(share, 0.0), 1.0), 1)
-        if self._progress is None:
-            made = create_progress_artifact(
-                percent, key=self._key("budget"), description="Share of the budget that is used"
-            )
-            self._progress = made if isinstance(made, UUID) else None
-        else:
-            update_progress_artifact(self._progress, percent)
+        if "budget" in self._made:
+            update_progress_artifact(self._made["budget"], percent)
+            return
+        about = "Share of the budget that is used"
+        made = create_progress_artifact(percent, key=self._key("budget"), description=about)
+        self._made["budget"] = cast(UUID, made)
 
     def leaderboard(self, history: History, rows: int = 10) -> None:
         """Show the best trials."""
-        create_table_artifact(
-            [_row(one) for one in history.leaders(rows)],
-            key=self._key("leaderboard"),
-            description=f"The best of {len(history.trials)} finished trials",
-        )
+        table = [self._row(one) for one in history.leaders(rows)]
+        about = f"The best of {len(history.trials)} finished trials"
+        if "leaderboard" in self._made:
+            update = ArtifactUpdate(data=json.dumps(table), description=about)
+            with get_client(sync_client=True) as client:
+                client.update_artifact(self._made["leaderboard"], update)
+            return
+        made = create_table_artifact(table, key=self._key("leaderboard"), description=about)
+        self._made["leaderboard"] = cast(UUID, made)
 
-    def decision(self, title: str, decision: Decision) -> None:
-        """Show a decision with the numbers that it rests on."""
-        rows = "\n".join(f"| {name} | {value:.6g} |" for name, value in decision.evidence.items())
-        table = f"\n\n| evidence | value |\n|---|---:|\n{rows}" if rows else ""
+    def outcome(self, summary: SearchSummary) -> None:
+        """Show why the search ended and what it hands over, with the numbers behind it."""
         create_markdown_artifact(
-            f"# {title}\n\n{decision.reason}{table}\n", key=self._key("decision")
+            decision_page(summary),
+            key=self._key("decision"),
+            description=f"{summary.ending}: why the search ended, and what it hands over",
         )
 
-    def links(self, links: dict[str, str]) -> None:
-        """Show where to read on."""
-        for name, address in links.items():
-            key = self._key(name.lower().replace(" ", "-"))
-            create_link_artifact(address, link_text=name, key=key)
+    def links(self, run: str, documents: dict[str, str]) -> None:
+        """Show where to read on.
+
+        Args:
+            run: The address of the search's run on MLflow's pages.
+            documents: Paths of the report and the data docs among the run's files, by name. A
+                browser shows them from there; it refuses to follow a link to a file.
+        """
+        pages = {name: f"{run}/artifacts/{path}" for name, path in documents.items()}
+        for name, address in {"MLflow run": run, **pages}.items():
+            create_link_artifact(
+                address,
+                link_text=f"{self.search}: {name}",
+                key=self._key(name.replace(" ", "-")),
+                description=f"On MLflow's pages: {_LINKS[name]}",
+            )
 
     def _key(self, what: str) -> str:
         kept = (one if one.isalnum() else "-" for one in f"{self.search}-{what}".lower())
         return "".join(kept)
 
+    def _row(self, trial: TrialRecord) -> dict[str, object]:
+        return {
+            "trial": trial.number,
+            self.study.objective.metric: _short(trial.value),
+            **{name: _short(value) for name, value in trial.params.items()},
+            "seconds": _short(trial.cost.seconds, 3),
+            self.study.prices.currency: _short(trial.cost.money, 3),
+        }
 
-def _row(trial: TrialRecord) -> dict[str, object]:
-    return {
-        "trial": trial.number,
-        "value": trial.value,
-        "seconds": round(trial.cost.seconds, 2),
-        "money": round(trial.cost.money, 6),
-        **trial.params,
-    }
+
+def decision_page(summary: SearchSummary) -> str:
+    """Return the outcome of a search as Markdown."""
+    spent, currency = summary.ledger.spent, summary.study.prices.currency
+    parts = [f"# {summary.search}: {summary.ending}", summary.decision.reason]
+    if summary.confirmed:
+        metric = summary.study.objective.metric
+        head = ("trained again", "seeds", metric, "95 % interval", "parameters")
+        parts.append(_table(head, map(_confirmed, summary.confirmed)))
+    if summary.registration is not None:
+        parts.append(f"**{summary.registration.reason}**")
+    parts.append(
+        f"Spent: {spent.money:.4g} {currency}, {summary.seconds:.0f} s and "
+        f"{1000 * spent.kwh:.3g} Wh ({spent.energy}) on {summary.ledger.trials} trials."
+    )
+    parts += [f"Note: {note}" for note in summary.notes]
+    if summary.decision.evidence:
+        evidence = [(name, f"{value:.6g}") for name, value in summary.decision.evidence.items()]
+        parts += ["## Evidence", _table(("figure", "value"), evidence)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _confirmed(one: Confirmed) -> tuple[str, ...]:
+    params = ", ".join(f"{name} {_short(value)}" for name, value in one.params.items())
+    return (
+        one.name,
+        str(len(one.numbers)),
+        f"{one.mean:.4f}",
+        f"{one.low:.4f} to {one.high:.4f}",
+        params,
+    )
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _short(value: object, digits: int = 4) -> object:
+    return float(f"{value:.{digits}g}") if isinstance(value, float) else value

@@ -7,7 +7,7 @@ import os
 import urllib.error
 import urllib.request
 
-from tasks.home import home, tracking_url
+from tasks.home import home
 
 PREFECT_PORT = 4200
 MLFLOW_PORT = 5000
@@ -39,12 +39,16 @@ def running_prefect() -> str | None:
     return noted("prefect")
 
 
-def mlflow_pages() -> str:
-    """Return where MLflow's pages are, or will be once `satisfice ui` serves them."""
-    uri = tracking_url()
-    if uri.startswith(("http://", "https://")):
-        return uri.rstrip("/")
-    return noted("mlflow") or f"http://127.0.0.1:{MLFLOW_PORT}"
+def on_mlflow_pages(run: str) -> str:
+    """Return where a run is to be seen, now or once `satisfice ui` serves the pages of a database.
+
+    Args:
+        run: The run's address as tracking has it (`.../#/experiments/1/runs/abc`), or empty.
+    """
+    if not run or run.startswith(("http://", "https://")):
+        return run
+    pages = noted("mlflow") or f"http://127.0.0.1:{MLFLOW_PORT}"
+    return f"{pages}/#{run.partition('#')[2]}"
 
 
 def noted(server: str) -> str | None:

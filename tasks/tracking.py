@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 SLICE = 100  # events of the journal between two savings of the place: what a crash sends again
 COST = "cost/"
+DATA_DOCS = "data"  # where the data docs lie among the files of a run
 _STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED"}
 _ENDED = {
     Ending.WORTHWHILE_STOP: "FINISHED",
@@ -130,7 +131,7 @@ def log_outcome(
         if report is not None:
             client.log_artifact(shipped.run, str(report))
         if docs is not None:
-            client.log_artifact(shipped.run, str(docs), "data")
+            client.log_artifact(shipped.run, str(docs), DATA_DOCS)
     except away() as error:
         reason = f"the outcome is not in MLflow at {uri}: {in_short(error)}"
         return Shipped(shipped.run, shipped.url, True, 0, reason)

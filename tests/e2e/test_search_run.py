@@ -79,7 +79,9 @@ def test_prefect_has_the_run_by_its_ending_and_a_task_run_for_each_trial(
     flow = flow_run(finished.service, finished.study)
     orders = finished.service.search().journal("trial")
     expected = {"load sixty-rows", "validate sixty-rows", "write report"} | {
-        f"trial {one['number']}: x={one['params']['x']:.3g} act=work" for one in orders
+        f"{'confirm' if one['purpose'] == 'confirmation' else 'trial'} {one['number']}:"
+        f" x={one['params']['x']:.3g} act=work"
+        for one in orders
     }
 
     def completed() -> set[str]:
@@ -88,7 +90,7 @@ def test_prefect_has_the_run_by_its_ending_and_a_task_run_for_each_trial(
             "task_runs/filter",
             flow_runs={"id": {"any_": [flow["id"]]}},
         )
-        return {one["name"] for one in tasks if one["state"]["name"] == "Completed"}
+        return {one["name"] for one in tasks if one["state"]["type"] == "COMPLETED"}
 
     assert (flow["state"]["type"], flow["state"]["name"]) == ("COMPLETED", "Worthwhile stop")
     assert flow["parameters"]["study"] == str(finished.study)
@@ -109,7 +111,7 @@ def test_prefect_has_the_artifacts(finished: Finished) -> None:
     kind, table = data["tiny-1-leaderboard"]
     assert kind == "table"
     best = json.loads(table)[0]
-    assert set(best) == {"trial", "value", "seconds", "money", "x", "act"}
+    assert set(best) == {"trial", "score", "seconds", "EUR", "x", "act"}
     kind, text = data["tiny-1-decision"]
     assert kind == "markdown"
     assert "expected_gain" in text
