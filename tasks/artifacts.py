@@ -84,8 +84,9 @@ class Artifacts:
             documents: Paths of the report and the data docs among the run's files, by name. A
                 browser shows them from there; it refuses to follow a link to a file.
         """
-        pages = {name: f"{run}/artifacts/{path}" for name, path in documents.items()}
-        for name, address in {"MLflow run": run, **pages}.items():
+        page, mark, view = run.partition("?")
+        files = {name: f"{page}/artifacts/{path}{mark}{view}" for name, path in documents.items()}
+        for name, address in {"MLflow run": run, **files}.items():
             create_link_artifact(
                 address,
                 link_text=f"{self.search}: {name}",

@@ -33,8 +33,6 @@ _PARAMS_A_CALL = 100
 _LONGEST_VALUE = 5000
 _LONGEST_NAME = 250
 _SQLITE = "sqlite:///"
-# Without it MLflow's pages offer what belongs to language models: traces, judges, prompts.
-_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 
 
 def open_client(uri: str) -> MlflowClient:
@@ -105,7 +103,7 @@ def open_experiment(client: MlflowClient, uri: str, name: str) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            return str(client.create_experiment(name, _artifacts(uri), _TRAINING))
+            return str(client.create_experiment(name, artifact_location=_artifacts(uri)))
         except MlflowException:  # another search of this study was quicker
             found = client.get_experiment_by_name(name)
             if found is None:

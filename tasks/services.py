@@ -11,6 +11,8 @@ from tasks.home import home
 
 PREFECT_PORT = 4200
 MLFLOW_PORT = 5000
+# Without it MLflow's pages hide the models, and show what belongs to language models instead.
+_AS_TRAININGS = "workflowType=machine_learning"
 NOTE = "pages.json"  # in the home: what `satisfice ui` serves, and where
 
 
@@ -45,10 +47,12 @@ def on_mlflow_pages(run: str) -> str:
     Args:
         run: The run's address as tracking has it (`.../#/experiments/1/runs/abc`), or empty.
     """
-    if not run or run.startswith(("http://", "https://")):
-        return run
-    pages = noted("mlflow") or f"http://127.0.0.1:{MLFLOW_PORT}"
-    return f"{pages}/#{run.partition('#')[2]}"
+    if not run:
+        return ""
+    pages, _, place = run.partition("#")
+    if not pages.startswith(("http://", "https://")):
+        pages = f"{noted('mlflow') or f'http://127.0.0.1:{MLFLOW_PORT}'}/"
+    return f"{pages}#{place}?{_AS_TRAININGS}"
 
 
 def noted(server: str) -> str | None:
