@@ -16,6 +16,7 @@ from rich.text import Text
 from domain.cost import Budget
 from domain.history import Purpose, TrialRecord, TrialState
 from domain.study import Study
+from domain.wording import money
 
 if TYPE_CHECKING:
     from flows.coordinator import View
@@ -40,13 +41,13 @@ class Console(Protocol):
 def line_of(view: View, trial: TrialRecord) -> str:
     """Return one plain line on a finished trial."""
     params = " ".join(f"{name}={short(value)}" for name, value in trial.params.items())
-    outcome = "-" if trial.value is None else f"{trial.value:.4f}"
     best = view.history.best
-    tail = f" (best {best.value:.4f}, trial {best.number})" if best and best.value else ""
+    tail = "" if best is None else f" (best {_value(best.value)}, trial {best.number})"
     why = f"\n    {trial.failure or trial.state}: {trial.reason}" if trial.reason else ""
     cost = f"{trial.cost.seconds:.1f} s"
     name = "confirm" if trial.purpose is Purpose.CONFIRMATION else "trial"
-    return f"{name:<7} {trial.number:>3} {trial.state:<8} {outcome} {cost:>8} {params}{tail}{why}"
+    outcome = f"{name:<7} {trial.number:>3} {trial.state:<8} {_value(trial.value)}"
+    return f"{outcome} {cost:>8} {params}{tail}{why}"
 
 
 class PlainConsole:
@@ -89,8 +90,10 @@ class LiveConsole:
         self._live = Live(console=self._terminal, refresh_per_second=4, transient=True)
         self._live.start()
 
-    def show(self, view: View, finished: TrialRecord | None) -> None:  # noqa: ARG002 (a protocol)
-        """Draw the view."""
+    def show(self, view: View, finished: TrialRecord | None) -> None:
+        """Draw the view, and say why a trial has failed."""
+        if finished is not None and finished.state is TrialState.FAILED:
+            self.say(line_of(view, finished))
         if self._live is not None and self._study is not None:
             self._live.update(_panel(self._study, self._search, view))
 
@@ -112,7 +115,7 @@ current: ContextVar[Console | None] = ContextVar("console", default=None)
 def _panel(study: Study, search: str, view: View) -> Group:
     return Group(
         _headline(study, search, view),
-        _money(study, view),
+        _resources(study, view),
         _outlook(study, view),
         _running(study, view),
     )
@@ -124,14 +127,14 @@ def _headline(study: Study, search: str, view: View) -> Text:
     text = Text.assemble((search, "bold"), "  ", (view.phase, "cyan"), "   ")
     text.append(f"{counts[TrialState.COMPLETE]} done  {len(view.running)} running  ")
     text.append(f"{counts[TrialState.PRUNED]} pruned  {counts[TrialState.FAILED]} failed")
-    if best is not None and best.value is not None:
+    if best is not None:
         text.append(f"   best {study.objective.metric} ")
-        text.append(f"{best.value:.4f}", "bold green")
+        text.append(_value(best.value), "bold green")
         text.append(f" (trial {best.number})")
     return text
 
 
-def _money(study: Study, view: View) -> Table:
+def _resources(study: Study, view: View) -> Table:
     """Return what is spent and what is left of each resource."""
     ledger, budget = view.ledger, view.ledger.budget
     left: Budget = ledger.left()
@@ -142,14 +145,14 @@ def _money(study: Study, view: View) -> Table:
     table.add_row(
         "spent",
         _minutes(ledger.elapsed),
-        f"{ledger.spent.money:.4f} {currency}",
+        money(ledger.spent.money, currency),
         f"{1000 * ledger.spent.kwh:.2f} Wh ({ledger.spent.energy})",
         str(ledger.trials),
     )
     table.add_row(
         "left",
         _minutes(left.seconds) if left.seconds is not None else "no limit",
-        f"{left.money:.4f} {currency}" if left.money is not None else "no limit",
+        money(left.money, currency) if left.money is not None else "no limit",
         f"{1000 * left.kwh:.2f} Wh" if left.kwh is not None else "no limit",
         str(left.trials) if budget.trials is not None else "no limit",
     )
@@ -163,8 +166,8 @@ def _outlook(study: Study, view: View) -> Text:
         return Text(view.decision.reason, "dim")
     gain, cost = evidence["next_gain"], evidence["next_cost"]
     text = Text("next trial: expected gain ")
-    text.append(f"{gain:.5f}", "bold green" if gain >= cost else "bold red")
-    text.append(f" against expected cost {cost:.5f} {study.prices.currency}\n")
+    text.append(money(gain, study.prices.currency), "bold green" if gain >= cost else "bold red")
+    text.append(f" against expected cost {money(cost, study.prices.currency)}\n")
     text.append(view.decision.reason, "dim")
     return text
 
@@ -175,10 +178,15 @@ def _running(study: Study, view: View) -> Table:
         table.add_column(heading, justify="left" if heading == "parameters" else "right")
     for one in view.running:
         params = " ".join(f"{name}={short(value)}" for name, value in one.params.items())
-        value = "-" if one.value is None else f"{one.value:.4f}"
         epoch = f"{one.epoch} paused" if one.paused else str(one.epoch)
-        table.add_row(str(one.number), epoch, value, f"{one.seconds:.1f}", params)
+        table.add_row(str(one.number), epoch, _value(one.value), f"{one.seconds:.1f}", params)
     return table
+
+
+def _value(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if value == 0 or abs(value) >= 0.01 else f"{value:.3g}"
 
 
 def _minutes(seconds: float) -> str:
