@@ -1,0 +1,262 @@
+"""The report page."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from domain.cost import Budget, Cost, EnergyMode, Ledger, Prices
+from domain.decision import Decision
+from domain.expressions import Expression
+from domain.history import CurvePoint, Failure, History, TrialRecord, TrialState
+from domain.quality import Gate, GateResult, QualityAttributes
+from domain.rules import Rule, RuleBook
+from domain.space import Choice, Float, Parameter, Space
+from domain.study import DataSource, Objective, Study
+from domain.summary import (
+    Confirmed,
+    DataReport,
+    DecisionRecord,
+    Ending,
+    ExpectationResult,
+    Registration,
+    SearchSummary,
+)
+from domain.worth import Direction, Worth
+from tasks.reporting import importance, optimism, page, short, write_report
+
+SPACE = Space(
+    (
+        Parameter("lr", Float(1e-4, 1e-1, log=True)),
+        Parameter("idle", Float(0.0, 1.0)),
+        Parameter("act", Choice(("relu", "<tanh>"))),
+    )
+)
+STUDY = Study(
+    name="s",
+    folder="/studies/s",
+    problem="problem.py",
+    data=DataSource("a & b"),
+    objective=Objective("accuracy", Direction.MAXIMIZE),
+    worth=Worth(1.0, stated="1 EUR per point"),
+    prices=Prices("EUR", hour=1.0),
+    budget=Budget(trials=50),
+    space=SPACE,
+    rules=RuleBook(
+        (Rule("not-both", Expression("lr <= 0.05 or idle < 0.5"), "because of <this>"),)
+    ),
+    gates=(Gate(Expression("parameters <= 10")),),
+    seed=5,
+    text="study: s  # <as written>\n",
+)
+
+
+def history(count: int) -> History:
+    generator = np.random.default_rng(0)
+    made = []
+    for number in range(count):
+        lr, idle = float(10 ** generator.uniform(-4, -1)), float(generator.random())
+        state = (TrialState.COMPLETE, TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAILED)[
+            number % 4
+        ]
+        value = 0.9 - 0.05 * abs(math.log10(lr) + 2.5)
+        made.append(
+            TrialRecord(
+                number,
+                {"lr": lr, "idle": idle, "act": ("relu", "<tanh>")[number % 2]},
+                state,
+                None if state is TrialState.FAILED else value,
+                (CurvePoint(1, value, 1.0),),
+                Cost(1.0, 1e-6, 1e-6, 0.01, EnergyMode.ESTIMATED),
+                failure=Failure.KILLED if state is TrialState.FAILED else None,
+            )
+        )
+    return History(tuple(made), Direction.MAXIMIZE)
+
+
+def summary_of(count: int = 24) -> SearchSummary:
+    made = history(count)
+    evidence = {"expected_gain": 0.01, "expected_cost": 0.02, "horizon": 3.0}
+    decisions = tuple(
+        DecisionRecord(
+            "search", after, Decision(after == count, f"reason <{after}>", evidence), float(after)
+        )
+        for after in range(1, count + 1)
+    )
+    last = decisions[-1].decision if decisions else Decision.to_continue("nothing yet")
+    spent = Cost(24.0, 1e-5, 5e-6, 0.25, EnergyMode.ESTIMATED)
+    return SearchSummary(
+        search="s-1",
+        study=STUDY,
+        ending=Ending.WORTHWHILE_STOP,
+        decision=last,
+        history=made,
+        decisions=decisions,
+        ledger=Ledger(STUDY.budget, spent, count),
+        started=0.0,
+        seconds=61.0,
+    )
+
+
+FULL = replace(
+    summary_of(),
+    data=DataReport(
+        "d1g35t",
+        {"train": 1200, "test": 30},
+        (
+            ExpectationResult("all is well", True),
+            ExpectationResult("no <blank> image", False, 2, ("row 1", "row 7")),
+        ),
+    ),
+    excluded={"not-both": 17},
+    confirmed=(
+        Confirmed("trial 4", {"lr": 0.003, "act": "<tanh>"}, 0.9, (0.88, 0.86), (0.85, 0.87),
+                  (24, 25), 0.86, 0.73, 0.99),
+        Confirmed("default", {"lr": 0.1}, None, (0.7,), (), (26,), 0.7, -math.inf, math.inf),
+    ),
+    quality=QualityAttributes(0.5, 0.75, 0.125, EnergyMode.ESTIMATED, 1234, 56789, 4096),
+    gates=(GateResult("parameters <= 10", False, {"parameters": 1234.0}),),
+    registration=Registration("s", "", "", "not registered: a gate failed"),
+    environment={"torch": "2.13"},
+    links={"MLflow run": "http://127.0.0.1:5000/#/runs/1", "data docs": ""},
+    notes=("MLflow is <behind>",),
+)  # fmt: skip
+
+
+class _Links(HTMLParser):
+    """Collects what a page asks the network for, and whether its tags are balanced."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in {"meta", "br", "link", "img", "hr", "input"}:
+            self.open.append(tag)
+        if tag in {"script", "link", "img", "iframe"}:
+            self.asked.append(tag)
+        self.asked += [f"{name}={value}" for name, value in attrs if name in {"src", "srcset"}]
+        for name, value in attrs:
+            if name.endswith("href") and not (value or "").startswith(("#", "file:")):
+                self.asked.append(f"{name}={value}")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def full() -> str:
+    return page(FULL)
+
+
+def test_the_page_needs_no_network(full: str) -> None:
+    links = _Links()
+    links.feed(full)
+    assert links.open == []
+    assert not [one for one in links.asked if "MLflow" not in one and "127.0.0.1" not in one]
+    assert "@import" not in full
+    assert not re.search(r"url\((?!#)", full)
+
+
+def test_the_page_says_all_that_the_summary_knows(full: str) -> None:
+    for told in (
+        "s-1: Worthwhile stop",
+        "reason &lt;24&gt;",
+        "1970-01-01 00:00 UTC",
+        "1 EUR per point",
+        "12 complete",
+        "6 pruned",
+        "6 failed",
+        "0.86",
+        "0.73 to 0.99",
+        "-inf to inf",
+        "overstates",
+        "by 0.03",
+        "not registered: a gate failed",
+        "0.750 ms",
+        "parameters &lt;= 10",
+        "parameters = 1234",
+        "because of &lt;this&gt;",
+        "d1g35t",
+        "1 200 train",
+        "2 rows: row 1, row 7",
+        "satisfice run /studies/s --seed 5",
+        "satisfice why /studies/s --search s-1",
+        "2.13",
+        "# &lt;as written&gt;",
+        "MLflow is &lt;behind&gt;",
+    ):
+        assert told in full, told
+    assert full.count("<svg") == 3
+
+
+def test_what_users_wrote_is_text_and_no_markup(full: str) -> None:
+    for raw in ("<tanh>", "<this>", "<blank>", "<behind>", "<as written>", "a & b"):
+        assert raw not in full
+
+
+def test_the_same_summary_is_the_same_page_byte_for_byte(full: str) -> None:
+    assert page(FULL) == full
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [
+        replace(summary_of(0), ending=Ending.DATA_GATE_FAILED, data=FULL.data),
+        summary_of(1),
+        replace(summary_of(5), ending=Ending.INTERRUPTED),
+        replace(summary_of(4), history=History(history(4).trials[3:], Direction.MAXIMIZE)),
+    ],
+    ids=["nothing", "one trial", "few trials", "only failures"],
+)
+def test_a_search_that_did_not_come_far_has_a_page_too(summary: SearchSummary) -> None:
+    text = page(summary)
+    links = _Links()
+    links.feed(text)
+    assert links.open == []
+    assert f"s-1: {summary.ending}" in text
+    assert "overstate" not in text
+
+
+def test_a_page_is_written_whole(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    assert write_report(FULL, path) == path
+    assert path.read_text().rstrip().endswith("</html>")
+    assert [one.name for one in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_the_parameter_that_matters_is_the_most_important() -> None:
+    ranked = importance(history(40), SPACE)
+    assert next(iter(ranked)) == "lr"
+    assert list(ranked.values()) == sorted(ranked.values(), reverse=True)
+    assert ranked["lr"] > 0.6
+
+
+def test_few_trials_and_a_metric_that_never_changes_say_nothing_of_importance() -> None:
+    assert importance(history(8), SPACE) == {}
+    flat = tuple(replace(one, value=0.5) for one in history(40).trials)
+    assert set(importance(History(flat, Direction.MAXIMIZE), SPACE).values()) <= {0.0}
+
+
+def test_optimism_is_what_the_chosen_value_has_too_much() -> None:
+    winner = FULL.confirmed[0]
+    assert optimism(winner) == pytest.approx(0.9 - 0.87)
+    assert optimism(None) is None
+    assert optimism(FULL.confirmed[1]) is None
+    assert optimism(replace(winner, validation=())) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.123456, "0.1235"), (1234567, "1 234 567"), (True, "true"), (None, "-"), ("x", "x")],
+)
+def test_values_are_short(value: object, text: str) -> None:
+    assert short(value) == text
