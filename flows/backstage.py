@@ -8,14 +8,13 @@ trial, which would otherwise have to wait for its share of the processor.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
 from domain.study import Study
 from tasks import server as trial_server
-from tasks.companion import open_companion
+from tasks.companion import Companion
 from tasks.home import tracking_url
 from tasks.server import TrialServer
 from tasks.tracking import prepare
@@ -31,12 +30,12 @@ class Backstage:
     """
 
     server: TrialServer
-    gate: ProcessPoolExecutor
+    gate: Companion
 
     @cached_property
-    def tracking(self) -> ProcessPoolExecutor:
+    def tracking(self) -> Companion:
         """The process that holds MLflow, started when it is first asked for."""
-        companion = open_companion("mlflow", nice=5)  # nobody waits for it until the end
+        companion = Companion("mlflow", nice=5)  # nobody waits for it until the end
         companion.submit(prepare, tracking_url())
         return companion
 
@@ -59,7 +58,7 @@ def begin(study: Study) -> Backstage:
     """Start the processes for a study; the flow that comes for it finds them running."""
     server = TrialServer(study)
     trial_server.register(server)
-    gate = open_companion("great_expectations")
+    gate = Companion("great_expectations")
     backstage = Backstage(server, gate)
     _waiting[study.folder] = backstage
     return backstage

@@ -12,7 +12,7 @@ from domain.space import Choice, Parameter, Params
 from domain.study import Study
 from domain.summary import DataReport
 from flows.console import short
-from tasks.companion import open_companion
+from tasks.companion import Companion
 from tasks.sampling import Predict, random_configurations
 from tasks.server import TrialServer
 from tasks.studies import read_study
@@ -26,11 +26,11 @@ def check_study(path: str) -> bool:
     study = read_study(path)
     for line in _specification(study):
         click.echo(line)
-    with TrialServer(study) as server, open_companion("great_expectations") as gate:
+    with TrialServer(study) as server, Companion("great_expectations") as gate:
         ready = server.ready()
         for line in _rules(study, server.predict):
             click.echo(line)
-        data = gate.submit(validate, study, ready.manifest, ready.digest, None).result()
+        data = gate.run(validate, study, ready.manifest, ready.digest, None)
         ready.manifest.unlink(missing_ok=True)
     for line in _data(study, data):
         click.echo(line)

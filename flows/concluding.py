@@ -112,9 +112,7 @@ class Conclusion:
 
     def _track(self, summary: SearchSummary, folder: Path, report: Path | None) -> None:
         docs = Path(summary.data.docs) if summary.data and summary.data.docs else None
-        self.backstage.tracking.submit(
-            log_outcome, folder, tracking_url(), summary, report, docs
-        ).result()
+        self.backstage.tracking.run(log_outcome, folder, tracking_url(), summary, report, docs)
 
     def _show(self, summary: SearchSummary, report: Path | None) -> None:
         self.artifacts.progress(share_used(summary.ledger))

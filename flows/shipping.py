@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,27 +23,27 @@ class Shipping:
         folder: The folder of the search.
         address: The address of MLflow.
         backstage: The processes behind the search, MLflow's among them.
-        latest: How the last batch went; None before the first.
     """
 
     folder: Path
     address: str
     backstage: Backstage
-    latest: Shipped | None = field(default=None, init=False)
     _batch: Future[Shipped] | None = field(default=None, init=False)
     _next: float = field(default=0.0, init=False)
 
     def pulse(self) -> None:
-        """Send a batch if the last one is through and some time has passed; never waits."""
+        """Send a batch if the last one is through and some time has passed; never waits.
+
+        Whatever becomes of it: the logs keep what was not sent, and the end of the search tells.
+        """
         if self._batch is not None and self._batch.done():
-            self.latest, self._batch = self._batch.result(), None
-            self._next = time.monotonic() + PAUSE
+            self._batch, self._next = None, time.monotonic() + PAUSE
         if self._batch is None and time.monotonic() >= self._next:
-            self._batch = self.backstage.tracking.submit(ship, self.folder, self.address)
+            with suppress(BrokenProcessPool):
+                self._batch = self.backstage.tracking.submit(ship, self.folder, self.address)
 
     def finish(self) -> Shipped:
         """Send all that is left and wait for it."""
         if self._batch is not None:
-            self._batch.result()
-        self.latest = self.backstage.tracking.submit(ship, self.folder, self.address).result()
-        return self.latest
+            wait([self._batch])
+        return self.backstage.tracking.run(ship, self.folder, self.address)

@@ -44,8 +44,7 @@ def validate_data(
     kept = folder / "data"
     kept.mkdir(parents=True, exist_ok=True)
     manifest = ready.manifest.replace(kept / ready.manifest.name)
-    work = backstage.gate.submit(validation.validate, study, manifest, ready.digest, kept / "docs")
-    return work.result()
+    return backstage.gate.run(validation.validate, study, manifest, ready.digest, kept / "docs")
 
 
 @task(name="train", task_run_name="{label}", cache_policy=NO_CACHE)
@@ -95,17 +94,14 @@ def register_model(
     study: Study, summary: SearchSummary, folder: Path, model: Path, backstage: Backstage
 ) -> Registration:
     """Register the winner, if it passed the gates."""
-    work = backstage.tracking.submit(
-        registry.register, tracking_url(), folder, study, summary, model
-    )
-    return work.result()
+    return backstage.tracking.run(registry.register, tracking_url(), folder, study, summary, model)
 
 
 @task(name="write report", task_run_name="write report", cache_policy=NO_CACHE)
 def write_report(summary: SearchSummary, folder: Path, backstage: Backstage) -> Path:
     """Write the report page."""
     page = folder / "report.html"
-    return backstage.gate.submit(reporting.write_report, summary, page).result()
+    return backstage.gate.run(reporting.write_report, summary, page)
 
 
 def telling(order: TrialOrder, most: int = 4) -> str:

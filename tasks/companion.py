@@ -11,16 +11,75 @@ import multiprocessing
 import os
 import signal
 import threading
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import resource_tracker
+from typing import TypeVar
+
+from domain.errors import OutsideFault
+
+RESTARTS = 3  # one that dies again and again has a cause that starting it anew does not mend
+
+_Result = TypeVar("_Result")
 
 
-def open_companion(*modules: str, nice: int = 0) -> ProcessPoolExecutor:
-    """Start a process that imports `modules` and then runs what is submitted to it, one by one.
+class Companion:
+    """A process that imports some modules and then runs what is submitted to it, one by one.
 
-    `nice` makes it give way to others, as the `nice` command does.
     The terminal's Ctrl-C does not reach it, and it ends when this process does, however that dies.
+    Where it dies by itself, what it was doing raises `BrokenProcessPool`, and the next submission
+    starts it anew.
+
+    Args:
+        modules: What it imports before it does anything.
+        nice: Makes it give way to others, as the `nice` command does.
     """
+
+    def __init__(self, *modules: str, nice: int = 0) -> None:
+        self._modules, self._nice = modules, nice
+        self._restarts = 0
+        self._lock = threading.Lock()
+        self._pool = _open(modules, nice)
+
+    def submit(self, function: Callable[..., _Result], /, *arguments: object) -> Future[_Result]:
+        """Have a function run there; it and what goes in and out are pickled."""
+        with self._lock:
+            try:
+                return self._pool.submit(function, *arguments)
+            except BrokenProcessPool:
+                if self._restarts == RESTARTS:
+                    raise
+                self._restarts += 1
+                self._pool = _open(self._modules, self._nice)
+                return self._pool.submit(function, *arguments)
+
+    def run(self, function: Callable[..., _Result], /, *arguments: object) -> _Result:
+        """Have a function run there, and wait for what it returns.
+
+        Raises:
+            OutsideFault: The process died meanwhile.
+        """
+        try:
+            return self.submit(function, *arguments).result()
+        except BrokenProcessPool:
+            raise OutsideFault(
+                f"the process that holds {', '.join(self._modules)} has died",
+                "If the machine ran out of memory, free some of it, and try again.",
+            ) from None
+
+    def shutdown(self, wait: bool = True, cancel_futures: bool = False) -> None:
+        """Let the process end once it has done what was submitted."""
+        self._pool.shutdown(wait, cancel_futures=cancel_futures)
+
+    def __enter__(self) -> Companion:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+
+
+def _open(modules: tuple[str, ...], nice: int) -> ProcessPoolExecutor:
     # Where this process is ended at once, Python's own tracker cleans up after it, and says so.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
     context = multiprocessing.get_context("spawn")

@@ -20,7 +20,7 @@ from sklearn.datasets import load_digits
 from domain.errors import ProblemFault
 from domain.study import DataSource, Study
 from domain.summary import DataReport, ExpectationResult
-from tasks.companion import open_companion
+from tasks.companion import Companion
 from tasks.data import Data, Split
 from tasks.manifest import write_manifest
 from tasks.studies import read_study
@@ -100,7 +100,7 @@ def assert_self_contained(page: Path) -> None:
 def test_the_digits_pass_through_a_companion(study: Study, digits: Data, tmp_path: Path) -> None:
     path = tmp_path / "data" / "manifest.npz"
     write_manifest(digits, path)
-    with open_companion("great_expectations") as companion:
+    with Companion("great_expectations") as companion:
         work = companion.submit(validate, study, path, digits.digest(), tmp_path / "data" / "docs")
         report = work.result()
     assert report.passed, failures(report)
