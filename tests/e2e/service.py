@@ -254,14 +254,21 @@ def free_port() -> int:
 
 
 def ask_prefect(api: str, path: str, **body: Any) -> Any:
-    """Ask Prefect's API."""
+    """Ask Prefect's API, as its own client does: again where its database was busy."""
     request = urllib.request.Request(
         f"{api}/{path}",
         data=json.dumps(body).encode(),
         headers={"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return json.load(answer)
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            if error.code != 503 or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def answers(address: str) -> bool:

@@ -1,0 +1,175 @@
+"""Searches through Prefect: by its schedule and by its form, on a real server and a real worker."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+import urllib.error
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from domain.summary import Ending
+from tests.e2e.service import Recorded, ask_prefect, until, write_study
+from tests.operation.conftest import Machine
+
+pytestmark = [pytest.mark.xdist_group("operation"), pytest.mark.timeout(300)]
+
+NIGHTLY, ON_DEMAND = "tiny-nightly", "tiny-on-demand"
+
+
+@pytest.fixture(scope="module")
+def worker(machine: Machine) -> Iterator[subprocess.Popen[str]]:
+    """`satisfice worker`; it asks for work every second here, not every ten."""
+    process = machine.start("worker", PREFECT_WORKER_QUERY_SECONDS="1")
+
+    def begun() -> bool:
+        assert process.poll() is None, machine.output(process)
+        return "started!" in machine.output(process)
+
+    until(begun)
+    yield process
+    machine.end(process)
+
+
+@pytest.fixture(scope="module")
+def deployed(machine: Machine) -> dict[str, dict[str, Any]]:
+    """What is deployed, after a second deployment that begins every minute and not at night."""
+    write_study(machine.folder / "tiny", budget="time: 10 min, trials: 4")
+    first = machine.run("deploy", "tiny")
+    assert first.code == 0, first.output
+    second = machine.run("deploy", "tiny", "--cron", "* * * * *", "--timezone", "Europe/Berlin")
+    assert second.code == 0, second.output
+    assert f"deployed search/{NIGHTLY}" in second.output
+    return {one["name"]: one for one in ask_prefect(machine.pages["prefect"], "deployments/filter")}
+
+
+def test_deploying_again_changes_what_is_there(deployed: dict[str, dict[str, Any]]) -> None:
+    nightly = [one["schedule"] for one in deployed[NIGHTLY]["schedules"]]
+
+    assert set(deployed) == {NIGHTLY, ON_DEMAND}
+    assert [(one["cron"], one["timezone"]) for one in nightly] == [("* * * * *", "Europe/Berlin")]
+    assert deployed[ON_DEMAND]["schedules"] == []
+
+
+def test_both_run_where_and_as_they_were_deployed(
+    machine: Machine, deployed: dict[str, dict[str, Any]]
+) -> None:
+    for one in deployed.values():
+        assert one["work_pool_name"] == "satisfice"
+        assert one["parameters"] == {"study": "tiny"}
+        assert one["job_variables"]["working_dir"] == str(machine.folder)
+        assert one["job_variables"]["env"]["SATISFICE_HOME"] == str(machine.home)
+        assert "tiny" in one["description"]
+
+
+def test_the_form_has_types_defaults_and_descriptions(deployed: dict[str, dict[str, Any]]) -> None:
+    schema = deployed[ON_DEMAND]["parameter_openapi_schema"]
+    fields = schema["properties"]
+
+    def kind(name: str) -> set[str]:
+        one = fields[name]
+        return {each["type"] for each in one.get("anyOf", [one])}
+
+    assert kind("study") == {"string"}
+    assert kind("resume") == {"boolean"}
+    assert kind("minutes") == {"number", "null"}
+    for name in ("trials", "workers", "seed"):
+        assert kind(name) == {"integer", "null"}
+    assert fields["resume"]["default"] is False
+    assert all("default" in one and one["description"] for one in fields.values())
+    assert "required" not in schema
+
+
+def test_the_form_refuses_what_makes_no_sense(
+    machine: Machine, deployed: dict[str, dict[str, Any]]
+) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        _ask_for(machine, deployed, trials=0)
+
+    assert refusal.value.code == 409
+    assert "trials" in refusal.value.read().decode()
+
+
+def test_a_search_on_demand_and_one_by_schedule(
+    machine: Machine,
+    deployed: dict[str, dict[str, Any]],
+    worker: subprocess.Popen[str],
+) -> None:
+    whole_form = {"study": "tiny", "resume": False, "minutes": 5, "trials": 2, "workers": 1}
+    asked = _ask_for(machine, deployed, **whole_form, seed=7)
+    by_form = _final(machine, id={"any_": [asked["id"]]})
+    by_schedule = _final(machine, deployment_id={"any_": [deployed[NIGHTLY]["id"]]})
+    log = (machine.home / "prefect-server.log").read_text()
+
+    assert by_form["state"]["name"] == Ending.BUDGET_SPENT
+    assert by_form["name"] == "search tiny"
+    assert _trials(machine, by_form) == 2
+    assert by_schedule["auto_scheduled"]
+    assert by_schedule["state"]["name"] in {Ending.BUDGET_SPENT, Ending.WORTHWHILE_STOP}
+    assert by_schedule["state"]["message"]
+    assert _trials(machine, by_schedule) > 2
+    # Where the loop that plans the runs fails, it says so here and nowhere else. A busy database is
+    # no failure: Prefect asks again.
+    raised = re.findall(r"^[\w.]*(?:Error|Exception)\b.*", log, re.MULTILINE)
+    assert [one for one in raised if "database is locked" not in one] == []
+
+
+def test_a_study_with_a_mistake_is_not_deployed(elsewhere: Machine) -> None:
+    study = write_study(elsewhere.folder / "tiny", budget="times: 10 min")
+    ended = elsewhere.run("deploy", study)
+
+    assert ended.code == 2
+    assert "did you mean 'time'" in ended.output
+
+
+def test_without_a_server_it_says_how_to_start_one(elsewhere: Machine) -> None:
+    write_study(elsewhere.folder / "tiny")
+    for command in (("deploy", "tiny"), ("worker",)):
+        ended = elsewhere.run(*command)
+
+        assert ended.code == 2
+        assert "no Prefect server is running" in ended.output
+        assert "`satisfice ui`" in ended.output
+
+
+def test_a_schedule_that_is_none_is_refused(machine: Machine) -> None:
+    write_study(machine.folder / "tiny-too")
+    ended = machine.run("deploy", "tiny-too", "--cron", "every night")
+
+    assert ended.code == 2
+    assert "is no schedule" in ended.output
+
+
+def _ask_for(machine: Machine, deployed: dict[str, dict[str, Any]], **values: Any) -> Any:
+    """Start a search as the form in Prefect's pages does."""
+    path = f"deployments/{deployed[ON_DEMAND]['id']}/create_flow_run"
+    state = {"type": "SCHEDULED", "message": "Run from the Prefect UI"}
+    return ask_prefect(machine.pages["prefect"], path, parameters=values, state=state)
+
+
+def _final(machine: Machine, **chosen: Any) -> Any:
+    """Wait until one of the chosen flow runs has come to its end."""
+    ends = {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]}}
+    found: list[Any] = []
+
+    def ended() -> bool:
+        api = machine.pages["prefect"]
+        found[:] = ask_prefect(api, "flow_runs/filter", flow_runs={**chosen, "state": ends})
+        if not found:
+            time.sleep(0.3)  # a real server answers: do not keep it from its work
+        return bool(found)
+
+    until(ended)
+    return found[0]
+
+
+def _trials(machine: Machine, flow: Any) -> int:
+    """Return how many trials the search of a flow run has proposed."""
+    mine = {"flow_run_id": {"any_": [flow["id"]]}, "key": {"like_": "-decision"}}
+    made = ask_prefect(machine.pages["prefect"], "artifacts/filter", artifacts=mine)
+    search = made[0]["key"].removesuffix("-decision")
+    told = Recorded(machine.home / "searches" / search).journal("trial")
+    return sum(one["purpose"] != "confirmation" for one in told)
