@@ -6,7 +6,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test lint bench soak clean
+.PHONY: demo deploy worker test lint bench soak clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml constraints.txt
@@ -23,6 +23,12 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not soak and not alone"
 	$(BIN)/python -m pytest -m "alone and not soak"
+
+deploy: $(READY)
+	@$(BIN)/satisfice deploy $(STUDY) $(OPTIONS)
+
+worker: $(READY)
+	@$(BIN)/satisfice worker
 
 lint: $(READY)
 	$(BIN)/ruff check .
