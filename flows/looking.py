@@ -138,7 +138,11 @@ def _latest(store: Store, path: str) -> SearchInfo:
 def _standing(store: Store, info: SearchInfo) -> tuple[str, ...]:
     history = store.open(info.search).history()
     begun = dt.datetime.fromtimestamp(info.started).astimezone()
-    stands = info.ending or ("running" if store.is_locked(info.study) else "unfinished: resume it")
+    stands = info.ending or "unfinished"
+    newest = store.latest(info.study, unfinished=True)
+    if not info.ending and newest is not None and newest.search == info.search:
+        # Only this one can be running, and only this one is what `resume` takes up.
+        stands = "running" if store.is_locked(info.study) else "unfinished: resume it"
     best = history.best
     return (
         info.search,
