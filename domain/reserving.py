@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from domain.cost import Budget, Cost
+from domain.cost import Budget, Cost, EnergyMode, Prices
+from domain.history import History
 
 # A trial may take this many times what is expected of it before it is ended: heavy-tailed costs are
 # common in deep learning, and a reservation without a limit would leave nothing for other workers.
@@ -49,6 +50,19 @@ def reservation(
         rate.money * seconds,
         rate.energy,
     )
+
+
+def dearest_second(history: History, prices: Prices, watts: float) -> Cost:
+    """Return what a second of training costs at most: as stated, or dearer if that was seen.
+
+    Args:
+        history: The finished trials.
+        prices: What resources cost.
+        watts: The stated power of a training.
+    """
+    seen = (one.cost for one in history.trials if one.cost.seconds > 0)
+    dearest = max((cost.kwh / cost.seconds for cost in seen), default=0.0)
+    return prices.of(1.0, max(watts / 3.6e6, dearest), EnergyMode.ESTIMATED)
 
 
 def search_share(budget: Budget, kept: float) -> Budget:

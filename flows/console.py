@@ -19,7 +19,7 @@ from domain.study import Study
 from domain.wording import money
 
 if TYPE_CHECKING:
-    from flows.coordinator import View
+    from flows.view import View
 
 
 class Console(Protocol):

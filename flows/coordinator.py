@@ -7,7 +7,6 @@ each fact to the store first, so that another coordinator can take over after a 
 
 from __future__ import annotations
 
-import hashlib
 import queue
 import time
 from collections import Counter, deque
@@ -16,12 +15,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from domain.cost import Budget, Cost, EnergyMode, Ledger
+from domain.cost import Budget, Cost
 from domain.decision import Decision
 from domain.forecast import expected_cost
 from domain.history import Failure, History, Purpose, TrialRecord, TrialState
 from domain.orders import TrialOrder, TrialResult
-from domain.reserving import reservation, search_share
+from domain.reserving import dearest_second, reservation, search_share
 from domain.rules import Verdict
 from domain.situation import Pending, Situation
 from domain.space import Params
@@ -29,10 +28,12 @@ from domain.stopping import decide
 from domain.study import Study
 from domain.summary import DecisionRecord, Ending
 from flows.clock import SearchClock
+from flows.ordering import OrderBook, facts_of, record_of
 from flows.replaying import circumstances
+from flows.view import View
 from tasks import control, events
 from tasks.home import search_folder, trial_folder
-from tasks.live import LiveView, Running
+from tasks.live import LiveView
 from tasks.progress import LOG, Progress
 from tasks.pruner import write_snapshot
 from tasks.sampling import propose
@@ -47,18 +48,6 @@ class Future(Protocol):
 
     def add_done_callback(self, fn: Callable[[Any], None]) -> None:
         """Call `fn` when the result is there."""
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What the console and Prefect's pages show of a search at one moment."""
-
-    phase: str
-    history: History
-    running: tuple[Running, ...]
-    ledger: Ledger
-    decision: Decision
-    queued: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +96,7 @@ class Coordinator:
             if fact["kind"] == "excluded":
                 self.excluded.update(fact["rules"])
         self.journal = events.EventLog(journal)
+        self.orders = OrderBook(self.study, info.search, self.digest, self.epoch_seconds)
         self.clock = SearchClock(info.elapsed)
         self.live = LiveView()
         self.history = self.search.history()
@@ -241,40 +231,10 @@ class Coordinator:
         return True
 
     def _begin(self, params: Params, verdict: Verdict, purpose: Purpose, cost: Cost) -> None:
-        seed = _seed(self.study.seed, "trial", self.search.next_number())
+        seed = self.orders.seed(self.search.next_number())
         number = self.search.begin_trial(params, self.study.space, seed, purpose, verdict)
-        self._give(self._order(number, 1, params, seed, purpose, verdict, cost), cost)
-
-    def _order(
-        self,
-        number: int,
-        attempt: int,
-        params: Params,
-        seed: int,
-        purpose: Purpose,
-        verdict: Verdict,
-        cost: Cost,
-    ) -> TrialOrder:
-        searching = purpose is not Purpose.CONFIRMATION
-        return TrialOrder(
-            search=self.search.info.search,
-            number=number,
-            attempt=attempt,
-            study=self.study.folder,
-            folder=str(trial_folder(self.search.info.search, number)),
-            control=str(self.control),
-            params=dict(params),
-            seed=seed,
-            purpose=purpose,
-            verdict=verdict,
-            data_digest=self.digest,
-            threads=self.study.resources.threads,
-            deadline_seconds=None if cost.seconds == float("inf") else cost.seconds,
-            memory_mb=self.study.resources.memory_mb,
-            epoch_seconds=self.epoch_seconds,
-            keep_model=not searching,
-            pruning=str(self.folder / "pruning.json") if searching else None,
-        )
+        begun = TrialRecord(number, params, TrialState.RUNNING, seed=seed, purpose=purpose)
+        self._give(self.orders.order(begun, verdict, 1, cost), cost)
 
     def _give(self, order: TrialOrder, cost: Cost) -> None:
         self.ledger = self.ledger.reserve(order.number, cost)
@@ -301,15 +261,9 @@ class Coordinator:
         expected = expected_cost(self.history).seconds if self.history.trials else None
         free = self._workers() - len(self._flights)
         left = replace(self.ledger, budget=budget).at(self.clock.elapsed()).left()
-        return reservation(left, self._rate(), expected, free)
-
-    def _rate(self) -> Cost:
-        """Return what a second of training costs at most: as stated, or dearer if that was seen."""
-        resources = self.study.resources
-        watts = resources.watts_per_core * resources.threads
-        seen = (one.cost for one in self.history.trials if one.cost.seconds > 0)
-        dearest = max((cost.kwh / cost.seconds for cost in seen), default=0.0)
-        return self.study.prices.of(1.0, max(watts / 3.6e6, dearest), EnergyMode.ESTIMATED)
+        watts = self.study.resources.watts_per_core * self.study.resources.threads
+        rate = dearest_second(self.history, self.study.prices, watts)
+        return reservation(left, rate, expected, free)
 
     # -- telling ------------------------------------------------------------------------------
 
@@ -334,7 +288,7 @@ class Coordinator:
         if result.state is TrialState.RUNNING and self.interrupted:
             self.ledger = self.ledger.release(order.number)
             return  # it stays RUNNING in the store: `resume` goes on from its checkpoint
-        self._take_in(_record(order, result))
+        self._take_in(record_of(order, result))
 
     def _lost(self, order: TrialOrder, error: Exception) -> TrialResult:
         """Return the result of a worker that brought none: what the trial's log tells of it."""
@@ -366,7 +320,7 @@ class Coordinator:
 
     def _tell(self, record: TrialRecord) -> None:
         self.search.tell(record)
-        self.journal.append("result", **_facts(record))
+        self.journal.append("result", **facts_of(record))
 
     def _decide(self) -> Decision:
         situation = self.situation()
@@ -440,10 +394,7 @@ class Coordinator:
     def _resume(self, left: TrialRecord, cost: Cost) -> None:
         verdict = self.search.verdict(left.number)
         attempt = self.search.next_attempt(left.number)
-        self._give(
-            self._order(left.number, attempt, left.params, left.seed, left.purpose, verdict, cost),
-            cost,
-        )
+        self._give(self.orders.order(left, verdict, attempt, cost), cost)
 
     def _give_up(self, left: TrialRecord, failure: Failure, reason: str) -> None:
         """Record a trial that is not resumed, with what its attempts have cost."""
@@ -499,38 +450,3 @@ class Coordinator:
 
 def _same(one: Params, other: Params) -> bool:
     return dict(one) == dict(other)
-
-
-def _seed(seed: int, what: str, number: int) -> int:
-    """Return a seed of its own for each use, without a state that somebody has to keep."""
-    digest = hashlib.blake2b(f"{seed}/{what}/{number}".encode(), digest_size=4).digest()
-    return int.from_bytes(digest, "big") >> 1
-
-
-def _record(order: TrialOrder, result: TrialResult) -> TrialRecord:
-    failed = result.state is TrialState.RUNNING  # stopped by hand before it was done
-    return TrialRecord(
-        number=order.number,
-        params=order.params,
-        state=TrialState.FAILED if failed else result.state,
-        value=result.value,
-        curve=result.curve,
-        cost=result.cost,
-        seed=order.seed,
-        purpose=order.purpose,
-        failure=Failure.STOPPED if failed else result.failure,
-        reason=result.reason,
-        metrics=result.metrics,
-    )
-
-
-def _facts(record: TrialRecord) -> dict[str, Any]:
-    return {
-        "number": record.number,
-        "state": record.state,
-        "value": record.value,
-        "metrics": dict(record.metrics),
-        "cost": asdict(record.cost),
-        "failure": record.failure,
-        "reason": record.reason,
-    }

@@ -10,8 +10,8 @@ from prefect.logging import get_run_logger
 from domain.cost import Ledger
 from domain.history import TrialRecord
 from flows.console import Console, line_of
-from flows.coordinator import View
 from flows.shipping import Shipping
+from flows.view import View
 from tasks.artifacts import Artifacts
 
 PROGRESS_EVERY = 5.0  # seconds; an update takes Prefect's server 12-33 ms

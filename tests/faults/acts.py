@@ -210,7 +210,7 @@ def write_study(folder: Path, problem: str = PROBLEM, **resources: Any) -> Study
         prices=Prices(),
         budget=Budget(),
         space=Space((Parameter("act", Choice(("learn", "crash"))),)),
-        rules=RuleBook((Rule("small", Expression("predicted.parameters + predicted.macs < 1000")),)),
+        rules=RuleBook((Rule("small", Expression("predicted.parameters + predicted.macs < 999")),)),
         resources=Resources(**resources),
     )
 

@@ -21,8 +21,9 @@ from domain.study import Confirming, DataSource, Objective, Resources, Study
 from domain.summary import Ending
 from domain.worth import Direction, Per, Worth
 from flows.confirming import confirm
-from flows.coordinator import Coordinator, View
+from flows.coordinator import Coordinator
 from flows.replaying import replay
+from flows.view import View
 from tasks import control
 from tasks.store import Search, Store, open_store
 

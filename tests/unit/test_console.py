@@ -15,7 +15,7 @@ from domain.space import Space
 from domain.study import DataSource, Objective, Study
 from domain.worth import Direction, Worth
 from flows import console
-from flows.coordinator import View
+from flows.view import View
 from tasks.live import Running
 
 STUDY = Study(

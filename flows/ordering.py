@@ -1,0 +1,101 @@
+"""What goes out to a worker and what comes back, as the search writes it down."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from domain.cost import Cost
+from domain.history import Failure, Purpose, TrialRecord, TrialState
+from domain.orders import TrialOrder, TrialResult
+from domain.rules import Verdict
+from domain.study import Study
+from tasks.home import search_folder, trial_folder
+
+
+@dataclass(frozen=True, slots=True)
+class OrderBook:
+    """Writes the orders of one search.
+
+    Attributes:
+        study: The specification.
+        search: The search's id.
+        digest: Digest of the data that the gate passed.
+        epoch_seconds: A stated duration of an epoch in place of the clock's.
+    """
+
+    study: Study
+    search: str
+    digest: str
+    epoch_seconds: float | None = None
+
+    def seed(self, number: int) -> int:
+        """Return the seed of a trial: without a state that somebody has to keep."""
+        text = f"{self.study.seed}/trial/{number}"
+        digest = hashlib.blake2b(text.encode(), digest_size=4).digest()
+        return int.from_bytes(digest, "big") >> 1
+
+    def order(self, trial: TrialRecord, verdict: Verdict, attempt: int, cost: Cost) -> TrialOrder:
+        """Write an order.
+
+        Args:
+            trial: The trial as it was begun.
+            verdict: What the rules said of it.
+            attempt: 1 for the first try; a resumed trial counts on.
+            cost: The most that it may take.
+        """
+        resources = self.study.resources
+        folder = search_folder(self.search)
+        searching = trial.purpose is not Purpose.CONFIRMATION
+        return TrialOrder(
+            search=self.search,
+            number=trial.number,
+            attempt=attempt,
+            study=self.study.folder,
+            folder=str(trial_folder(self.search, trial.number)),
+            control=str(folder / "control.json"),
+            params=dict(trial.params),
+            seed=trial.seed,
+            purpose=trial.purpose,
+            verdict=verdict,
+            data_digest=self.digest,
+            threads=resources.threads,
+            deadline_seconds=None if math.isinf(cost.seconds) else cost.seconds,
+            memory_mb=resources.memory_mb,
+            epoch_seconds=self.epoch_seconds,
+            keep_model=not searching,
+            pruning=str(folder / "pruning.json") if searching else None,
+        )
+
+
+def record_of(order: TrialOrder, result: TrialResult) -> TrialRecord:
+    """Return what the store keeps of a result."""
+    failed = result.state is TrialState.RUNNING  # stopped by hand before it was done
+    return TrialRecord(
+        number=order.number,
+        params=order.params,
+        state=TrialState.FAILED if failed else result.state,
+        value=result.value,
+        curve=result.curve,
+        cost=result.cost,
+        seed=order.seed,
+        purpose=order.purpose,
+        failure=Failure.STOPPED if failed else result.failure,
+        reason=result.reason,
+        metrics=result.metrics,
+    )
+
+
+def facts_of(record: TrialRecord) -> dict[str, Any]:
+    """Return what tracking wants to know of a finished trial."""
+    return {
+        "number": record.number,
+        "state": record.state,
+        "value": record.value,
+        "metrics": dict(record.metrics),
+        "cost": asdict(record.cost),
+        "failure": record.failure,
+        "reason": record.reason,
+    }
