@@ -344,7 +344,8 @@ class Coordinator:
 
     def _ended(self, ending: Ending) -> Ending:
         trials = self.history.trials
-        if ending is Ending.INTERRUPTED or not trials or self.history.complete:
+        by_hand = ending in (Ending.INTERRUPTED, Ending.STOPPED_BY_HAND)
+        if by_hand or not trials or self.history.complete:
             return ending
         if ending is Ending.BUDGET_SPENT and all(one.failure is Failure.OVERRAN for one in trials):
             return Ending.NOTHING_AFFORDABLE

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.service import EXPECTATIONS, Service, ask_prefect, free_port, until
+from tests.e2e.service import EXPECTATIONS, Service, ask_prefect, family, free_port, until
 
 pytestmark = pytest.mark.xdist_group("prefect")
 
@@ -81,7 +81,9 @@ def test_a_search_of_which_every_trial_fails(service: Service) -> None:
     assert "Traceback" not in ended.output
 
 
-def test_a_trial_whose_process_is_killed_costs_the_search_one_trial(service: Service) -> None:
+def test_a_killed_training_costs_one_trial_and_a_killed_companion_nothing(
+    service: Service,
+) -> None:
     study = service.study()
     hang = study / "hang"
     process = service.start("run", study, "--trials", "4")
@@ -92,6 +94,9 @@ def test_a_trial_whose_process_is_killed_costs_the_search_one_trial(service: Ser
     pid = service.search().log(number, "started")[0]["pid"]
     os.kill(pid, signal.SIGKILL)
     until(lambda: not psutil.pid_exists(pid), process)
+    companions = [one for one in family(process) if "--multiprocessing-fork" in one.cmdline()]
+    for one in companions:  # one holds Great Expectations, the other MLflow
+        one.kill()
     hang.unlink()
     ended = service.end(process)
     results = {one["number"]: one for one in service.search().journal("result")}
@@ -105,6 +110,9 @@ def test_a_trial_whose_process_is_killed_costs_the_search_one_trial(service: Ser
         "pruned",
     }
     assert len(results) >= 5
+    assert len(companions) == 2
+    assert "could not" not in ended.output
+    assert "report.html" in ended.output
 
 
 def _running(service: Service) -> list[int]:
