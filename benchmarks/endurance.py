@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def tax(facts: list[dict[str, Any]]) -> list[float]:
     ended = [fact for fact in facts if fact["kind"] == "result"]
     return [
         after["at"] - before["at"] - after["cost"]["seconds"] - asked[after["number"]]
-        for before, after in zip(ended, ended[1:], strict=False)
+        for before, after in pairwise(ended)
     ]
 
 
