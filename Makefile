@@ -6,14 +6,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo deploy worker test lint bench soak clean
+.PHONY: demo deploy worker test lint bench clean
 .DEFAULT_GOAL := demo
 
 $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV): about two minutes, once"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable '.[dev]' 2>&1 | grep -v '^WARNING: Location' || true
+		--constraint constraints.txt --editable '.[dev]'
 	@$(BIN)/satisfice --version
 	@touch $@
 
@@ -21,8 +21,7 @@ demo: $(READY)
 	@$(BIN)/satisfice run $(STUDY) $(OPTIONS)
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not soak and not alone"
-	$(BIN)/python -m pytest -m "alone and not soak"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 deploy: $(READY)
 	@$(BIN)/satisfice deploy $(STUDY) $(OPTIONS)
@@ -36,8 +35,11 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-soak: $(READY)
-	$(BIN)/python -m pytest -m soak
+bench: $(READY)
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/endurance.py
+	$(BIN)/python benchmarks/decision_cost.py
 
 clean:
 	rm -rf $(VENV) .satisfice
