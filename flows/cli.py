@@ -205,10 +205,14 @@ def deploy(study: str, cron: str, timezone: str) -> None:
 
 @cli.command()
 def worker() -> None:
-    """Run the searches that Prefect's schedules and forms ask for, one at a time, until Ctrl-C."""
-    from flows.deploying import work
+    """Run the searches that Prefect's schedules and forms ask for, one at a time, until Ctrl-C.
 
-    work()
+    Ctrl-C lets a search that runs save itself, as it does for `satisfice run`. A second Ctrl-C ends
+    at once.
+    """
+    from flows.working import work
+
+    sys.exit(Exit.FAULT if work() else Exit.DONE)
 
 
 @cli.command()

@@ -1,4 +1,4 @@
-"""Hand a study to Prefect: searches by schedule and on demand, and the worker that runs them."""
+"""Hand a study to Prefect: searches by schedule and on demand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 from domain.errors import OutsideFault, UserMistake
 from tasks.home import home
@@ -15,7 +14,7 @@ from tasks.studies import read_study
 
 POOL = "satisfice"
 FILE = Path(__file__).resolve().parent.parent / "deployments" / "prefect.yaml"
-_PREFECT = str(Path(sys.executable).parent / "prefect")
+PREFECT = str(Path(sys.executable).parent / "prefect")
 
 
 def deploy(study: str, cron: str, timezone: str) -> tuple[str, ...]:
@@ -36,7 +35,7 @@ def deploy(study: str, cron: str, timezone: str) -> tuple[str, ...]:
         OutsideFault: Prefect's server does not answer, or refuses.
     """
     name = read_study(study).name  # a mistake in it is told now, not at night
-    _meet_server()
+    meet_server()
     _check_schedule(cron, timezone)
     _make_pool()
     terms = {
@@ -48,7 +47,7 @@ def deploy(study: str, cron: str, timezone: str) -> tuple[str, ...]:
         "SATISFICE_HOME": str(home()),
         "PWD": str(Path.cwd()),
     }
-    command = [_PREFECT, "--no-prompt", "deploy", "--all", "--prefect-file", str(FILE)]
+    command = [PREFECT, "--no-prompt", "deploy", "--all", "--prefect-file", str(FILE)]
     done = subprocess.run(
         command, env={**os.environ, **terms}, capture_output=True, text=True, check=False
     )
@@ -57,21 +56,13 @@ def deploy(study: str, cron: str, timezone: str) -> tuple[str, ...]:
     return f"search/{name}-nightly", f"search/{name}-on-demand"
 
 
-def work() -> NoReturn:
-    """Become a worker that runs what is due, one search at a time: two would slow each other.
+def meet_server() -> None:
+    """Settle on a Prefect server that stays.
 
     Raises:
         UserMistake: No server is running.
-        OutsideFault: Prefect's server does not answer.
+        OutsideFault: The server does not answer.
     """
-    # Unlike a search, a worker has nothing else to say than Prefect's own lines.
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "INFO")
-    _meet_server()
-    start = ["worker", "start", "--pool", POOL, "--type", "process", "--limit", "1"]
-    os.execv(_PREFECT, [_PREFECT, *start])  # noqa: S606 - so that Ctrl-C is its own affair
-
-
-def _meet_server() -> None:
     settle_prefect()
     address = os.environ.get("PREFECT_API_URL")
     if not address:

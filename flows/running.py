@@ -27,11 +27,12 @@ def run_search(study: str, resume: bool, **limits: Any) -> Ending:
     wait_for_server = start_temporary_server()
     backstage.begin(spec)
     try:
-        from flows.search import search
+        from flows.search import NoWinner, search
 
         wait_for_server()
         state = search(study=study, resume=resume, **limits, return_state=True)
-        outcome = state.result(raise_on_failure=False)
+        result = state.result(raise_on_failure=False)
+        outcome = result.summary if isinstance(result, NoWinner) else result
     finally:
         backstage.abandon(spec)
         screen.close()

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from domain.errors import SatisficeError, UserMistake
 from domain.study import Study
-from domain.summary import DataReport, Ending
+from domain.summary import DataReport, Ending, SearchSummary
 from flows import console
 from flows.backstage import behind
 from flows.concluding import Conclusion
@@ -41,6 +41,18 @@ _STATES = {
     Ending.NOTHING_AFFORDABLE: Failed,
     Ending.NOTHING_WORKED: Failed,
 }
+
+
+class NoWinner(Exception):
+    """How a search ended that hands nothing over; Prefect wants an exception in such a state.
+
+    Attributes:
+        summary: The search.
+    """
+
+    def __init__(self, summary: SearchSummary) -> None:
+        super().__init__(summary.decision.reason)
+        self.summary = summary
 
 
 # The coordinator counts workers; the threads only wait for their children.
@@ -71,6 +83,8 @@ def search(
         with open_store() as store, store.lock(spec.name):
             return _search(spec, store, _unfinished(store, spec) if resume else None)
     except SatisficeError as error:
+        if console.current.get() is None:
+            console.PlainConsole().say(f"satisfice: {error}")
         return Failed(name=_in_words(error), message=str(error), data=error)
 
 
@@ -123,8 +137,12 @@ def _search(spec: Study, store: Store, unfinished: SearchInfo | None) -> State:
                 ending, decision, data, confirmations
             )
         coordinator.close()
-    state = _STATES.get(ending, Completed)
-    return state(name=str(ending), message=summary.decision.reason, data=summary)
+    if console.current.get() is None:  # nobody sums it up: Prefect's worker runs it
+        screen.say(f"{summary.search}: {ending}: {summary.decision.reason}")
+    state = _STATES.get(ending)
+    if state is None:
+        return Completed(name=str(ending), message=summary.decision.reason, data=summary)
+    return state(name=str(ending), message=summary.decision.reason, data=NoWinner(summary))
 
 
 def _facts(study: Study, search: Search, data: DataReport) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.e2e.service import PATIENCE, ROOT, Ended, free_port, until
@@ -43,6 +44,7 @@ class Machine:
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
             "NO_COLOR": "1",
+            "COLUMNS": "200",
         }
         process = subprocess.Popen(
             [sys.executable, "-m", "flows.cli", *map(str, arguments)],
@@ -104,3 +106,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     until(serves)
     yield made
     made.close()
+
+
+def lives(process: psutil.Process) -> bool:
+    """Tell whether a process has not ended."""
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE

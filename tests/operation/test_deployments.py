@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import time
 import urllib.error
@@ -12,8 +14,8 @@ from typing import Any
 import pytest
 
 from domain.summary import Ending
-from tests.e2e.service import Recorded, ask_prefect, until, write_study
-from tests.operation.conftest import Machine
+from tests.e2e.service import PATIENCE, Recorded, ask_prefect, family, until, write_study
+from tests.operation.conftest import Machine, lives
 
 pytestmark = [pytest.mark.xdist_group("operation"), pytest.mark.timeout(300)]
 
@@ -115,6 +117,28 @@ def test_a_search_on_demand_and_one_by_schedule(
     # no failure: Prefect asks again.
     raised = re.findall(r"^[\w.]*(?:Error|Exception)\b.*", log, re.MULTILINE)
     assert [one for one in raised if "database is locked" not in one] == []
+
+
+def test_ctrl_c_at_the_worker_lets_a_search_save_itself(
+    machine: Machine, deployed: dict[str, dict[str, Any]], worker: subprocess.Popen[str]
+) -> None:
+    long = write_study(machine.folder / "long", worth="1 EUR per point", epochs=50, seconds=0.04)
+    text = (long / "study.yaml").read_text()
+    (long / "study.yaml").write_text(text.replace("study: tiny", "study: long"))
+    asked = _ask_for(machine, deployed, study="long")
+    search = Recorded(machine.home / "searches" / "long-1")
+    until(lambda: search.epochs() > 0, worker)
+    processes = family(worker)
+    os.killpg(worker.pid, signal.SIGINT)
+    code = worker.wait(PATIENCE)
+    flow = _final(machine, id={"any_": [asked["id"]]})
+
+    assert code == 0, machine.output(worker)
+    assert (flow["state"]["type"], flow["state"]["name"]) == ("CANCELLED", Ending.INTERRUPTED)
+    assert f"long-1: {Ending.INTERRUPTED}" in machine.output(worker)
+    assert "Traceback" not in machine.output(worker)
+    assert "unfinished: resume it" in machine.run("status").output
+    until(lambda: not any(map(lives, processes)))
 
 
 def test_a_study_with_a_mistake_is_not_deployed(elsewhere: Machine) -> None:

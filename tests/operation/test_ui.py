@@ -9,11 +9,10 @@ import signal
 import socket
 import urllib.request
 
-import psutil
 import pytest
 
 from tests.e2e.service import answers, ask_prefect, family, free_port, until, write_study
-from tests.operation.conftest import Machine
+from tests.operation.conftest import Machine, lives
 
 pytestmark = [pytest.mark.xdist_group("operation"), pytest.mark.timeout(300)]
 
@@ -100,7 +99,7 @@ def test_ctrl_c_ends_both_and_all_that_they_started(machine: Machine) -> None:
     assert len(processes) >= 3  # Prefect's server, MLflow's, and what that has started
     assert code == 0, machine.output(ui)
     assert "the pages are no longer served" in machine.output(ui)
-    until(lambda: not any(map(_lives, processes)))
+    until(lambda: not any(map(lives, processes)))
     assert not (machine.home / "pages.json").exists()
     assert not answers(f"{pages['prefect']}/health")
     assert not answers(f"{pages['mlflow']}/health")
@@ -115,14 +114,10 @@ def test_a_hang_up_while_it_starts_leaves_nothing(elsewhere: Machine) -> None:
     os.killpg(ui.pid, signal.SIGHUP)  # as a terminal does that is closed
 
     assert ui.wait(60) == 0, elsewhere.output(ui)
-    until(lambda: not any(map(_lives, processes)))
+    until(lambda: not any(map(lives, processes)))
 
 
 def _read(address: str) -> str:
     with urllib.request.urlopen(address, timeout=20) as answer:
         text: str = answer.read().decode()
         return text
-
-
-def _lives(process: psutil.Process) -> bool:
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE

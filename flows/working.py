@@ -1,0 +1,69 @@
+"""A worker of Prefect's under which a search may end in peace.
+
+Prefect's own worker kills what it runs when it is told to end, and the run then stays `Running` on
+Prefect's pages for ever. Here the searches are told first, and save themselves.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+
+import psutil
+
+from flows.deploying import POOL, PREFECT, meet_server
+
+PATIENCE = 15.0  # seconds for a worker that has nothing to do any more
+_TOLD_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def work() -> int:
+    """Run what is due, one search at a time: two would slow each other, and cost more.
+
+    Returns:
+        0 after Ctrl-C; else what Prefect's worker ended with.
+
+    Raises:
+        UserMistake: No server is running.
+        OutsideFault: Prefect's server does not answer.
+    """
+    # Unlike a search, a worker has nothing else to say than Prefect's own lines.
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "INFO")
+    meet_server()
+    command = [PREFECT, "worker", "start", "--pool", POOL, "--type", "process", "--limit", "1"]
+    # Out of the terminal's reach, or its Ctrl-C would come to the searches twice.
+    worker = subprocess.Popen(command, start_new_session=True)
+    for one in _TOLD_TO_END:
+        signal.signal(one, signal.default_int_handler)
+    try:
+        return worker.wait()
+    except KeyboardInterrupt:
+        _drain(worker.pid)
+        return 0
+    finally:
+        _end(worker)
+
+
+def _drain(worker: int) -> None:
+    """Tell what a worker runs to save itself, and wait until that is done."""
+    searches = psutil.Process(worker).children()
+    os.kill(worker, signal.SIGSTOP)  # or it would begin the next search
+    try:
+        for one in searches:
+            one.send_signal(signal.SIGINT)
+        while any(one.status() != psutil.STATUS_ZOMBIE for one in searches):
+            time.sleep(0.1)
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    psutil.wait_procs(searches, PATIENCE)  # it prints their last lines before it lets them go
+
+
+def _end(worker: subprocess.Popen[bytes]) -> None:
+    try:
+        worker.send_signal(signal.SIGINT)
+        worker.wait(PATIENCE)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
