@@ -142,7 +142,7 @@ def _frame_good_part(axes: Any, best: list[float]) -> None:
     """Cut off the far tail of bad trials, which would press all others together."""
     if len(best) < 2 or best[0] == best[-1]:
         return
-    reach = abs(best[-1] - best[0])
-    low, high = min(best[0], best[-1]) - reach, max(best[0], best[-1]) + reach
+    gain = best[-1] - best[0]
+    worst, beyond = best[0] - gain, best[-1] + 0.15 * gain
     bottom, top = axes.get_ylim()
-    axes.set_ylim(max(bottom, low), min(top, high))
+    axes.set_ylim(max(bottom, min(worst, beyond)), min(top, max(worst, beyond)))
