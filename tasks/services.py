@@ -49,10 +49,13 @@ def on_mlflow_pages(run: str) -> str:
     """
     if not run:
         return ""
-    pages, _, place = run.partition("#")
-    if not pages.startswith(("http://", "https://")):
-        pages = f"{noted('mlflow') or f'http://127.0.0.1:{MLFLOW_PORT}'}/"
-    return f"{pages}#{place}?{_AS_TRAININGS}"
+    address, _, place = run.partition("/#")
+    pages = os.environ.get("SATISFICE_MLFLOW_PAGES")  # where browsers need another address
+    if not pages and address.startswith(("http://", "https://")):
+        pages = address
+    if not pages:
+        pages = noted("mlflow") or f"http://127.0.0.1:{MLFLOW_PORT}"
+    return f"{pages.rstrip('/')}/#{place}?{_AS_TRAININGS}"
 
 
 def noted(server: str) -> str | None:
