@@ -21,14 +21,13 @@ LONG = {"epochs": 50, "seconds": 0.04, "worth": "1 EUR per point"}
 
 
 def test_ctrl_c_saves_what_runs_and_resume_goes_on(service: Service) -> None:
-    study = service.study(**LONG, workers=2)
+    study = service.study(**LONG, workers=2, seeds=2)
     process = service.start("run", study)
     until(lambda: _with_checkpoint(service.search()), process)
     saved = _with_checkpoint(service.search())
     os.killpg(process.pid, signal.SIGINT)
     ended = service.end(process)
     flying = _flying(service.search())
-
     assert ended.code == 130, ended.output
     assert "tiny-1: Interrupted" in ended.output
     assert f"satisfice resume {study}" in ended.output
@@ -36,12 +35,44 @@ def test_ctrl_c_saves_what_runs_and_resume_goes_on(service: Service) -> None:
     assert set(saved) <= set(flying)
     assert "unfinished: resume it" in service.run("status").output
 
-    resumed = service.run("resume", study, "--trials", "3")
-    assert resumed.code == 0, resumed.output
-    assert "tiny-1: Budget spent" in resumed.output
-    _is_one_search(service, trials=3)
+    process = service.start("resume", study, "--trials", "2")
+    until(lambda: _confirming(service.search()), process)
+    decided = service.search().journal("decision")
+    os.killpg(process.pid, signal.SIGINT)
+    ended = service.end(process)
+    assert ended.code == 130, ended.output
+    assert _flying(service.search())
+
+    ended = service.run("resume", study, "--trials", "2")
+    assert ended.code == 0, ended.output
+    assert "tiny-1: Budget spent" in ended.output
+    search = _is_one_search(service, trials=2, seeds=2)
     for number in flying:
-        _went_on(service.search(), number)
+        _went_on(search, number)
+    again = search.journal("decision")[len(decided) :]
+    assert all(
+        one["stop"] for one in again
+    )  # no search begins again while its leaders are confirmed
+
+
+def test_kill_9_of_the_coordinator_leaves_nobody_and_resume_goes_on(service: Service) -> None:
+    study = service.study(**LONG, workers=2, seeds=2)
+    process = service.start("run", study, "--trials", "3", "--seed", "7")
+    until(lambda: _with_checkpoint(service.search()), process)
+    flying = _kill(service, process)
+
+    process = service.start("resume", study, "--trials", "3")
+    until(lambda: len(_confirming(service.search())) == 2, process)
+    confirming = _kill(service, process)
+    assert len(confirming) == 2
+
+    ended = service.run("resume", study, "--trials", "3")
+    assert ended.code == 0, ended.output
+    search = _is_one_search(service, trials=3, seeds=2)
+    for number in (*flying, *confirming):
+        _went_on(search, number)
+    with service.store() as store:
+        assert store.open("tiny-1").info.seed == 7
 
 
 def test_a_second_ctrl_c_ends_at_once(service: Service) -> None:
@@ -66,51 +97,6 @@ def test_a_second_ctrl_c_ends_at_once(service: Service) -> None:
     assert "Traceback" not in ended.output
     assert [one.number for one in trials][: len(told)] == [one["number"] for one in told]
     assert _flying(search)
-
-
-def test_kill_9_of_the_coordinator_leaves_nobody_and_resume_goes_on(service: Service) -> None:
-    study = service.study(**LONG, workers=2)
-    process = service.start("run", study, "--trials", "4", "--seed", "7")
-    until(lambda: _with_checkpoint(service.search()), process)
-    flying = _kill(service, process)
-
-    resumed = service.run("resume", study, "--trials", "4", "--workers", "1")
-    assert resumed.code == 0, resumed.output
-    _is_one_search(service, trials=4)
-    for number in flying:
-        _went_on(service.search(), number)
-    with service.store() as store:
-        assert store.open("tiny-1").info.seed == 7
-    seen = [one["number"] for one in service.search().journal("trial")]
-    assert sorted(set(seen)) == list(range(6))
-    # One worker: nothing else runs while a resumed trial does.
-    assert [one["number"] for one in service.search().journal("result")][-2:] == [4, 5]
-
-
-def test_a_search_that_is_ended_twice_while_it_confirms(service: Service) -> None:
-    study = service.study(**LONG, workers=2, seeds=2)
-    process = service.start("run", study, "--trials", "2")
-    until(lambda: _confirming(service.search()), process)
-    before = service.search().journal("decision")
-    os.killpg(process.pid, signal.SIGINT)
-    interrupted = service.end(process)
-    assert interrupted.code == 130, interrupted.output
-
-    process = service.start("resume", study, "--trials", "2")
-    until(lambda: len(service.search().journal("search")) == 2, process)
-    until(lambda: len(_confirming(service.search())) == 2, process)
-    _kill(service, process)
-
-    resumed = service.run("resume", study, "--trials", "2")
-    assert resumed.code == 0, resumed.output
-    search = _is_one_search(service, trials=2)
-    with service.store() as store:
-        confirmations = store.open("tiny-1").confirmations()
-    params = [tuple(one.params.items()) for one in confirmations]
-    assert {params.count(one) for one in params} == {2}  # two seeds each, and not one more
-    assert all(one.has_value for one in confirmations)
-    assert len({one.seed for one in confirmations}) == len(confirmations)
-    assert [one["stop"] for one in search.journal("decision")[len(before) :]].count(False) == 0
 
 
 def _with_checkpoint(search: Recorded) -> list[int]:
@@ -149,15 +135,20 @@ def _lives(process: psutil.Process) -> bool:
         return False
 
 
-def _is_one_search(service: Service, trials: int) -> Recorded:
-    """Check that the store has one search, with each trial told once."""
+def _is_one_search(service: Service, trials: int, seeds: int) -> Recorded:
+    """Check that the store has one search: each trial told once, each leader confirmed in full."""
     with service.store() as store:
         assert [one.search for one in store.searches()] == ["tiny-1"]
         search = store.open("tiny-1")
-        records: list[TrialRecord] = [*search.history().trials, *search.confirmations()]
+        confirmations = search.confirmations()
+        records: list[TrialRecord] = [*search.history().trials, *confirmations]
         assert search.running() == ()
         assert search.info.ending
     assert len(search.history().trials) == trials
+    params = [tuple(one.params.items()) for one in confirmations]
+    assert {params.count(one) for one in params} == {seeds}
+    assert all(one.has_value for one in confirmations)
+    assert len({one.seed for one in records}) == len(records)
     assert sorted(one.number for one in records) == list(range(len(records)))
     results = [one["number"] for one in service.search().journal("result")]
     assert sorted(results) == list(range(len(records)))
