@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from prefect.logging import get_run_logger
@@ -16,6 +17,7 @@ from tasks.artifacts import Artifacts
 
 PROGRESS_EVERY = 5.0  # seconds; an update takes Prefect's server 12-33 ms
 LEADERBOARD_EVERY = 20.0
+AFTER_FAILURE = 60.0
 
 
 @dataclass
@@ -33,17 +35,23 @@ class Watchers:
         if finished is not None:
             get_run_logger().info(line_of(view, finished))
         self.shipping.pulse()
-        if self._is_due("progress", PROGRESS_EVERY):
-            self.artifacts.progress(share_used(view.ledger))
-        if view.history.complete and self._is_due("leaderboard", LEADERBOARD_EVERY):
-            self.artifacts.leaderboard(view.history)
+        self._in_prefect(
+            "progress", PROGRESS_EVERY, lambda: self.artifacts.progress(share_used(view.ledger))
+        )
+        if view.history.complete:
+            self._in_prefect(
+                "leaderboard", LEADERBOARD_EVERY, lambda: self.artifacts.leaderboard(view.history)
+            )
 
-    def _is_due(self, what: str, every: float) -> bool:
+    def _in_prefect(self, what: str, every: float, show: Callable[[], None]) -> None:
         now = time.monotonic()
         if now < self._due.get(what, 0.0):
-            return False
+            return
         self._due[what] = now + every
-        return True
+        try:
+            show()
+        except Exception:  # noqa: BLE001 - a search does not end because nobody can look at it
+            self._due[what] = now + AFTER_FAILURE
 
 
 def share_used(ledger: Ledger) -> float:
