@@ -171,10 +171,9 @@ cli.command("stop")(STUDY(_give("stop", "Let the running search of STUDY conclud
 def ui(prefect_port: int, mlflow_port: int) -> None:
     """Serve Prefect's and MLflow's pages on this machine until Ctrl-C."""
     from tasks.pages import pages
+    from tasks.signals import interrupt_when_told
 
-    # However it is told to go, it takes its servers along.
-    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(one, signal.default_int_handler)
+    interrupt_when_told()
     try:
         click.echo("starting; the first time takes half a minute ...")
         with pages(prefect_port, mlflow_port) as addresses:
@@ -226,7 +225,14 @@ def schema() -> None:
 
 
 def _end(ending: Ending) -> None:
-    sys.exit(_OF_ENDING.get(ending, Exit.DONE))
+    from tasks.services import answers
+
+    code = _OF_ENDING.get(ending, Exit.DONE)
+    if not answers(f"{os.environ['PREFECT_API_URL']}/health", timeout=5.0):
+        # At once: Prefect would try for minutes to tell its server what that no longer hears.
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def main() -> None:

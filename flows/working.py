@@ -14,9 +14,9 @@ import time
 import psutil
 
 from flows.deploying import POOL, PREFECT, meet_server
+from tasks.signals import interrupt_when_told, undisturbed
 
 PATIENCE = 15.0  # seconds for a worker that has nothing to do any more
-_TOLD_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def work() -> int:
@@ -33,17 +33,20 @@ def work() -> int:
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "INFO")
     meet_server()
     command = [PREFECT, "worker", "start", "--pool", POOL, "--type", "process", "--limit", "1"]
-    # Out of the terminal's reach, or its Ctrl-C would come to the searches twice.
-    worker = subprocess.Popen(command, start_new_session=True)
-    for one in _TOLD_TO_END:
-        signal.signal(one, signal.default_int_handler)
+    interrupt_when_told()
+    worker: subprocess.Popen[bytes] | None = None
     try:
+        with undisturbed():
+            # Out of the terminal's reach, or its Ctrl-C would come to the searches twice.
+            worker = subprocess.Popen(command, start_new_session=True)
         return worker.wait()
     except KeyboardInterrupt:
-        _drain(worker.pid)
+        if worker is not None:
+            _drain(worker.pid)
         return 0
     finally:
-        _end(worker)
+        if worker is not None:
+            _end(worker)
 
 
 def _drain(worker: int) -> None:

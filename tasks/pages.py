@@ -17,6 +17,7 @@ from pathlib import Path
 from domain.errors import OutsideFault, UserMistake
 from tasks.home import home, tracking_url
 from tasks.services import NOTE, answers, noted, settle_prefect
+from tasks.signals import undisturbed
 
 PATIENCE = 120.0  # seconds; a first start creates two databases
 LEAVING = 20.0  # seconds for a server that was told to end
@@ -34,6 +35,8 @@ class Pages:
 def pages(prefect_port: int, mlflow_port: int) -> Iterator[Pages]:
     """Serve Prefect's and MLflow's pages on loopback, and end both servers at the end.
 
+    To be used from the main thread, since it must not lose a server to a Ctrl-C.
+
     Where `MLFLOW_TRACKING_URI` names a server, its pages are there already and none is started.
 
     Raises:
@@ -49,11 +52,13 @@ def pages(prefect_port: int, mlflow_port: int) -> Iterator[Pages]:
     settle_prefect()
     servers: list[_Server] = []
     try:
-        servers.append(_start_prefect(prefect_port))
+        with undisturbed():
+            servers.append(_start_prefect(prefect_port))
         if served:
             mlflow_page = tracking_url().rstrip("/")
         else:
-            servers.append(_start_mlflow(mlflow_port))
+            with undisturbed():
+                servers.append(_start_mlflow(mlflow_port))
         for one in servers:
             one.wait_until_it_answers()
         note = {"prefect": f"{prefect_page}/api", "mlflow": mlflow_page, "pid": os.getpid()}
