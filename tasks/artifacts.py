@@ -114,10 +114,14 @@ def decision_page(summary: SearchSummary) -> str:
     parts = [f"# {summary.search}: {summary.ending}", summary.decision.reason]
     if summary.confirmed:
         metric = summary.study.objective.metric
-        head = ("trained again", "seeds", metric, "95 % interval", "parameters")
+        head = ("trained again", "seeds", metric, "95 % interval")
         parts.append(_table(head, map(_confirmed, summary.confirmed)))
+    if summary.winner is not None:
+        chosen = summary.winner.params.items()
+        params = ", ".join(f"{name} {_short(value)}" for name, value in chosen)
+        parts.append(f"**Winner: {summary.winner.name}** with {params}.")
     if summary.registration is not None:
-        parts.append(f"**{summary.registration.reason}**")
+        parts.append(f"Registry: {summary.registration.reason}.")
     parts.append(
         f"Spent: {spent.money:.4g} {currency}, {summary.seconds:.0f} s and "
         f"{1000 * spent.kwh:.3g} Wh ({spent.energy}) on {summary.ledger.trials} trials."
@@ -130,14 +134,8 @@ def decision_page(summary: SearchSummary) -> str:
 
 
 def _confirmed(one: Confirmed) -> tuple[str, ...]:
-    params = ", ".join(f"{name} {_short(value)}" for name, value in one.params.items())
-    return (
-        one.name,
-        str(len(one.numbers)),
-        f"{one.mean:.4f}",
-        f"{one.low:.4f} to {one.high:.4f}",
-        params,
-    )
+    interval = f"{one.low:.4f} to {one.high:.4f}"
+    return one.name, str(len(one.numbers)), f"{one.mean:.4f}", interval
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
