@@ -18,6 +18,7 @@ from domain.study import Study
 from domain.summary import DataReport, Ending, SearchSummary
 from flows import console
 from flows.backstage import behind
+from flows.closing import closing
 from flows.concluding import Conclusion
 from flows.confirming import confirm
 from flows.coordinator import Coordinator
@@ -54,6 +55,10 @@ class NoWinner(Exception):
         super().__init__(summary.decision.reason)
         self.summary = summary
 
+
+# By study folder, for whoever runs the flow in this process: Prefect's server may have gone away,
+# and then the flow does not even end.
+concluded: dict[str, SearchSummary] = {}
 
 # The coordinator counts workers; the threads only wait for their children.
 _RUNNER: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=MOST_WORKERS)
@@ -137,8 +142,8 @@ def _search(spec: Study, store: Store, unfinished: SearchInfo | None) -> State:
                 ending, decision, data, confirmations
             )
         coordinator.close()
-    if console.current.get() is None:  # nobody sums it up: Prefect's worker runs it
-        screen.say(f"{summary.search}: {ending}: {summary.decision.reason}")
+    screen.say(closing(summary))
+    concluded[spec.folder] = summary
     state = _STATES.get(ending)
     if state is None:
         return Completed(name=str(ending), message=summary.decision.reason, data=summary)

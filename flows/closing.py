@@ -1,0 +1,42 @@
+"""What a person wants to know at the end of a search."""
+
+from __future__ import annotations
+
+from domain.summary import Confirmed, Ending, SearchSummary
+from flows.console import short
+from tasks.home import tracking_url
+from tasks.services import noted
+
+
+def closing(summary: SearchSummary) -> str:
+    """Sum a search up in a few lines."""
+    study, metric = summary.study, summary.study.objective.metric
+    lines = [f"\n{summary.search}: {summary.ending}", f"  {summary.decision.reason}"]
+    spent, currency = summary.ledger.spent, study.prices.currency
+    lines.append(
+        f"  spent {spent.money:.4f} {currency}, {summary.seconds:.0f} s, "
+        f"{1000 * spent.kwh:.2f} Wh ({spent.energy}) on {summary.ledger.trials} trials"
+    )
+    lines.extend(f"  {_confirmed(one, metric)}" for one in summary.confirmed)
+    if summary.registration is not None:
+        lines.append(f"  {summary.registration.reason}")
+    lines.extend(f"  note: {note}" for note in summary.notes)
+    if summary.ending is Ending.INTERRUPTED:
+        lines.append(f"  go on with: satisfice resume {study.folder}")
+    lines.extend(f"  {name:<12} {address}" for name, address in summary.links.items() if address)
+    if noted("mlflow") is None and not tracking_url().startswith("http"):
+        lines.append("  `satisfice ui` serves Prefect's and MLflow's pages")
+    return "\n".join(lines)
+
+
+def _confirmed(one: Confirmed, metric: str) -> str:
+    params = " ".join(f"{name}={short(value)}" for name, value in one.params.items())
+    split = "test" if one.test else "validation"
+    text = (
+        f"{one.name}: {split} {metric} {one.mean:.4f} "
+        f"(95 % interval {one.low:.4f} to {one.high:.4f}, {len(one.validation)} fresh seeds)"
+    )
+    if one.observed is not None:
+        fresh = sum(one.validation) / len(one.validation)
+        text += f"; chosen at {one.observed:.4f}, fresh seeds gave {fresh:.4f}"
+    return f"{text}\n    {params}"
