@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
-from domain.errors import SatisficeError
+from domain.errors import OutsideFault, SatisficeError
 from domain.summary import Ending
 from flows import backstage, console
-from tasks.services import settle_prefect
+from tasks.services import answers, settle_prefect
 from tasks.studies import read_study
 from tasks.temporary_server import start_temporary_server
 
@@ -43,5 +44,11 @@ def run_search(study: str, resume: bool, **limits: Any) -> Ending:
             screen.say(f"  note: Prefect's pages do not tell how the search ended: {outcome}")
         return summary.ending
     if isinstance(outcome, BaseException):
+        address = os.environ["PREFECT_API_URL"]
+        if not isinstance(outcome, SatisficeError) and not answers(f"{address}/health", 5.0):
+            raise OutsideFault(
+                f"Prefect's server at {address} does not answer: {outcome}",
+                "start it, or unset PREFECT_API_URL: then a search starts a server of its own",
+            ) from outcome
         raise outcome
     raise SatisficeError(f"the flow ended without an outcome: {outcome}")
