@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaincinv
 
-from domain.cost import NOTHING, Budget, Cost
+from domain.cost import NOTHING, Budget, Cost, total
 from domain.history import History, TrialRecord
 from domain.replicates import Level, level_of
 from domain.situation import Situation
@@ -116,7 +116,7 @@ def expected_cost(history: History) -> Cost:
 
 
 def _mean(trials: Sequence[TrialRecord]) -> Cost:
-    return sum((one.cost for one in trials), start=NOTHING) * (1 / len(trials))
+    return total(one.cost for one in trials) * (1 / len(trials))
 
 
 def _heaviness(trials: Sequence[TrialRecord]) -> float:
@@ -149,8 +149,8 @@ def affordable(situation: Situation) -> float:
     )
     most = math.inf
     for limit, one in limits:
-        if limit is not None and one > 0 and math.isfinite(limit):
-            most = min(most, math.floor(limit / one))
+        if limit is not None and one > 0:
+            most = min(most, float(np.floor(limit / one)))
     return most
 
 

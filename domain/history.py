@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
-from domain.cost import NOTHING, Cost
+from domain.cost import NOTHING, Cost, total
 from domain.space import Params
 from domain.worth import Direction
 
@@ -125,4 +125,4 @@ class History:
     @cached_property
     def spent(self) -> Cost:
         """The cost of all trials, failed and pruned ones included."""
-        return sum((one.cost for one in self.trials), start=NOTHING)
+        return total(one.cost for one in self.trials)

@@ -284,7 +284,8 @@ def informative(curves: Iterable[Curve], direction: Direction, most: int = 30) -
     if len(all_of_them) <= most:
         return tuple(all_of_them)
     ends = np.array([one[-1].value for one in all_of_them]) * direction.sign
-    halfway = np.array([_values_at(one, np.array(0.5)) for one in all_of_them]) * direction.sign
+    middles = [one[(len(one) - 1) // 2].value for one in all_of_them]
+    halfway = np.array(middles) * direction.sign
     share = most // 3
     chosen = {*np.argsort(-ends, kind="stable")[:share].tolist()}
     chosen |= {*np.argsort(halfway - ends, kind="stable")[:share].tolist()}
