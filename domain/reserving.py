@@ -7,13 +7,17 @@ import math
 from domain.cost import Budget, Cost, EnergyMode, Prices
 from domain.history import History
 
-# A trial may take this many times what is expected of it before it is ended: heavy-tailed costs are
-# common in deep learning, and a reservation without a limit would leave nothing for other workers.
+# A trial may take this many times what others took before it is ended: heavy tails are common
+# in deep learning, but a promise without a limit would leave nothing for other workers.
 PATIENCE = 3.0
 
 
 def reservation(
-    left: Budget, rate: Cost, expected_seconds: float | None, free_workers: int
+    left: Budget,
+    rate: Cost,
+    expected_seconds: float | None,
+    free_workers: int,
+    longest_seconds: float = 0.0,
 ) -> Cost | None:
     """Reserve for one more order, or say that nothing more is affordable.
 
@@ -23,6 +27,8 @@ def reservation(
         expected_seconds: Forecast length of the trial; None while nothing is known.
         free_workers: Workers without an order, this one included; while nothing is known they share
             what is left evenly.
+        longest_seconds: Length of the longest trial that ran to its end: one that is as long must
+            not be cut short because many others failed early.
 
     Returns:
         The most that the order may take; its `seconds` are the order's deadline, and infinite where
@@ -31,16 +37,18 @@ def reservation(
     if left.trials is not None and left.trials < 1:
         return None
     share = 1 if expected_seconds is not None else max(free_workers, 1)
-    limits = [
-        left.seconds,
+    shared = [
         None if left.money is None or rate.money <= 0 else left.money / rate.money / share,
         None if left.kwh is None or rate.kwh <= 0 else left.kwh / rate.kwh / share,
     ]
-    affordable = min((one for one in limits if one is not None), default=math.inf)
+    promised = min((one for one in shared if one is not None), default=math.inf)
+    clock = math.inf if left.seconds is None else left.seconds
     needed = expected_seconds or 0.0
-    if affordable <= 0 or affordable < needed:
+    if min(promised, clock) <= 0 or min(promised, clock) < needed:
         return None
-    seconds = min(affordable, PATIENCE * needed if needed else math.inf)
+    if needed and not math.isinf(promised):  # the clock alone runs for all: nothing to share out
+        promised = min(promised, PATIENCE * max(needed, longest_seconds))
+    seconds = min(promised, clock)
     if math.isinf(seconds):
         return Cost(seconds=math.inf, energy=rate.energy)  # nothing is short: nothing to promise
     return Cost(

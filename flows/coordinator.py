@@ -263,7 +263,8 @@ class Coordinator:
         left = replace(self.ledger, budget=budget).at(self.clock.elapsed()).left()
         watts = self.study.resources.watts_per_core * self.study.resources.threads
         rate = dearest_second(self.history, self.study.prices, watts)
-        return reservation(left, rate, expected, free)
+        longest = max((one.cost.seconds for one in self.history.complete), default=0.0)
+        return reservation(left, rate, expected, free, longest)
 
     # -- telling ------------------------------------------------------------------------------
 

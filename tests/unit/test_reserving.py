@@ -57,7 +57,19 @@ def test_what_costs_nothing_is_not_limited_by_money() -> None:
     free = Cost(1.0)
     promised = reservation(Budget(money=1.0), free, 5.0, 1)
     assert promised is not None
-    assert promised.seconds == 5.0 * PATIENCE
+    assert promised.seconds == math.inf
+
+
+def test_the_clock_alone_ends_no_trial_before_its_time() -> None:
+    promised = reservation(Budget(seconds=80.0), RATE, 5.0, 1)
+    assert promised is not None
+    assert promised.seconds == 80.0
+
+
+def test_a_trial_as_long_as_others_is_not_cut_short_because_many_failed_early() -> None:
+    promised = reservation(Budget(money=800.0), RATE, 0.2, 1, longest_seconds=12.0)
+    assert promised is not None
+    assert promised.seconds == 12.0 * PATIENCE
 
 
 def test_the_share_of_the_search_leaves_the_rest_for_confirmations() -> None:
