@@ -110,6 +110,7 @@ class Coordinator:
         self._done: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._saved = 0.0
         self._asking = 0.0
+        self._untold: list[TrialRecord] = []  # finished, and not shown yet
         control.give(self.control, "run")
 
     # -- what a caller asks for ---------------------------------------------------------------
@@ -141,6 +142,7 @@ class Coordinator:
                     ending = None if self._flights else self._unaffordable()
                     break
             if ending is not None and self._is_drained(ending):
+                self._show()
                 if ending is Ending.STOPPED_BY_HAND:
                     control.give(self.control, "run")  # obeyed; confirmations may begin
                 return self._ended(ending), self.decision
@@ -174,6 +176,7 @@ class Coordinator:
                 one = todo.pop(0)
                 self._begin(one.params, one.verdict, Purpose.CONFIRMATION, cost)
             if (leaving is not None or not todo) and self._is_drained(leaving):
+                self._show()
                 return
             self._step()
 
@@ -269,7 +272,11 @@ class Coordinator:
     # -- telling ------------------------------------------------------------------------------
 
     def _step(self) -> None:
-        """Wait a moment, take in what has finished, and show how things stand."""
+        """Show how things stand, wait a moment, and take in what has finished.
+
+        A worker that has become free gets its next order before anybody is told of the last one.
+        """
+        self._show()
         try:
             number = self._done.get(timeout=0.2)
         except queue.Empty:
@@ -277,7 +284,13 @@ class Coordinator:
         else:
             self._settle(self._flights.pop(number))
         self._keep_time()
-        self.show(self.view(), None)
+
+    def _show(self) -> None:
+        view = self.view()
+        for record in self._untold:
+            self.show(view, record)
+        self._untold.clear()
+        self.show(view, None)
 
     def _settle(self, flight: _Flight) -> None:
         order = flight.order
@@ -317,7 +330,7 @@ class Coordinator:
             write_snapshot(
                 self.folder / "pruning.json", self.history, self.study.worth, self.study.prices
             )
-        self.show(self.view(), record)
+        self._untold.append(record)
 
     def _tell(self, record: TrialRecord) -> None:
         self.search.tell(record)
