@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from enum import IntEnum
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -99,7 +99,7 @@ def run(study: str, **options: Any) -> None:
     """
     from flows.running import run_search
 
-    _end(run_search(study, resume=False, **options))
+    _end(run_search(study, resume=False, leave=_leave, **options))
 
 
 @cli.command()
@@ -109,7 +109,7 @@ def resume(study: str, **options: Any) -> None:
     """Go on with the last unfinished search of STUDY: the same search, the same trials."""
     from flows.running import run_search
 
-    _end(run_search(study, resume=True, **options))
+    _end(run_search(study, resume=True, leave=_leave, **options))
 
 
 @cli.command()
@@ -224,15 +224,22 @@ def schema() -> None:
     click.echo(json.dumps(of_study(), indent=2))
 
 
-def _end(ending: Ending) -> None:
-    from tasks.services import answers
+def _end(ending: Ending) -> NoReturn:
+    from tasks.services import reaches_prefect
 
-    code = _OF_ENDING.get(ending, Exit.DONE)
-    if not answers(f"{os.environ['PREFECT_API_URL']}/health", timeout=5.0):
-        # At once: Prefect would try for minutes to tell its server what that no longer hears.
-        sys.stdout.flush()
-        os._exit(code)
-    sys.exit(code)
+    if not reaches_prefect():  # Prefect would try for minutes to tell it the rest
+        _leave(ending)
+    sys.exit(_code(ending))
+
+
+def _leave(ending: Ending) -> NoReturn:
+    """End at once: no farewell of a library."""
+    sys.stdout.flush()
+    os._exit(_code(ending))
+
+
+def _code(ending: Ending) -> Exit:
+    return _OF_ENDING.get(ending, Exit.DONE)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from domain.decision import Decision
+from domain.errors import OutsideFault
 from domain.quality import GateResult, QualityAttributes
 from domain.study import Study
 from domain.summary import Confirmed, DataReport, Ending, SearchSummary
@@ -22,7 +23,7 @@ from tasks import outcomes
 from tasks.artifacts import Artifacts
 from tasks.environment import environment
 from tasks.home import search_folder, tracking_url, trial_folder
-from tasks.services import on_mlflow_pages
+from tasks.services import on_mlflow_pages, reaches_prefect
 from tasks.tracking import DATA_DOCS, log_outcome
 
 _Result = TypeVar("_Result")
@@ -115,6 +116,8 @@ class Conclusion:
         self.backstage.tracking.run(log_outcome, folder, tracking_url(), summary, report, docs)
 
     def _show(self, summary: SearchSummary, report: Path | None) -> None:
+        if not reaches_prefect():
+            raise OutsideFault("its server does not answer")
         self.artifacts.progress(share_used(summary.ledger))
         self.artifacts.outcome(summary)
         if summary.history.complete:

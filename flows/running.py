@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import os
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from domain.errors import OutsideFault, SatisficeError
-from domain.summary import Ending
+from domain.summary import Ending, SearchSummary
 from flows import backstage, console
-from tasks.services import answers, settle_prefect
+from tasks.services import reaches_prefect, settle_prefect
 from tasks.studies import read_study
 from tasks.temporary_server import start_temporary_server
 
 
-def run_search(study: str, resume: bool, **limits: Any) -> Ending:
+def run_search(
+    study: str, resume: bool, leave: Callable[[Ending], NoReturn], **limits: Any
+) -> Ending:
     """Search a study in this process and return how the search ended.
 
     The processes behind the search start before Prefect is even imported: their imports take as
     long as its start-up.
+
+    Args:
+        study: The study folder.
+        resume: Whether to go on with its last unfinished search.
+        leave: Ends this process at once; called where Prefect's server has gone away by the end.
+        limits: What else the flow takes.
     """
     spec = read_study(study)
     settle_prefect()
@@ -26,28 +34,33 @@ def run_search(study: str, resume: bool, **limits: Any) -> Ending:
     screen.say(f"{spec.name}: starting Prefect, loading {spec.data.source} ...")
     wait_for_server = start_temporary_server()
     backstage.begin(spec)
-    from flows.search import NoWinner, concluded, search
+    from flows.search import search, when_concluded
 
+    concluded: list[SearchSummary] = []
+
+    def take(summary: SearchSummary) -> None:
+        concluded.append(summary)
+        if not reaches_prefect():
+            screen.say("  note: Prefect's server has gone away, so its pages do not tell this")
+            leave(summary.ending)
+
+    when_concluded.set(take)
     outcome: object
     try:
         wait_for_server()
         state = search(study=study, resume=resume, **limits, return_state=True)
         outcome = state.result(raise_on_failure=False)
-    except Exception as error:  # noqa: BLE001 - Prefect's server may have gone away
+    except Exception as error:  # noqa: BLE001 - told below
         outcome = error
     finally:
         backstage.abandon(spec)
         screen.close()
-    summary = concluded.pop(spec.folder, None)
-    if summary is not None:
-        if isinstance(outcome, Exception) and not isinstance(outcome, NoWinner):
-            screen.say(f"  note: Prefect's pages do not tell how the search ended: {outcome}")
-        return summary.ending
+    if concluded:
+        return concluded[0].ending
     if isinstance(outcome, BaseException):
-        address = os.environ["PREFECT_API_URL"]
-        if not isinstance(outcome, SatisficeError) and not answers(f"{address}/health", 5.0):
+        if not isinstance(outcome, SatisficeError) and not reaches_prefect():
             raise OutsideFault(
-                f"Prefect's server at {address} does not answer: {outcome}",
+                f"Prefect's server does not answer: {outcome}",
                 "start it, or unset PREFECT_API_URL: then a search starts a server of its own",
             ) from outcome
         raise outcome

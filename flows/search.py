@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import replace
 from threading import Thread
 from typing import Annotated, Any
@@ -56,9 +58,11 @@ class NoWinner(Exception):
         self.summary = summary
 
 
-# By study folder, for whoever runs the flow in this process: Prefect's server may have gone away,
-# and then the flow does not even end.
-concluded: dict[str, SearchSummary] = {}
+# For whoever runs the flow in this process: where Prefect's server has gone away, the flow
+# itself takes minutes to end, and ends with an error.
+when_concluded: ContextVar[Callable[[SearchSummary], None] | None] = ContextVar(
+    "when_concluded", default=None
+)
 
 # The coordinator counts workers; the threads only wait for their children.
 _RUNNER: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=MOST_WORKERS)
@@ -143,7 +147,9 @@ def _search(spec: Study, store: Store, unfinished: SearchInfo | None) -> State:
             )
         coordinator.close()
     screen.say(closing(summary))
-    concluded[spec.folder] = summary
+    tell = when_concluded.get()
+    if tell is not None:
+        tell(summary)
     state = _STATES.get(ending)
     if state is None:
         return Completed(name=str(ending), message=summary.decision.reason, data=summary)

@@ -14,6 +14,7 @@ from flows.console import Console, line_of
 from flows.shipping import Shipping
 from flows.view import View
 from tasks.artifacts import Artifacts
+from tasks.services import reaches_prefect
 
 PROGRESS_EVERY = 5.0  # seconds; an update takes Prefect's server 12-33 ms
 LEADERBOARD_EVERY = 20.0
@@ -49,9 +50,12 @@ class Watchers:
             return
         self._due[what] = now + every
         try:
-            show()
-        except Exception:  # noqa: BLE001 - a search does not end because nobody can look at it
-            self._due[what] = now + AFTER_FAILURE
+            if reaches_prefect():
+                show()
+                return
+        except Exception:  # noqa: BLE001, S110 - a search does not end because nobody can look at it
+            pass
+        self._due[what] = now + AFTER_FAILURE
 
 
 def share_used(ledger: Ledger) -> float:
