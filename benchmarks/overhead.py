@@ -142,7 +142,8 @@ def main() -> None:
     """Measure and print a table."""
     read = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     read.add_argument("--seconds", type=float, nargs="+", default=[0.1, 1.0, 5.0])
-    read.add_argument("--trials", type=int, nargs="+", default=[60, 20, 10]  # even: no worker waits for the last one)
+    # Even, so that no worker waits for the last trial.
+    read.add_argument("--trials", type=int, nargs="+", default=[60, 20, 10])
     read.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     read.add_argument("--repeats", type=int, default=3)
     given = read.parse_args()
