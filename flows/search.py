@@ -115,13 +115,14 @@ def _search(spec: Study, store: Store, unfinished: SearchInfo | None) -> State:
         artifacts = Artifacts(searching.info.search, spec)
         data = validate_data(spec, ready, folder, backstage)
         screen.say(f"data {spec.data.source} ({ready.digest}): {data.decision.reason}")
+        watchers = Watchers(screen, artifacts, shipping)
         coordinator = Coordinator(
             spec,
             searching,
             ready.digest,
             submit=lambda order: begin_training(order, spec.prices),
             predict=backstage.server.predict,
-            show=Watchers(screen, artifacts, shipping).show,
+            show=watchers.show,
         )
         coordinator.journal.append("search", **_facts(spec, searching, data))
 
@@ -136,6 +137,7 @@ def _search(spec: Study, store: Store, unfinished: SearchInfo | None) -> State:
                 ending, decision = coordinator.run()
                 backstage.tracking.submit(warm_up)  # the registry's imports take seconds
                 confirmations = confirm(coordinator, ending)
+                watchers.close()
                 screen.close()
             else:
                 ending, decision, confirmations = Ending.DATA_GATE_FAILED, data.decision, ()

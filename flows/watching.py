@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass, field
+from threading import Thread
 
 from prefect.logging import get_run_logger
 
@@ -19,6 +21,7 @@ from tasks.services import reaches_prefect
 PROGRESS_EVERY = 5.0  # seconds; an update takes Prefect's server 12-33 ms
 LEADERBOARD_EVERY = 20.0
 AFTER_FAILURE = 60.0
+PATIENCE = 5.0
 
 
 @dataclass
@@ -29,6 +32,7 @@ class Watchers:
     artifacts: Artifacts
     shipping: Shipping
     _due: dict[str, float] = field(default_factory=dict, init=False)
+    _showing: Thread | None = field(default=None, init=False)
 
     def show(self, view: View, finished: TrialRecord | None) -> None:
         """Show a view; `finished` is the trial that has just ended, if one has."""
@@ -44,18 +48,29 @@ class Watchers:
                 "leaderboard", LEADERBOARD_EVERY, lambda: self.artifacts.leaderboard(view.history)
             )
 
+    def close(self) -> None:
+        """Wait a moment for what is under way."""
+        if self._showing is not None:
+            self._showing.join(PATIENCE)
+
     def _in_prefect(self, what: str, every: float, show: Callable[[], None]) -> None:
-        now = time.monotonic()
-        if now < self._due.get(what, 0.0):
+        now, showing = time.monotonic(), self._showing
+        if now < self._due.get(what, 0.0) or (showing is not None and showing.is_alive()):
             return
         self._due[what] = now + every
+        # In a thread: where the server dies just then, Prefect's client tries for a minute.
+        work = (self._try_to_show, what, show)
+        self._showing = Thread(target=copy_context().run, args=work, daemon=True)
+        self._showing.start()
+
+    def _try_to_show(self, what: str, show: Callable[[], None]) -> None:
         try:
             if reaches_prefect():
                 show()
                 return
         except Exception:  # noqa: BLE001, S110 - a search does not end because nobody can look at it
             pass
-        self._due[what] = now + AFTER_FAILURE
+        self._due[what] = time.monotonic() + AFTER_FAILURE
 
 
 def share_used(ledger: Ledger) -> float:

@@ -6,11 +6,12 @@ import json
 import os
 import signal
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
-from tests.e2e.service import EXPECTATIONS, Service, ask_prefect, family, free_port, until
+from tests.e2e.service import EXPECTATIONS, Bridge, Service, ask_prefect, family, free_port, until
 
 pytestmark = pytest.mark.xdist_group("prefect")
 
@@ -74,9 +75,11 @@ def test_a_search_of_which_every_trial_fails(service: Service) -> None:
     assert "Traceback" not in ended.output
 
 
-def test_a_killed_training_costs_one_trial_and_a_killed_companion_nothing(
-    service: Service,
-) -> None:
+def test_a_search_outlives_what_dies_around_it(service: Service) -> None:
+    """A killed training costs one trial; a killed companion and Prefect's server cost none."""
+    server = urlsplit(service.prefect)
+    bridge = Bridge(server.port or 80)
+    service.settings["PREFECT_API_URL"] = f"http://127.0.0.1:{bridge.port}/api"
     study = service.study()
     hang = study / "hang"
     process = service.start("run", study, "--trials", "4")
@@ -90,6 +93,7 @@ def test_a_killed_training_costs_one_trial_and_a_killed_companion_nothing(
     companions = [one for one in family(process) if "--multiprocessing-fork" in one.cmdline()]
     for one in companions:  # one holds Great Expectations, the other MLflow
         one.kill()
+    bridge.cut()
     hang.unlink()
     ended = service.end(process)
     results = {one["number"]: one for one in service.search().journal("result")}
@@ -104,8 +108,9 @@ def test_a_killed_training_costs_one_trial_and_a_killed_companion_nothing(
     }
     assert len(results) >= 5
     assert len(companions) == 2
-    assert "could not" not in ended.output
     assert "report.html" in ended.output
+    assert "MLflow is behind" not in ended.output
+    assert "note: Prefect's server has gone away" in ended.output
 
 
 def _running(service: Service) -> list[int]:
