@@ -34,8 +34,6 @@ def run_search(
     screen.say(f"{spec.name}: starting Prefect, loading {spec.data.source} ...")
     wait_for_server = start_temporary_server()
     backstage.begin(spec)
-    from flows.search import search, when_concluded
-
     concluded: list[SearchSummary] = []
 
     def take(summary: SearchSummary) -> None:
@@ -44,9 +42,15 @@ def run_search(
             screen.say("  note: Prefect's server has gone away, so its pages do not tell this")
             leave(summary.ending)
 
-    when_concluded.set(take)
     outcome: object
     try:
+        # Here, since their imports take seconds, in which the processes above start.
+        from flows.resuming import look_ahead
+
+        look_ahead(spec, resume)
+        from flows.search import search, when_concluded
+
+        when_concluded.set(take)
         wait_for_server()
         state = search(study=study, resume=resume, **limits, return_state=True)
         outcome = state.result(raise_on_failure=False)

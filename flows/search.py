@@ -15,7 +15,7 @@ from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import Field
 
-from domain.errors import SatisficeError, UserMistake
+from domain.errors import SatisficeError
 from domain.study import Study
 from domain.summary import DataReport, Ending, SearchSummary
 from flows import console
@@ -25,16 +25,16 @@ from flows.concluding import Conclusion
 from flows.confirming import confirm
 from flows.coordinator import Coordinator
 from flows.interrupt import draining
+from flows.resuming import refuse_other_data, unfinished_search
 from flows.shipping import Shipping
 from flows.steps import begin_training, load_data, validate_data
 from flows.watching import Watchers
-from tasks import events
 from tasks.artifacts import Artifacts
 from tasks.environment import environment
 from tasks.home import search_folder, tracking_url
 from tasks.registry import warm_up
 from tasks.store import Search, SearchInfo, Store, open_store
-from tasks.studies import read_study, recorded_study, study_digest
+from tasks.studies import read_study
 
 MOST_WORKERS = 64
 
@@ -90,7 +90,7 @@ def search(
     try:
         spec = _narrowed(read_study(study), minutes, trials, workers, seed)
         with open_store() as store, store.lock(spec.name):
-            return _search(spec, store, _unfinished(store, spec) if resume else None)
+            return _search(spec, store, unfinished_search(store, spec) if resume else None)
     except SatisficeError as error:
         if console.current.get() is None:
             console.PlainConsole().say(f"satisfice: {error}")
@@ -107,7 +107,7 @@ def _search(spec: Study, store: Store, unfinished: SearchInfo | None) -> State:
     with behind(spec) as backstage:
         ready = load_data(spec.data.source, backstage)  # one that raises begins no search
         if unfinished is not None:
-            _refuse_other_data(unfinished, ready.digest)
+            refuse_other_data(unfinished, ready.digest)
             spec = replace(spec, seed=unfinished.seed)
         searching = store.open(unfinished.search) if unfinished else store.begin(spec)
         folder = search_folder(searching.info.search)
@@ -190,32 +190,3 @@ def _narrowed(
         resources = replace(resources, workers=workers)
     seed = study.seed if seed is None else seed
     return replace(study, budget=budget, resources=resources, seed=seed)
-
-
-def _unfinished(store: Store, study: Study) -> SearchInfo:
-    found = store.latest(study.name, unfinished=True)
-    if found is None:
-        raise UserMistake(
-            f"study {study.name!r} has no unfinished search",
-            f"`satisfice run {study.folder}` begins one",
-        )
-    before = recorded_study(found.text, found.folder)
-    if study_digest(replace(before, seed=study.seed)) != study_digest(study):
-        raise UserMistake(
-            f"study.yaml asks for something else than when search {found.search} began",
-            "only the budget, the resources and prose may change; put the rest back to go on, or "
-            f"begin anew: `satisfice run {study.folder}`",
-        )
-    return found
-
-
-def _refuse_other_data(unfinished: SearchInfo, digest: str) -> None:
-    facts, _ = events.read(search_folder(unfinished.search) / "journal.jsonl")
-    before = {fact["data"]["digest"] for fact in facts if fact["kind"] == "search"}
-    if before and digest not in before:
-        raise UserMistake(
-            f"the data has changed since search {unfinished.search} began: "
-            f"load() returned {', '.join(before)} then, and {digest} now",
-            "values on different data cannot be compared; begin anew: "
-            f"`satisfice run {unfinished.folder}`",
-        )
