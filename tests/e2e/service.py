@@ -46,6 +46,7 @@ resources: {workers: WORKERS}
 PROBLEM = '''\
 """Trains nothing: a curve that follows from the parameters, a few milliseconds an epoch."""
 
+import os
 import time
 from pathlib import Path
 
@@ -55,7 +56,7 @@ from satisfice import Data, Split
 
 EPOCHS = 4
 SECONDS = 0.004
-HANG = Path(__file__).with_name("hang")  # while it is there, no epoch ends
+HANG = Path(__file__).with_name("hang")  # while it is there, no epoch that has begun ends
 
 
 class Steps:
@@ -83,6 +84,7 @@ def train(trial, data):
     for _ in trial.epochs(EPOCHS):
         time.sleep(SECONDS)
         while HANG.exists():
+            HANG.with_name(f"hanging-{os.getpid()}").touch()
             time.sleep(0.01)
         steps.done += 1
         if trial.params["act"] == "fail":
@@ -273,6 +275,13 @@ def until(condition: Callable[[], object], process: subprocess.Popen[str] | None
             pytest.fail(f"the process ended with {process.returncode}:\n{output}")
         assert time.monotonic() < deadline, "this did not come to hold"
         time.sleep(0.02)
+
+
+def hang(study: Path, process: subprocess.Popen[str]) -> int:
+    """Let no epoch end any more; return the process of a training that hangs."""
+    (study / "hang").touch()
+    until(lambda: list(study.glob("hanging-*")), process)
+    return int(next(study.glob("hanging-*")).name.removeprefix("hanging-"))
 
 
 def family(process: subprocess.Popen[str]) -> list[psutil.Process]:

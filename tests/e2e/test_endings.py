@@ -11,7 +11,16 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from tests.e2e.service import EXPECTATIONS, Bridge, Service, ask_prefect, family, free_port, until
+from tests.e2e.service import (
+    EXPECTATIONS,
+    Bridge,
+    Service,
+    ask_prefect,
+    family,
+    free_port,
+    hang,
+    until,
+)
 
 pytestmark = pytest.mark.xdist_group("prefect")
 
@@ -81,22 +90,24 @@ def test_a_search_outlives_what_dies_around_it(service: Service) -> None:
     bridge = Bridge(server.port or 80)
     service.settings["PREFECT_API_URL"] = f"http://127.0.0.1:{bridge.port}/api"
     study = service.study()
-    hang = study / "hang"
     process = service.start("run", study, "--trials", "4")
-    until(lambda: service.search().journal("result"), process)
-    hang.touch()
-    until(lambda: _running(service), process)
-    number = _running(service)[0]
-    pid = service.search().log(number, "started")[0]["pid"]
+    search = service.search()
+    until(lambda: search.journal("result"), process)
+    pid = hang(study, process)
+    (number,) = (
+        one["number"]
+        for one in search.journal("trial")
+        if [each["pid"] for each in search.log(one["number"], "started")] == [pid]
+    )
     os.kill(pid, signal.SIGKILL)
     until(lambda: not psutil.pid_exists(pid), process)
     companions = [one for one in family(process) if "--multiprocessing-fork" in one.cmdline()]
     for one in companions:  # one holds Great Expectations, the other MLflow
         one.kill()
     bridge.cut()
-    hang.unlink()
+    (study / "hang").unlink()
     ended = service.end(process)
-    results = {one["number"]: one for one in service.search().journal("result")}
+    results = {one["number"]: one for one in search.journal("result")}
 
     assert ended.code == 0, ended.output
     assert results[number]["failure"] == "killed"
@@ -111,13 +122,6 @@ def test_a_search_outlives_what_dies_around_it(service: Service) -> None:
     assert "report.html" in ended.output
     assert "MLflow is behind" not in ended.output
     assert "note: Prefect's server has gone away" in ended.output
-
-
-def _running(service: Service) -> list[int]:
-    search = service.search()
-    ended = {one["number"] for one in search.journal("result")}
-    begun = [one["number"] for one in search.journal("trial") if one["number"] not in ended]
-    return [number for number in begun if search.log(number, "started")]
 
 
 def test_a_mistake_in_the_command(service: Service, tmp_path: Path) -> None:

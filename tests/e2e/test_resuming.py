@@ -12,7 +12,7 @@ import pytest
 
 from domain.history import TrialRecord
 from tasks import control
-from tests.e2e.service import Recorded, Service, family, until
+from tests.e2e.service import Recorded, Service, family, hang, until
 
 pytestmark = pytest.mark.xdist_group("prefect")
 
@@ -80,7 +80,7 @@ def test_a_second_ctrl_c_ends_at_once(service: Service) -> None:
     process = service.start("run", study)
     search = service.search()
     until(lambda: len(search.journal("result")) >= 3, process)
-    (study / "hang").touch()  # what runs cannot be saved: its epoch does not end
+    hang(study, process)  # what runs cannot be saved, since its epoch does not end
     told = search.journal("result")
     processes = family(process)
     os.killpg(process.pid, signal.SIGINT)
