@@ -85,7 +85,7 @@ def tax(facts: list[dict[str, Any]]) -> list[float]:
     asked = {fact["number"]: fact["asking"] for fact in facts if fact["kind"] == "trial"}
     ended = [fact for fact in facts if fact["kind"] == "result"]
     return [
-        after["at"] - before["at"] - after["cost"]["seconds"] - asked[after["number"]]
+        after["at"] - before["at"] - SECONDS - asked[after["number"]]
         for before, after in pairwise(ended)
     ]
 

@@ -4,8 +4,9 @@
     python benchmarks/overhead.py --seconds 0.1 --trials 20 --repeats 1
 
 The tax of a trial is (workers x wall - sum of pure training) / trials, the sampler's own time left
-out. All three systems train the same thing for the same time in the same run, report the same curve
-of five epochs, and store it in SQLite:
+out, and a worker that finds no trial left to do counted until its last one ended. All three systems
+train the same thing for the same time in the same run, report the same curve of five epochs, and
+store it in SQLite:
 
   optuna         a loop of ask, train, report and tell; two workers are two processes on one study
   optuna+mlflow  the same, and each trial's parameters, curve, cost, state in a nested MLflow run,
@@ -103,9 +104,9 @@ def satisfice(seconds: float, trials: int, workers: int, folder: Path) -> Tax:
     ended = [fact for fact in facts if fact["kind"] == "result"]
     asked = sum(fact.get("asking", 0.0) for fact in begun)
     # The first trial is asked for before its line is written: its asking counts too.
-    wall = ended[-1]["at"] - begun[0]["at"] + begun[0].get("asking", 0.0)
-    pure = sum(fact["cost"]["seconds"] for fact in ended)
-    return Tax((workers * wall - pure) / len(ended), asked / len(ended))
+    start = begun[0]["at"] - begun[0].get("asking", 0.0)
+    busy = sum(fact["at"] - start for fact in ended[-workers:])  # each worker until its last result
+    return Tax(busy / len(ended) - seconds, asked / len(ended))
 
 
 def peer(mode: str, seconds: float, trials: int, workers: int, folder: Path) -> Tax:
@@ -119,9 +120,8 @@ def peer(mode: str, seconds: float, trials: int, workers: int, folder: Path) -> 
     ]
     told = [json.loads(one.communicate()[0].splitlines()[-1]) for one in running]
     # Each process counts from its own first ask: imports are nobody's tax.
-    busy = sum(one["wall"] for one in told)
-    pure, asked = sum(one["pure"] for one in told), sum(one["asking"] for one in told)
-    return Tax((busy - pure) / trials, asked / trials)
+    busy, asked = sum(one["wall"] for one in told), sum(one["asking"] for one in told)
+    return Tax(busy / trials - seconds, asked / trials)
 
 
 SYSTEMS = {

@@ -11,12 +11,14 @@ import signal
 import subprocess
 import time
 
+import click
 import psutil
 
 from flows.deploying import POOL, PREFECT, meet_server
 from tasks.signals import interrupt_when_told, undisturbed
 
 PATIENCE = 15.0  # seconds for a worker that has nothing to do any more
+LAST_LINES = 1.0  # seconds in which it prints what it has read from a search that has ended
 
 
 def work() -> int:
@@ -51,16 +53,18 @@ def work() -> int:
 
 def _drain(worker: int) -> None:
     """Tell what a worker runs to save itself, and wait until that is done."""
-    searches = psutil.Process(worker).children()
-    os.kill(worker, signal.SIGSTOP)  # or it would begin the next search
-    try:
-        for one in searches:
-            one.send_signal(signal.SIGINT)
-        while any(one.status() != psutil.STATUS_ZOMBIE for one in searches):
-            time.sleep(0.1)
-    finally:
-        os.kill(worker, signal.SIGCONT)
-    psutil.wait_procs(searches, PATIENCE)  # it prints their last lines before it lets them go
+    while searches := psutil.Process(worker).children():
+        click.echo("saving what runs; Ctrl-C again ends at once")
+        os.kill(worker, signal.SIGSTOP)  # or it would begin the next search
+        try:
+            for one in searches:
+                one.send_signal(signal.SIGINT)
+            while any(one.status() != psutil.STATUS_ZOMBIE for one in searches):
+                time.sleep(0.1)
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        psutil.wait_procs(searches, PATIENCE)
+        time.sleep(LAST_LINES)
 
 
 def _end(worker: subprocess.Popen[bytes]) -> None:
