@@ -250,6 +250,8 @@ def _prepare(setting: Setting, line: Line) -> tuple[Server, Message]:
 
     torch.set_num_threads(1)
     # What children would import, each for itself: a second for the first optimizer alone.
+    import numpy.ma  # by `np.median`
+    import threadpoolctl  # type: ignore[import-untyped]  # noqa: F401
     import torch._dynamo
 
     import tasks.energy
