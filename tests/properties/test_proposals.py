@@ -18,7 +18,8 @@ from domain.expressions import Expression
 from domain.repair import nearest_allowed
 from domain.rules import Rule, RuleBook
 from domain.space import Choice, Float, Int, Parameter, Params, Space, Value
-from tasks.sampling import distributions, propose, random_configurations
+from tasks.drawing import distributions, random_configurations
+from tasks.sampling import Proposer
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -206,14 +207,13 @@ def no_prediction(params: Params) -> Mapping[str, float]:
 
 
 def add(study: optuna.Study, ruled: Ruled, params: Params, number: int) -> None:
-    kinds = distributions(ruled.space)
     pruned = number % 5 == 4
     study.add_trial(
         create_trial(
             state=TrialState.PRUNED if pruned else TrialState.COMPLETE,
             value=None if pruned else float(number * 7 % 11),
             params=dict(params),
-            distributions={name: kinds[name] for name in params},
+            distributions=distributions(ruled.space, params),
         )
     )
 
@@ -224,7 +224,7 @@ def test_no_proposal_breaks_a_rule_or_leaves_the_space(ruled: Ruled, seed: int) 
     study = optuna.create_study()
     for number in range(13):  # beyond the ten at random, so that the model has its say
         try:
-            proposal = propose(study, ruled.space, ruled.rules, no_prediction, seed)
+            proposal = Proposer(study, ruled.space, ruled.rules, no_prediction, seed).propose()
         except NoAllowedConfiguration:
             assert number == 0  # what was found once is found again
             assert study.get_trials(deepcopy=False) == []
@@ -244,9 +244,10 @@ def test_a_proposal_depends_on_history_and_seed_alone(ruled: Ruled, seed: int) -
     def search() -> list[Params]:
         study = optuna.create_study()
         found: list[Params] = []
+        proposer = Proposer(study, ruled.space, ruled.rules, no_prediction, seed)
         try:
             for number in range(12):
-                found.append(propose(study, ruled.space, ruled.rules, no_prediction, seed).params)
+                found.append(proposer.propose().params)
                 add(study, ruled, found[-1], number)
         except NoAllowedConfiguration:
             assert not found
@@ -296,6 +297,6 @@ def test_a_contradiction_is_told_and_leaves_no_trial(ruled: Ruled, seed: int) ->
     study = optuna.create_study()
     rules = RuleBook((*ruled.rules.rules, *clash))
     with pytest.raises(NoAllowedConfiguration, match="rule 'not-so' rejected 48 of 48") as caught:
-        propose(study, ruled.space, rules, no_prediction, seed)
+        Proposer(study, ruled.space, rules, no_prediction, seed).propose()
     assert "rule 'so'" not in caught.value.message
     assert study.get_trials(deepcopy=False) == []
