@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 from domain.expressions import NO_RESULT, Expression
@@ -46,10 +47,12 @@ class Float:
     def at(self, place: float) -> float:
         """Return the value at a place, moved to the nearest step where there are steps."""
         value = _between(self.low, self.high, self.log, place)
-        if self.step is not None:
-            last = math.floor((self.high - self.low) / self.step + _WHOLE_STEP)
-            value = self.low + min(round((value - self.low) / self.step), last) * self.step
-        return min(max(value, self.low), self.high)
+        if self.step is None:
+            return min(max(value, self.low), self.high)
+        # As people count: three steps of 0.1 are 0.3.
+        low, high, step = (Decimal(repr(one)) for one in (self.low, self.high, self.step))
+        steps = min(max(round((value - self.low) / self.step), 0), int((high - low) / step))
+        return float(low + steps * step)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def nearest_allowed(
         changed = {names[at]: ladders[at][rung].value for at, rung in change}
         candidate = space.configuration({**base, **changed})
         # A change of a parameter that is not there afterwards repeats a smaller change.
-        if changed.keys() <= candidate.keys() and allowed(candidate):
+        if changed.keys() <= candidate.keys() and candidate != params and allowed(candidate):
             return candidate
     return None
 

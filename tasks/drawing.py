@@ -68,7 +68,7 @@ def distribution(axis: Axis) -> BaseDistribution:
     if isinstance(axis, Choice):
         return CategoricalDistribution(axis.choices)
     if isinstance(axis, Float):
-        return FloatDistribution(axis.low, axis.high, log=axis.log, step=axis.step)
+        return FloatDistribution(axis.low, axis.at(1.0), log=axis.log, step=axis.step)
     last = axis.high - (axis.high - axis.low) % axis.step
     return IntDistribution(axis.low, last, log=axis.log, step=axis.step)
 
@@ -206,6 +206,7 @@ class Drawing:
     Attributes:
         joint: Whether the last draw came from a model of several parameters.
         repeats: Whether another draw would only be the same again.
+        listed: How many configurations the sampler goes through; 0: it draws from the space.
     """
 
     def __init__(
@@ -219,6 +220,8 @@ class Drawing:
         self.joint = False
         # Whoever looks for the best place of a model finds the same one again, and slowly.
         self.repeats = isinstance(sampler, optuna.samplers.GPSampler)
+        grid = isinstance(sampler, optuna.samplers.GridSampler)
+        self.listed = len(sampler._all_grids) if grid else 0  # type: ignore[attr-defined]
         self._sampler, self._space, self._number = sampler, space, number
         self._kinds = {name: distribution(axis) for name, axis in space.axes.items()}
         self._notes = _Notes()
@@ -270,7 +273,8 @@ class Drawing:
     ) -> FrozenTrial:
         """Return the trial that is to be, for samplers that ask about it."""
         return FrozenTrial(
-            number=self._number,
+            # The first trials of a grid get the entry of their number, allowed or not.
+            number=self._number + self.listed,
             state=TrialState.RUNNING,
             value=None,
             datetime_start=None,
@@ -295,6 +299,8 @@ def _coordinate(
     if kind.single():
         return usual(parameter)
     value = drawn[name] if name in drawn else ask(name, kind)
-    if isinstance(axis, Float):  # the way over logarithms may miss a bound by a bit
-        return min(max(float(value), axis.low), axis.high)
-    return value
+    if not isinstance(axis, Float):
+        return value
+    if axis.step is not None:
+        return axis.at(axis.place(float(value)))
+    return min(max(float(value), axis.low), axis.high)  # logarithms may miss a bound by a bit

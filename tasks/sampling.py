@@ -17,7 +17,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from domain import priors
-from domain.errors import NoAllowedConfiguration
+from domain.errors import NoAllowedConfiguration, UserMistake
 from domain.history import Purpose
 from domain.mending import Demand, mend
 from domain.repair import allowed_step_by_step, nearest_allowed, whole
@@ -59,6 +59,7 @@ class Proposal:
         draws: How many configurations the sampler drew.
         repaired: Whether it is a neighbour of a draw and not a draw itself.
         notes: What the sampler wants to find in the trial's system attributes later.
+        repeated: Whether it was tried before.
     """
 
     params: Params
@@ -67,6 +68,7 @@ class Proposal:
     draws: int
     repaired: bool
     notes: Mapping[str, Any] = field(default_factory=dict)
+    repeated: bool = False
 
 
 @dataclass
@@ -239,13 +241,56 @@ class RuleSearch:
                 )
             notes = drawing.notes
             drawing.turn_away()
-        repaired = self._repair(drawn) or next(iter(self._repeated), None)
-        if repaired is None:
+        repaired = None if drawing.listed else self._repair(drawn)
+        found = repaired or next(iter(self._repeated), None)
+        if found is None:
             raise _nothing_allowed(excluded, len(drawn))
-        verdict = self._gatekeeper.judge(repaired)
-        return Proposal(repaired, verdict, dict(excluded), len(drawn), repaired not in drawn, notes)
+        return Proposal(
+            found,
+            self._gatekeeper.judge(found),
+            dict(excluded),
+            len(drawn),
+            repaired=found not in drawn,
+            notes=notes,
+            repeated=repaired is None,
+        )
+
+    def complete(self, drawing: Drawing, fixed: Params) -> Proposal:
+        """Draw what somebody has left open of a configuration.
+
+        Args:
+            drawing: The draws.
+            fixed: Values by name; of a parameter that is not there a value does not count.
+
+        Raises:
+            UserMistake: The values lie outside the space, or no draw of the others is allowed.
+        """
+        params: dict[str, Value] = {}
+        for count in range(1, _DRAWS_AT_RANDOM + 1):
+            drawn = whole(drawing.draw(), self._space)
+            params.clear()
+            for one in self._space.parameters:
+                if one.is_there(params):
+                    open_ = one.axis is None or one.name not in fixed
+                    value = one.value(drawn.get(one.name), params) if open_ else fixed[one.name]
+                    params[one.name] = value
+            outside = self._space.outside(params)
+            if outside:
+                told = ", ".join(f"{name} = {params.get(name)!r}" for name in outside)
+                raise UserMistake(f"a queued configuration lies outside the space: {told}")
+            verdict = self._gatekeeper.judge(params)
+            if verdict.allowed:
+                return Proposal(params, verdict, {}, count, repaired=False, notes=drawing.notes)
+            drawing.turn_away()
+        near = self._repair([params])
+        raise UserMistake(
+            f"a queued configuration breaks {', '.join(map(repr, verdict.broken))}: {params}",
+            "" if near is None else f"the nearest that is allowed: {near}",
+        )
 
     def _patience(self, drawing: Drawing) -> int:
+        if drawing.listed:
+            return drawing.listed
         if not drawing.joint:
             return _DRAWS_AT_RANDOM
         return 1 if drawing.repeats else _DRAWS_FROM_MODEL
