@@ -110,7 +110,10 @@ class Forks:
     def _fork_spare(self) -> None:
         if len(self._spares) >= _SPARES:
             return
-        ours, its = map(Line, socket.socketpair())
+        try:
+            ours, its = map(Line, socket.socketpair())
+        except OSError:
+            return  # too many files are open: then the next one is forked when it is asked for
 
         def wait() -> tuple[Message, Line]:
             ours.close()
