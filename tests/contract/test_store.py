@@ -27,9 +27,10 @@ from optuna.trial import FrozenTrial
 from domain.cost import Budget, Cost, EnergyMode, Prices
 from domain.decision import Decision
 from domain.errors import OutsideFault, StudyBusy, UserMistake
+from domain.expressions import Expression
 from domain.history import CurvePoint, Failure, Purpose, TrialRecord, TrialState
 from domain.rules import Verdict
-from domain.space import Choice, Float, Int, Parameter, Space
+from domain.space import Bounded, Choice, Derived, Float, Int, Ordinal, Parameter, Space
 from domain.study import DataSource, Objective, Study
 from domain.summary import DecisionRecord, Ending
 from domain.worth import Direction, Worth
@@ -364,7 +365,7 @@ def test_a_begun_trial_stands_in_the_tables_as_if_optuna_had_created_it(
         datetime_start=ours.datetime_start,
         datetime_complete=None,
         params=dict(PARAMS),
-        distributions={name: distributions(SPACE)[name] for name in PARAMS},
+        distributions=distributions(SPACE, PARAMS),
         user_attrs={BEGUN: write_begun(PARAMS, 5, Purpose.SEARCH, ALLOWED)},
         system_attrs={},
         intermediate_values={},
@@ -381,6 +382,28 @@ def test_a_begun_trial_stands_in_the_tables_as_if_optuna_had_created_it(
         half = len(rows) // 2
         kept = [{name: one[name] for name in one if name not in ids} for one in rows]
         assert kept[:half] == kept[half:]
+
+
+def test_parameters_of_every_kind_come_back_as_they_were(store_url: str, search: Search) -> None:
+    space = Space(
+        (
+            Parameter("batch", Ordinal((16, 32, 128))),
+            Parameter("lr", Float(0.0, 1.0, step=0.1)),
+            Parameter("decay", Derived(Expression("lr / 2"))),
+            Parameter("warm", Bounded(Expression("1"), Expression("batch"), whole=True)),
+        )
+    )
+    params = {"batch": 32, "lr": 0.3, "decay": 0.15, "warm": 17}
+    notes = {"sampler:generation": 3, "sampler:state": "ab" * 3000}
+    search.begin_trial(params, space, 5, Purpose.SEARCH, ALLOWED, notes)
+    (running,) = search.running()
+    assert running.params == params
+    assert [type(one) for one in running.params.values()] == [int, float, float, int]
+    study = optuna.load_study(study_name="digits-1", storage=driver_url(store_url))
+    (trial,) = study.get_trials()
+    assert trial.params == {"batch": 32, "lr": 0.3, "warm": 17}  # Optuna has no derived ones
+    assert trial.distributions["warm"] == optuna.distributions.IntDistribution(1, 32)
+    assert trial.system_attrs == notes
 
 
 ASK_FOR_TRIALS = """
