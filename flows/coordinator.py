@@ -34,6 +34,7 @@ from flows.view import View
 from tasks import control, events
 from tasks.home import search_folder, trial_folder
 from tasks.live import LiveView
+from tasks.predicting import Predictor, interval
 from tasks.progress import LOG, Progress
 from tasks.pruner import write_snapshot
 from tasks.sampling import propose
@@ -73,7 +74,8 @@ class Coordinator:
         search: The search in the store.
         digest: Digest of the data that the gate passed.
         submit: Hands an order to a worker.
-        predict: Returns `predicted.*` of a configuration.
+        predict: Counts what is known of a configuration before it is trained; what is learnt of
+            the trials comes on top (`tasks.predicting`).
         show: Called with a view a few times a second and with each finished trial.
         epoch_seconds: A stated duration of an epoch in place of the clock's.
     """
@@ -100,6 +102,8 @@ class Coordinator:
         self.clock = SearchClock(info.elapsed)
         self.live = LiveView()
         self.history = self.search.history()
+        self.predictor = Predictor(self.study, self.predict)
+        self.predictor.learn(self.history.trials)
         self.confirmations = list(self.search.confirmations())
         self.ledger = self.search.ledger(self.study.budget)
         self.decision = Decision.to_continue("no trial has finished yet")
@@ -214,7 +218,7 @@ class Coordinator:
         number = len(self.history.trials) + len(self._flights)
         default = self.study.space.defaults() if number == 0 else None
         if default is not None:
-            verdict = self.study.rules.judge_asking(default, self.predict)
+            verdict = self.study.rules.judge_asking(default, self.predictor)
             if verdict.allowed:
                 self._begin(default, verdict, Purpose.DEFAULT, cost)
                 return True
@@ -223,7 +227,7 @@ class Coordinator:
             self.search.optuna_study,
             self.study.space,
             self.study.rules,
-            self.predict,
+            self.predictor,
             seed=self.study.seed,
         )
         self._asking = time.perf_counter() - began
@@ -253,6 +257,7 @@ class Coordinator:
             verdict={
                 "margins": dict(order.verdict.margins),
                 "predicted": dict(order.verdict.predicted),
+                "forecasts": {name: interval(one) for name, one in order.verdict.forecasts.items()},
             },
         )
         self._asking = 0.0
@@ -315,6 +320,7 @@ class Coordinator:
             cost=self._cost(progress),
             failure=Failure.LOST,
             reason=f"the worker was lost: {error}",
+            measured=progress.measured,
         )
 
     def _take_in(self, record: TrialRecord) -> None:
@@ -325,6 +331,7 @@ class Coordinator:
             self.confirmations.append(record)
         else:
             self.history = History((*self.history.trials, record), self.history.direction)
+            self.predictor.learn([record])
             if not self.decision.stop:  # what still runs cannot call a search back that has ended
                 self.decision = self._decide()
             write_snapshot(
@@ -421,6 +428,7 @@ class Coordinator:
             cost=self._cost(progress),
             failure=failure,
             reason=reason,
+            measured=progress.measured,
         )
         self.ledger = self.ledger.reserve(left.number, record.cost)
         self._take_in(record)

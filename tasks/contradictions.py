@@ -7,8 +7,8 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from domain.expressions import Expression, ExpressionError
+from domain.predicted import LEARNT, PREDICTED
 from domain.quality import GATED
-from domain.rules import PREDICTED
 from domain.space import Choice, Domain, Float, Int, Value
 from domain.study import Study
 from tasks import amounts
@@ -114,7 +114,15 @@ def _rules(data: Document) -> Iterator[Mistake]:
         seen[name] = at
         where = f"rule {name!r}"
         path = ("rules", at, "require")
-        yield from _misread(rule["require"], path, where, known, "parameter", listing)
+        wrong = list(_misread(rule["require"], path, where, known, "parameter", listing))
+        yield from wrong or _overconfident(rule, ("rules", at, "confidence"), where)
+
+
+def _overconfident(rule: Document, path: Place, where: str) -> Iterator[Mistake]:
+    """Find a confidence that is asked of a rule which is never in doubt."""
+    if "confidence" in rule and not set(Expression(rule["require"]).names) & set(LEARNT):
+        told = f"{where} asks for a confidence, but names nothing that is learnt and so uncertain"
+        yield Mistake(path, told, f"leave it out; what is learnt is: {', '.join(LEARNT)}")
 
 
 def _misread(

@@ -78,7 +78,11 @@ def study_digest(study: Study) -> str:
             [one.name, type(one.domain).__name__, asdict(one.domain), _text(one.when), one.default]
             for one in study.space.parameters
         ],
-        "rules": [[rule.id, _text(rule.require)] for rule in study.rules.rules],
+        "rules": [
+            # A confidence only where there is one: the digests of older searches stay as they were.
+            [rule.id, _text(rule.require), *filter(None, [rule.confidence])]
+            for rule in study.rules.rules
+        ],
         "gates": [_text(gate.require) for gate in study.gates],
         "confirm": asdict(study.confirming),
         "seed": study.seed,
@@ -140,7 +144,8 @@ def _parameter(name: str, spec: Document) -> Parameter:
 
 def _rule(spec: Document) -> Rule:
     require = Expression(spec["require"])
-    return Rule(spec["id"], require, spec.get("because", ""), spec.get("source", ""))
+    stated = _stated(spec, confidence=float)
+    return Rule(spec["id"], require, spec.get("because", ""), spec.get("source", ""), **stated)
 
 
 def _resources(spec: Document, memory: Amount | None) -> Resources:

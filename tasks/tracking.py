@@ -248,6 +248,8 @@ class _Shipping:
         verdict = event["verdict"]
         batch.measure(numbers(verdict["margins"], "margin/"), event["at"], 0)
         batch.measure(numbers(verdict["predicted"]), event["at"], 0)
+        for name, forecast in verdict.get("forecasts", {}).items():
+            batch.measure(numbers(forecast, f"{name}/"), event["at"], 0)
 
     def _trial_run(self, event: Event) -> str:
         number, purpose = event["number"], event["purpose"]

@@ -1,0 +1,294 @@
+"""Predictions that learn: memory, time and energy of a training that has not begun.
+
+The first figure is a sum of parts, each a size of the model (counted exactly, before training)
+times a stated rate: bytes of memory for a byte of weights, seconds for a multiply-accumulate. The
+rates are a prior, not a truth: each is known to a factor only, a machine may be faster or slower as
+a whole, and each parameter of the study may shift the result. Finished trials correct all of these
+at once, by Bayesian regression on the logarithm with an unknown variance (normal-inverse-gamma;
+Gelman et al. 2013, Bayesian Data Analysis, section 14.8), linearised around its own solution
+(Gauss-Newton), so that a forecast has the Student t distribution of the posterior predictive.
+
+A trial that ran out of memory, or of time before its first epoch was done, says only that it needed
+more. It counts with what is expected of it given that (Schmee and Hahn 1979, A Simple Method for
+Regression Analysis with Censored Data).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from statistics import median
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import log_ndtr
+
+from domain import predicted
+from domain.history import Failure, TrialRecord
+from domain.predicted import MACS, SIZE, Forecast
+from domain.space import Choice, Params, Space
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Sizes: TypeAlias = Mapping[str, float]
+
+# Sizes of a model that are counted for the forecasts alone.
+ACTIVATIONS = "activation_bytes"  # all that the operations of one inference on one example make
+LARGEST = "largest_bytes"  # what goes into and comes out of the largest of them
+OPERATIONS = "operations"  # their number
+EXAMPLES = "examples"  # training examples of an epoch
+
+_MIB = float(1 << 20)
+_BATCH = 64  # assumed; a study that searches its batch size has a parameter that corrects it
+_AT_ONCE = 256  # examples that an evaluation runs at once, assumed
+
+_MACHINE = 0.7  # deviation of the logarithm by which a whole machine may differ from the rates
+_SLOPE = 0.3  # the same from the middle of a parameter's range to one of its ends
+_PRIOR_TRIALS = 4.0  # the noise that is stated counts as much as that many trials
+_ROUNDS = 50
+_CLOSE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """What is known of a quantity before any trial: the stated prior.
+
+    Attributes:
+        parts: Each a rate and the sizes that it is multiplied by; the first figure is their sum.
+        noise: Deviation of the logarithm between trials of one configuration.
+        doubt: The same of each rate from the true one: 1 is a factor of 2.7.
+    """
+
+    parts: tuple[tuple[float, tuple[str, ...]], ...]
+    noise: float
+    doubt: float = 1.0
+
+
+_EPOCH = Quantity(
+    (
+        (0.01, ()),  # seconds around an epoch
+        (3 / 5e9, (MACS, EXAMPLES)),  # forwards, and backwards twice as long, on one core
+        (3 * 1e-5 / _BATCH, (OPERATIONS, EXAMPLES)),  # calling an operation
+        (5 / 1e10 / _BATCH, (SIZE, EXAMPLES)),  # the optimizer's way through the weights
+    ),
+    noise=0.5,
+)
+_LATENCY = Quantity(
+    (
+        (0.02, ()),  # milliseconds
+        (0.01, (OPERATIONS,)),
+        (1 / 5e6, (MACS,)),
+        (1 / 1e7, (SIZE,)),  # weights are read once
+    ),
+    noise=0.3,
+)
+QUANTITIES: Mapping[str, Quantity] = {
+    predicted.MEMORY: Quantity(
+        (
+            (4.0, ()),  # what a first training step sets up
+            (4 / _MIB, (SIZE,)),  # weights, gradients, and two moments of an optimizer
+            (_BATCH / _MIB, (ACTIVATIONS,)),  # what the way back needs again
+            (_AT_ONCE / _MIB, (LARGEST,)),
+        ),
+        noise=0.3,
+    ),
+    # Weights, and nothing, one or two moments of an optimizer: no more than a factor of two.
+    predicted.CHECKPOINT: Quantity(((64.0, ()), (2.0, (SIZE,))), noise=0.05, doubt=0.5),
+    predicted.EPOCH_SECONDS: _EPOCH,
+    predicted.EPOCH_MONEY: _EPOCH,
+    predicted.LATENCY_P50: _LATENCY,
+    predicted.LATENCY_P95: replace(_LATENCY, noise=0.8),  # other trials get in the way of a few
+    predicted.ENERGY: _LATENCY,
+}
+
+
+def counted_for(names: Iterable[str]) -> tuple[str, ...]:
+    """Return what has to be counted for some predictions: themselves, or what they rest on."""
+    wanted = dict.fromkeys(one for one in names if one not in QUANTITIES)
+    for name in names:
+        quantity = QUANTITIES.get(name)
+        for _, sizes in quantity.parts if quantity else ():
+            wanted |= dict.fromkeys(sizes)
+    return tuple(wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one trial says of a quantity.
+
+    Attributes:
+        params: Its parameters.
+        sizes: The sizes of its model.
+        value: What was measured, above 0.
+        at_least: Whether it needed more than that, and ended for want of it.
+    """
+
+    params: Params
+    sizes: Sizes
+    value: float
+    at_least: bool = False
+
+
+def observe(
+    name: str, trial: TrialRecord, sizes: Sizes, memory_mb: float | None = None
+) -> Observation | None:
+    """Return what a finished trial says of a quantity; None where it says nothing.
+
+    Args:
+        name: The prediction.
+        trial: The trial, whatever became of it.
+        sizes: The sizes of its model.
+        memory_mb: The limit on its memory, if there was one.
+    """
+    value, at_least = trial.measured.get(name.removeprefix(predicted.PREFIX)), False
+    if name == predicted.MEMORY:
+        at_least = trial.failure is Failure.OUT_OF_MEMORY
+        if at_least:
+            value = max(value or 0.0, memory_mb or 0.0)
+        elif not trial.curve:
+            value = None  # it has not come through a whole epoch
+    if name in (predicted.EPOCH_SECONDS, predicted.EPOCH_MONEY):
+        at_least = trial.failure is Failure.OVERRAN and not trial.curve
+        value = trial.cost.seconds if at_least else seconds_of_an_epoch(trial)
+        if value and name == predicted.EPOCH_MONEY:
+            value *= trial.cost.money / trial.cost.seconds if trial.cost.seconds > 0 else 0.0
+    if value is None or not 0 < value < math.inf:
+        return None
+    return Observation(trial.params, sizes, value, at_least)
+
+
+def seconds_of_an_epoch(trial: TrialRecord) -> float | None:
+    """Return the median over a trial's epochs, its first one (which sets things up) left out.
+
+    A trial of one epoch has that one; a trial without a report has none.
+    """
+    points = trial.curve
+    if not points:
+        return None
+    gaps = [
+        (after.seconds - before.seconds) / (after.epoch - before.epoch)
+        for before, after in pairwise(points)
+    ]
+    return median(gaps) if gaps else points[0].seconds / max(points[0].epoch, 1)
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is known of one quantity: the prior, and what trials have added.
+
+    Attributes:
+        quantity: The stated prior.
+        space: The study's parameters.
+        rate: What the first figure is multiplied by: the price of a second, say.
+        trials: How many trials it has learnt from.
+        shifts: The corrections that were found, on the logarithm: one for each part, one for the
+            machine, one for each coordinate of the space.
+        covariance: How sure they are, in units of `variance`.
+        variance: Variance of the logarithm between trials of one configuration.
+        freedom: Degrees of freedom of a forecast.
+    """
+
+    quantity: Quantity
+    space: Space
+    rate: float
+    trials: int
+    shifts: Floats
+    covariance: Floats
+    variance: float
+    freedom: float
+
+    def forecast(self, params: Params, sizes: Sizes) -> Forecast:
+        """Predict the quantity for a configuration.
+
+        Args:
+            params: The active parameters.
+            sizes: The sizes of the model that it builds.
+        """
+        parts = _parts(self.quantity, self.rate, sizes)[None]
+        level, slope = _expected(parts, _coordinates(self.space, params)[None], self.shifts)
+        unsure = 1.0 + float((slope @ self.covariance @ slope.T)[0, 0])
+        spread = math.sqrt(self.variance * unsure)
+        return Forecast(math.exp(float(level[0])), spread, self.freedom, self.trials)
+
+
+def learn(name: str, space: Space, observations: Iterable[Observation], rate: float = 1.0) -> Model:
+    """Learn from trials, in whatever order they finished.
+
+    Args:
+        name: The prediction.
+        space: The study's parameters.
+        observations: What the trials say; none: the prior alone.
+        rate: What the first figure is multiplied by, above 0.
+    """
+    seen, quantity = list(observations), QUANTITIES[name]
+    parts = np.array([_parts(quantity, rate, one.sizes) for one in seen])
+    places = np.array([_coordinates(space, one.params) for one in seen])
+    prior = np.concatenate(
+        [
+            np.full(len(quantity.parts), quantity.doubt),
+            [_MACHINE],
+            np.full(len(_coordinates(space, {})), _SLOPE),
+        ]
+    )
+    precision = np.diag((quantity.noise / prior) ** 2)
+    shape = (_PRIOR_TRIALS + len(seen)) / 2
+    shifts, variance = np.zeros(len(prior)), quantity.noise**2
+    information = precision
+    for _ in range(_ROUNDS if seen else 0):
+        level, slope = _expected(parts, places, shifts)
+        wanted = _targets(seen, level, math.sqrt(variance)) - level + slope @ shifts
+        information = precision + slope.T @ slope
+        found = np.linalg.solve(information, slope.T @ wanted)
+        step = np.clip(found - shifts, -1.0, 1.0)  # the parts bend: no leap beyond where they do
+        misfit = float(np.sum((wanted - slope @ found) ** 2) + found @ precision @ found)
+        variance = (_PRIOR_TRIALS * quantity.noise**2 + misfit) / (2 * shape)
+        shifts = shifts + step
+        if np.max(np.abs(step)) < _CLOSE:
+            break
+    covariance: Floats = np.asarray(np.linalg.inv(information), dtype=np.float64)
+    return Model(quantity, space, rate, len(seen), shifts, covariance, variance, 2 * shape)
+
+
+def _parts(quantity: Quantity, rate: float, sizes: Sizes) -> Floats:
+    return np.array(
+        [rate * each * math.prod(sizes[one] for one in of) for each, of in quantity.parts]
+    )
+
+
+def _expected(parts: Floats, places: Floats, shifts: Floats) -> tuple[Floats, Floats]:
+    """Return the logarithm that is expected of each row, and how it changes with the shifts."""
+    count = parts.shape[1]
+    shifted = parts * np.exp(shifts[:count])
+    total = np.sum(shifted, axis=1)
+    slope = np.hstack([shifted / total[:, None], np.ones((len(parts), 1)), places])
+    return np.log(total) + slope[:, count:] @ shifts[count:], slope
+
+
+def _targets(seen: Sequence[Observation], level: Floats, deviation: float) -> Floats:
+    """Return the logarithms to fit: measured ones, and expected ones where more was needed."""
+    logs = np.log([one.value for one in seen])
+    more = np.array([one.at_least for one in seen])
+    beyond = (logs - level) / deviation
+    # The mean of a normal distribution above a point (its inverse Mills ratio), by logarithms.
+    hazard = np.exp(-(beyond**2) / 2 - math.log(2 * math.pi) / 2 - log_ndtr(-beyond))
+    return np.where(more, level + deviation * hazard, logs)
+
+
+def _coordinates(space: Space, params: Params) -> Floats:
+    """Return where a configuration lies: from -1 to 1 in each range, 1 for what was chosen.
+
+    An absent parameter is in the middle of its range, and has chosen nothing.
+    """
+    found: list[float] = []
+    for one in space.parameters:
+        domain, value = one.domain, params.get(one.name)
+        if isinstance(domain, Choice):
+            found += [float(value is not None and value == choice) for choice in domain.choices]
+            continue
+        scale = math.log if domain.log else float
+        low, high = scale(domain.low), scale(domain.high)
+        there = value is not None and low < high
+        found.append(2 * (scale(float(value)) - low) / (high - low) - 1 if there else 0.0)  # type: ignore[arg-type]
+    return np.array(found)
