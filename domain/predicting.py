@@ -4,9 +4,10 @@ The first figure is a sum of parts, each a size of the model (counted exactly, b
 times a stated rate: bytes of memory for a byte of weights, seconds for a multiply-accumulate. The
 rates are a prior, not a truth: each is known to a factor only, a machine may be faster or slower as
 a whole, and each parameter of the study may shift the result. Finished trials correct all of these
-at once, by Bayesian regression on the logarithm with an unknown variance (normal-inverse-gamma;
-Gelman et al. 2013, Bayesian Data Analysis, section 14.8), linearised around its own solution
-(Gauss-Newton), so that a forecast has the Student t distribution of the posterior predictive.
+at once, by Bayesian linear regression on the logarithm, whose variance is learnt with it
+(expectation-maximisation; Bishop 2006, Pattern Recognition and Machine Learning, section 9.3.4),
+linearised around its own solution (Gauss-Newton). A forecast has Student's t distribution, because
+few trials say little about the variance.
 
 A trial that ran out of memory, or of time before its first epoch was done, says only that it needed
 more. It counts with what is expected of it given that (Schmee and Hahn 1979, A Simple Method for
@@ -16,8 +17,8 @@ Regression Analysis with Censored Data).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 from typing import TypeAlias
@@ -28,90 +29,15 @@ from scipy.special import log_ndtr
 
 from domain import predicted
 from domain.history import Failure, TrialRecord
-from domain.predicted import MACS, SIZE, Forecast
+from domain.predicted import QUANTITIES, Forecast, Quantity, Sizes
 from domain.space import Choice, Params, Space
 
 Floats: TypeAlias = npt.NDArray[np.float64]
-Sizes: TypeAlias = Mapping[str, float]
-
-# Sizes of a model that are counted for the forecasts alone.
-ACTIVATIONS = "activation_bytes"  # all that the operations of one inference on one example make
-LARGEST = "largest_bytes"  # what goes into and comes out of the largest of them
-OPERATIONS = "operations"  # their number
-EXAMPLES = "examples"  # training examples of an epoch
-
-_MIB = float(1 << 20)
-_BATCH = 64  # assumed; a study that searches its batch size has a parameter that corrects it
-_AT_ONCE = 256  # examples that an evaluation runs at once, assumed
-
 _MACHINE = 0.7  # deviation of the logarithm by which a whole machine may differ from the rates
 _SLOPE = 0.3  # the same from the middle of a parameter's range to one of its ends
-_PRIOR_TRIALS = 4.0  # the noise that is stated counts as much as that many trials
+_PRIOR_TRIALS = 4.0
 _ROUNDS = 50
-_CLOSE = 1e-6
-
-
-@dataclass(frozen=True, slots=True)
-class Quantity:
-    """What is known of a quantity before any trial: the stated prior.
-
-    Attributes:
-        parts: Each a rate and the sizes that it is multiplied by; the first figure is their sum.
-        noise: Deviation of the logarithm between trials of one configuration.
-        doubt: The same of each rate from the true one: 1 is a factor of 2.7.
-    """
-
-    parts: tuple[tuple[float, tuple[str, ...]], ...]
-    noise: float
-    doubt: float = 1.0
-
-
-_EPOCH = Quantity(
-    (
-        (0.01, ()),  # seconds around an epoch
-        (3 / 5e9, (MACS, EXAMPLES)),  # forwards, and backwards twice as long, on one core
-        (3 * 1e-5 / _BATCH, (OPERATIONS, EXAMPLES)),  # calling an operation
-        (5 / 1e10 / _BATCH, (SIZE, EXAMPLES)),  # the optimizer's way through the weights
-    ),
-    noise=0.5,
-)
-_LATENCY = Quantity(
-    (
-        (0.02, ()),  # milliseconds
-        (0.01, (OPERATIONS,)),
-        (1 / 5e6, (MACS,)),
-        (1 / 1e7, (SIZE,)),  # weights are read once
-    ),
-    noise=0.3,
-)
-QUANTITIES: Mapping[str, Quantity] = {
-    predicted.MEMORY: Quantity(
-        (
-            (4.0, ()),  # what a first training step sets up
-            (4 / _MIB, (SIZE,)),  # weights, gradients, and two moments of an optimizer
-            (_BATCH / _MIB, (ACTIVATIONS,)),  # what the way back needs again
-            (_AT_ONCE / _MIB, (LARGEST,)),
-        ),
-        noise=0.3,
-    ),
-    # Weights, and nothing, one or two moments of an optimizer: no more than a factor of two.
-    predicted.CHECKPOINT: Quantity(((64.0, ()), (2.0, (SIZE,))), noise=0.05, doubt=0.5),
-    predicted.EPOCH_SECONDS: _EPOCH,
-    predicted.EPOCH_MONEY: _EPOCH,
-    predicted.LATENCY_P50: _LATENCY,
-    predicted.LATENCY_P95: replace(_LATENCY, noise=0.8),  # other trials get in the way of a few
-    predicted.ENERGY: _LATENCY,
-}
-
-
-def counted_for(names: Iterable[str]) -> tuple[str, ...]:
-    """Return what has to be counted for some predictions: themselves, or what they rest on."""
-    wanted = dict.fromkeys(one for one in names if one not in QUANTITIES)
-    for name in names:
-        quantity = QUANTITIES.get(name)
-        for _, sizes in quantity.parts if quantity else ():
-            wanted |= dict.fromkeys(sizes)
-    return tuple(wanted)
+_CLOSE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +111,7 @@ class Model:
         trials: How many trials it has learnt from.
         shifts: The corrections that were found, on the logarithm: one for each part, one for the
             machine, one for each coordinate of the space.
-        covariance: How sure they are, in units of `variance`.
+        covariance: How sure they are.
         variance: Variance of the logarithm between trials of one configuration.
         freedom: Degrees of freedom of a forecast.
     """
@@ -208,8 +134,7 @@ class Model:
         """
         parts = _parts(self.quantity, self.rate, sizes)[None]
         level, slope = _expected(parts, _coordinates(self.space, params)[None], self.shifts)
-        unsure = 1.0 + float((slope @ self.covariance @ slope.T)[0, 0])
-        spread = math.sqrt(self.variance * unsure)
+        spread = math.sqrt(self.variance + float((slope @ self.covariance @ slope.T)[0, 0]))
         return Forecast(math.exp(float(level[0])), spread, self.freedom, self.trials)
 
 
@@ -232,23 +157,22 @@ def learn(name: str, space: Space, observations: Iterable[Observation], rate: fl
             np.full(len(_coordinates(space, {})), _SLOPE),
         ]
     )
-    precision = np.diag((quantity.noise / prior) ** 2)
-    shape = (_PRIOR_TRIALS + len(seen)) / 2
+    freedom = _PRIOR_TRIALS + len(seen)
     shifts, variance = np.zeros(len(prior)), quantity.noise**2
-    information = precision
+    covariance: Floats = np.diag(prior**2)
     for _ in range(_ROUNDS if seen else 0):
         level, slope = _expected(parts, places, shifts)
         wanted = _targets(seen, level, math.sqrt(variance)) - level + slope @ shifts
-        information = precision + slope.T @ slope
-        found = np.linalg.solve(information, slope.T @ wanted)
+        information = np.diag(prior**-2.0) + slope.T @ slope / variance
+        covariance = np.asarray(np.linalg.inv(information), dtype=np.float64)
+        found = covariance @ (slope.T @ wanted) / variance
         step = np.clip(found - shifts, -1.0, 1.0)  # the parts bend: no leap beyond where they do
-        misfit = float(np.sum((wanted - slope @ found) ** 2) + found @ precision @ found)
-        variance = (_PRIOR_TRIALS * quantity.noise**2 + misfit) / (2 * shape)
+        misfit = np.sum((wanted - slope @ found) ** 2) + np.sum((slope @ covariance) * slope)
+        variance = (_PRIOR_TRIALS * quantity.noise**2 + float(misfit)) / freedom
         shifts = shifts + step
         if np.max(np.abs(step)) < _CLOSE:
             break
-    covariance: Floats = np.asarray(np.linalg.inv(information), dtype=np.float64)
-    return Model(quantity, space, rate, len(seen), shifts, covariance, variance, 2 * shape)
+    return Model(quantity, space, rate, len(seen), shifts, covariance, variance, freedom)
 
 
 def _parts(quantity: Quantity, rate: float, sizes: Sizes) -> Floats:

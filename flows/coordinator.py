@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from domain.cost import Budget, Cost
 from domain.decision import Decision
+from domain.errors import NoAllowedConfiguration
 from domain.forecast import expected_cost
 from domain.history import Failure, History, Purpose, TrialRecord, TrialState
 from domain.orders import TrialOrder, TrialResult
@@ -114,6 +115,7 @@ class Coordinator:
         self._done: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._saved = 0.0
         self._asking = 0.0
+        self._barren, self._why_barren = -1, ""  # after how many trials no rule allowed anything
         self._untold: list[TrialRecord] = []  # finished, and not shown yet
         control.give(self.control, "run")
 
@@ -222,14 +224,24 @@ class Coordinator:
             if verdict.allowed:
                 self._begin(default, verdict, Purpose.DEFAULT, cost)
                 return True
+        if self._barren == len(self.history.trials):
+            return False
         began = time.perf_counter()
-        proposal = propose(
-            self.search.optuna_study,
-            self.study.space,
-            self.study.rules,
-            self.predictor,
-            seed=self.study.seed,
-        )
+        try:
+            proposal = propose(
+                self.search.optuna_study,
+                self.study.space,
+                self.study.rules,
+                self.predictor,
+                seed=self.study.seed,
+            )
+        except NoAllowedConfiguration as error:
+            if not self.history.trials and not self._flights:
+                raise
+            # Predictions learn: what they allowed before they may rule out by now. What still runs
+            # may teach them otherwise, so nobody asks again before it has.
+            self._barren, self._why_barren = len(self.history.trials), error.message
+            return False
         self._asking = time.perf_counter() - began
         self._begin(proposal.params, proposal.verdict, Purpose.SEARCH, cost)
         if proposal.excluded:
@@ -361,6 +373,9 @@ class Coordinator:
         return None
 
     def _unaffordable(self) -> Ending:
+        if self._barren == len(self.history.trials):
+            self.decision = Decision.to_stop(self._why_barren)
+            return Ending.NOTHING_ALLOWED
         return Ending.BUDGET_SPENT if self.history.trials else Ending.NOTHING_AFFORDABLE
 
     def _ended(self, ending: Ending) -> Ending:

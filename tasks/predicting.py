@@ -8,8 +8,8 @@ from domain import predicted
 from domain.cost import EnergyMode
 from domain.errors import SatisficeError
 from domain.history import TrialRecord
-from domain.predicted import LEARNT, Forecast, Predicted
-from domain.predicting import Model, Observation, Sizes, counted_for, learn, observe
+from domain.predicted import LEARNT, Forecast, Predicted, Sizes, counted_for
+from domain.predicting import Model, Observation, learn, observe
 from domain.space import Params
 from domain.study import Study
 

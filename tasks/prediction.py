@@ -7,8 +7,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from domain.errors import ProblemFault
-from domain.predicted import COUNTED, MACS, PARAMETERS, SIZE
-from domain.predicting import ACTIVATIONS, LARGEST, OPERATIONS
+from domain.predicted import (
+    ACTIVATIONS,
+    COUNTED,
+    LARGEST,
+    MACS,
+    OPERATIONS,
+    PARAMETERS,
+    SIZE,
+)
 from domain.space import Params
 
 if TYPE_CHECKING:

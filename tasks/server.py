@@ -16,7 +16,7 @@ from typing import Self
 
 from domain.errors import OutsideFault, ProblemFault
 from domain.orders import TrialOrder
-from domain.predicting import EXAMPLES, counted_for
+from domain.predicted import EXAMPLES, counted_for
 from domain.quality import QualityAttributes
 from domain.space import Params
 from domain.study import Study
