@@ -89,11 +89,13 @@ class Quantity:
         parts: Each a rate and the sizes that it is multiplied by; the first figure is their sum.
         noise: Deviation of the logarithm between trials of one configuration.
         doubt: The same of each rate from the true one: 1 is a factor of 2.7.
+        grain: What it may be off by whatever its size, so that small values count for less.
     """
 
     parts: tuple[tuple[float, tuple[str, ...]], ...]
     noise: float
     doubt: float = 1.0
+    grain: float = 0.0
 
 
 _EPOCH = Quantity(
@@ -104,6 +106,7 @@ _EPOCH = Quantity(
         (5 / 1e10 / _BATCH, (SIZE, EXAMPLES)),  # the optimizer's way through the weights
     ),
     noise=0.5,
+    grain=0.05,  # what else the machine does meanwhile
 )
 _LATENCY = Quantity(
     (
@@ -112,7 +115,7 @@ _LATENCY = Quantity(
         (1 / 5e6, (MACS,)),
         (1 / 1e7, (SIZE,)),  # weights are read once
     ),
-    noise=0.3,
+    noise=0.5,
 )
 QUANTITIES: Mapping[str, Quantity] = {
     MEMORY: Quantity(
@@ -123,13 +126,14 @@ QUANTITIES: Mapping[str, Quantity] = {
             (_AT_ONCE / _MIB, (LARGEST,)),
         ),
         noise=0.3,
+        grain=2.0,  # which kernels are taken, and what an allocator keeps
     ),
     # Weights, and nothing, one or two moments of an optimizer: no more than a factor of two.
     CHECKPOINT: Quantity(((64.0, ()), (2.0, (SIZE,))), noise=0.05, doubt=0.5),
     EPOCH_SECONDS: _EPOCH,
     EPOCH_MONEY: _EPOCH,
     LATENCY_P50: _LATENCY,
-    LATENCY_P95: replace(_LATENCY, noise=0.8),  # other trials get in the way of a few
+    LATENCY_P95: replace(_LATENCY, noise=0.8, doubt=1.5),  # others get in the way
     ENERGY: _LATENCY,
 }
 

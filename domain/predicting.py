@@ -37,6 +37,7 @@ _MACHINE = 0.7  # deviation of the logarithm by which a whole machine may differ
 _SLOPE = 0.3  # the same from the middle of a parameter's range to one of its ends
 _PRIOR_TRIALS = 4.0
 _ROUNDS = 50
+_LARGEST_LOG = 700.0
 _CLOSE = 1e-4
 
 
@@ -134,7 +135,8 @@ class Model:
         """
         parts = _parts(self.quantity, self.rate, sizes)[None]
         level, slope = _expected(parts, _coordinates(self.space, params)[None], self.shifts)
-        spread = math.sqrt(self.variance + float((slope @ self.covariance @ slope.T)[0, 0]))
+        noise = self.variance * float(_noisier(self.quantity, self.rate, level)[0])
+        spread = math.sqrt(noise + float((slope @ self.covariance @ slope.T)[0, 0]))
         return Forecast(math.exp(float(level[0])), spread, self.freedom, self.trials)
 
 
@@ -150,6 +152,7 @@ def learn(name: str, space: Space, observations: Iterable[Observation], rate: fl
     seen, quantity = list(observations), QUANTITIES[name]
     parts = np.array([_parts(quantity, rate, one.sizes) for one in seen])
     places = np.array([_coordinates(space, one.params) for one in seen])
+    noisier = _noisier(quantity, rate, np.log([one.value for one in seen]))
     prior = np.concatenate(
         [
             np.full(len(quantity.parts), quantity.doubt),
@@ -162,13 +165,15 @@ def learn(name: str, space: Space, observations: Iterable[Observation], rate: fl
     covariance: Floats = np.diag(prior**2)
     for _ in range(_ROUNDS if seen else 0):
         level, slope = _expected(parts, places, shifts)
-        wanted = _targets(seen, level, math.sqrt(variance)) - level + slope @ shifts
-        information = np.diag(prior**-2.0) + slope.T @ slope / variance
+        wanted = _targets(seen, level, np.sqrt(variance * noisier)) - level + slope @ shifts
+        weighed = slope.T / (variance * noisier)
+        information = np.diag(prior**-2.0) + weighed @ slope
         covariance = np.asarray(np.linalg.inv(information), dtype=np.float64)
-        found = covariance @ (slope.T @ wanted) / variance
+        found = covariance @ (weighed @ wanted)
         step = np.clip(found - shifts, -1.0, 1.0)  # the parts bend: no leap beyond where they do
-        misfit = np.sum((wanted - slope @ found) ** 2) + np.sum((slope @ covariance) * slope)
-        variance = (_PRIOR_TRIALS * quantity.noise**2 + float(misfit)) / freedom
+        misfits = (wanted - slope @ found) ** 2 + np.sum((slope @ covariance) * slope, axis=1)
+        misfit = float(np.sum(misfits / noisier))
+        variance = (_PRIOR_TRIALS * quantity.noise**2 + misfit) / freedom
         shifts = shifts + step
         if np.max(np.abs(step)) < _CLOSE:
             break
@@ -190,7 +195,13 @@ def _expected(parts: Floats, places: Floats, shifts: Floats) -> tuple[Floats, Fl
     return np.log(total) + slope[:, count:] @ shifts[count:], slope
 
 
-def _targets(seen: Sequence[Observation], level: Floats, deviation: float) -> Floats:
+def _noisier(quantity: Quantity, rate: float, level: Floats) -> Floats:
+    """Return how many times the variance of the logarithm is at a level, for the grain alone."""
+    shares = rate * quantity.grain * np.exp(-np.clip(level, -_LARGEST_LOG, _LARGEST_LOG))
+    return 1.0 + np.minimum(shares, 1.0) ** 2 / quantity.noise**2
+
+
+def _targets(seen: Sequence[Observation], level: Floats, deviation: Floats) -> Floats:
     """Return the logarithms to fit: measured ones, and expected ones where more was needed."""
     logs = np.log([one.value for one in seen])
     more = np.array([one.at_least for one in seen])

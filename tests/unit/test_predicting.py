@@ -172,6 +172,18 @@ def test_ten_trials_are_enough_for_a_good_figure() -> None:
     assert sorted(errors)[50] < 0.1
 
 
+def test_a_small_trial_teaches_less_than_a_large_one() -> None:
+    asked = {"width": 500, "batch": 64, "act": "tanh"}
+    prior = learn(MEMORY, SPACE, []).forecast(asked, sizes(asked)).median
+    moved = []
+    for width in (8, 480):
+        params = {**asked, "width": width}
+        own = learn(MEMORY, SPACE, []).forecast(params, sizes(params)).median
+        one = Observation(params, sizes(params), own / 3)
+        moved.append(prior / learn(MEMORY, SPACE, [one]).forecast(asked, sizes(asked)).median)
+    assert moved[1] > 2 > moved[0] > 1
+
+
 def test_a_trial_that_ran_out_counts_for_more_than_its_limit() -> None:
     params = {"width": 300, "batch": 64, "act": "tanh"}
     known = seen(configurations(4))
