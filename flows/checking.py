@@ -14,6 +14,7 @@ from domain.summary import DataReport
 from flows.console import short
 from tasks.companion import Companion
 from tasks.drawing import random_configurations
+from tasks.predicting import Predictor
 from tasks.sampling import Predict
 from tasks.server import TrialServer
 from tasks.studies import read_study
@@ -29,7 +30,7 @@ def check_study(path: str) -> bool:
         click.echo(line)
     with TrialServer(study) as server, Companion("great_expectations") as gate:
         ready = server.ready()
-        for line in _rules(study, server.predict):
+        for line in _rules(study, Predictor(study, server.predict)):
             click.echo(line)
         data = gate.run(validate, study, ready.manifest, ready.digest, None)
         ready.manifest.unlink(missing_ok=True)

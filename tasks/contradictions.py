@@ -7,9 +7,10 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from domain.expressions import Expression, ExpressionError
+from domain.predicted import LEARNT, PREDICTED
 from domain.priors import Prior, Weights
 from domain.quality import GATED
-from domain.rules import PREDICTED, implied_by
+from domain.rules import implied_by
 from domain.space import Bounded, Choice, Derived, Domain, Float, Int, Ordinal, Value
 from domain.study import Study
 from tasks import amounts
@@ -158,10 +159,18 @@ def _rules(data: Document) -> Iterator[Mistake]:
         seen[name] = at
         where = f"rule {name!r}"
         path: Place = ("rules", at, "require")
-        yield from _misread(rule["require"], path, where, known, "parameter", listing)
+        wrong = list(_misread(rule["require"], path, where, known, "parameter", listing))
+        yield from wrong or _overconfident(rule, ("rules", at, "confidence"), where)
         if "when" in rule:
             path, where = ("rules", at, "when"), f"the condition of rule {name!r}"
             yield from _misread(rule["when"], path, where, names, "parameter", listing)
+
+
+def _overconfident(rule: Document, path: Place, where: str) -> Iterator[Mistake]:
+    """Find a confidence that is asked of a rule which is never in doubt."""
+    if "confidence" in rule and not set(Expression(rule["require"]).names) & set(LEARNT):
+        told = f"{where} asks for a confidence, but names nothing that is learnt and so uncertain"
+        yield Mistake(path, told, f"leave it out; what is learnt is: {', '.join(LEARNT)}")
 
 
 def _misread(

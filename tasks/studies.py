@@ -80,7 +80,10 @@ def study_digest(study: Study) -> str:
             for one in study.space.parameters
         ],
         "sampler": study.sampler,
-        "rules": [[rule.id, _text(rule.require), _text(rule.when)] for rule in study.rules.rules],
+        "rules": [
+            [rule.id, _text(rule.require), _text(rule.when), rule.confidence]
+            for rule in study.rules.rules
+        ],
         "gates": [_text(gate.require) for gate in study.gates],
         "confirm": asdict(study.confirming),
         "seed": study.seed,
@@ -153,7 +156,9 @@ def _parameter(name: str, spec: Document) -> Parameter:
 def _rule(spec: Document) -> Rule:
     require = Expression(spec["require"])
     when = Expression(spec["when"]) if "when" in spec else None
-    return Rule(spec["id"], require, spec.get("because", ""), spec.get("source", ""), when)
+    stated = _stated(spec, confidence=float)
+    because, source = spec.get("because", ""), spec.get("source", "")
+    return Rule(spec["id"], require, because, source, when, **stated)
 
 
 def _resources(spec: Document, memory: Amount | None) -> Resources:

@@ -29,6 +29,7 @@ from domain.decision import Decision
 from domain.errors import OutsideFault, StudyBusy, UserMistake
 from domain.expressions import Expression
 from domain.history import CurvePoint, Failure, Purpose, TrialRecord, TrialState
+from domain.predicted import Forecast
 from domain.rules import Verdict
 from domain.space import Bounded, Choice, Derived, Float, Int, Ordinal, Parameter, Space
 from domain.study import DataSource, Objective, Study
@@ -51,7 +52,11 @@ SPACE = Space(
     )
 )
 PARAMS = {"depth": 2**53 - 1, "lr": 0.1, "kind": True}
-ALLOWED = Verdict({"fits": 0.5, "wide": math.inf}, {"predicted.parameters": 1234.0})
+ALLOWED = Verdict(
+    {"fits": 0.5, "wide": math.inf},
+    {"predicted.parameters": 1234.0, "predicted.memory_mb": 80.5},
+    {"predicted.memory_mb": Forecast(80.5, 0.25, 6.0, 2)},
+)
 
 
 def study_named(name: str = "digits", direction: Direction = Direction.MAXIMIZE) -> Study:
@@ -95,6 +100,7 @@ def record(number: int, **changes: Any) -> TrialRecord:
         cost=Cost(2.5, 1e-5, 5e-6, 0.01, EnergyMode.MEASURED),
         seed=5,
         metrics={"loss": 0.25},
+        measured={"memory_mb": 81.25},
     )
     return replace(base, **changes)
 
