@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from domain.expressions import Expression, ExpressionError
+from domain.kinds import NUMBER, Kinds, check_condition, kind_of
 from domain.quality import GATED
 from domain.rules import PREDICTED
 from domain.space import Choice, Domain, Float, Int, Value
@@ -27,7 +28,7 @@ def between(data: Document, folder: Path) -> Iterator[Mistake]:
         yield from _misfits(name, spec)
     yield from _conditions(data["space"])
     yield from _rules(data)
-    known = (*GATED, data["objective"]["metric"])
+    known = dict.fromkeys((*GATED, data["objective"]["metric"]), NUMBER)
     listing = f"A gate may name: {', '.join(known)}"
     for at, gate in enumerate(data.get("gates", [])):
         yield from _misread(gate, ("gates", at), "this gate", known, "quality attribute", listing)
@@ -82,13 +83,17 @@ def _in_words(domain: Domain) -> str:
 
 def _conditions(space: Document) -> Iterator[Mistake]:
     listing = f"The space has: {', '.join(space)}"
-    names = list(space)
+    kinds = _kinds(space)
     for at, (name, spec) in enumerate(space.items()):
         if "when" not in spec:
             continue
         path, where = ("space", name, "when"), f"the condition of {name!r}"
-        wrong = list(_misread(spec["when"], path, where, names, "parameter", listing))
-        yield from wrong or _looking_down(spec["when"], path, where, names[:at])
+        wrong = list(_misread(spec["when"], path, where, kinds, "parameter", listing))
+        yield from wrong or _looking_down(spec["when"], path, where, list(space)[:at])
+
+
+def _kinds(space: Document) -> Kinds:
+    return {name: kind_of(read_domain(spec)) for name, spec in space.items()}
 
 
 def _looking_down(text: str, path: Place, where: str, above: Collection[str]) -> Iterator[Mistake]:
@@ -103,7 +108,7 @@ def _looking_down(text: str, path: Place, where: str, above: Collection[str]) ->
 
 
 def _rules(data: Document) -> Iterator[Mistake]:
-    known = (*data["space"], *PREDICTED)
+    known = {**_kinds(data["space"]), **dict.fromkeys(PREDICTED, NUMBER)}
     listing = f"The space has: {', '.join(data['space'])}; predicted are: {', '.join(PREDICTED)}"
     seen: dict[str, int] = {}
     for at, rule in enumerate(data.get("rules", [])):
@@ -118,10 +123,12 @@ def _rules(data: Document) -> Iterator[Mistake]:
 
 
 def _misread(
-    text: str, path: Place, where: str, known: Collection[str], kind: str, listing: str
+    text: str, path: Place, where: str, known: Kinds, kind: str, listing: str
 ) -> Iterator[Mistake]:
     try:
-        Expression(text).check_names(known, kind, listing)
+        condition = Expression(text)
+        condition.check_names(known, kind, listing)
+        check_condition(condition, known)
     except ExpressionError as error:
         yield Mistake(path, f"{error.message} in {where}", error.hint, within=error)
 
