@@ -17,6 +17,14 @@ def number(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def percent(share: float) -> str:
+    """Return a share with two digits of what is smaller, itself or the rest: `21 %`, `99.96 %`."""
+    smaller = 100 * min(share, 1 - share)
+    digits = max(1 - math.floor(math.log10(smaller)), 0) if smaller >= 1e-9 else 0
+    text = f"{100 * share:.{digits}f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
+
+
 def duration(seconds: float) -> str:
     """Return a length of time in the unit that suits it: `2.1 s`, `11 min`, `3.5 h`."""
     if abs(seconds) < 100:
