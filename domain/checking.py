@@ -6,7 +6,7 @@ rules on parameters allow: elsewhere there may be no model to predict anything o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
@@ -199,19 +199,13 @@ def _with_example(space: Space, judge: Judge, found: RuleFinding, seen: _Seen) -
     """Look for something that a rule forbids near what was seen, where nothing that was is."""
     if found.forbidden is not None or seen.whole or found.rule.needs_prediction:
         return found
-    starts = [params for params, _ in seen.all[:_STARTS]]
-    return replace(found, forbidden=_near(space, starts, partial(_breaks, judge, found.rule)))
+    breaks = partial(_breaks, judge, found.rule)
+    tried = (nearest_allowed(one, space, breaks, _ATTEMPTS) for one, _ in seen.all[:_STARTS])
+    return replace(found, forbidden=next((one for one in tried if one is not None), None))
 
 
 def _breaks(judge: Judge, rule: Rule, params: Params) -> bool:
     return not judge.fulfils([rule], params)
-
-
-def _near(
-    space: Space, starts: Iterable[Params], wanted: Callable[[Params], bool]
-) -> Params | None:
-    found = (nearest_allowed(start, space, wanted, _ATTEMPTS) for start in starts)
-    return next((one for one in found if one is not None), None)
 
 
 def _with_nearest(
@@ -273,9 +267,7 @@ def _is_implied(
         return False
     if rule.needs_prediction:
         return True  # to look on would take many predictions
-    starts = [seen.all[at][0] for at in mine[:_STARTS]]
-    return _near(space, starts, partial(_tells_apart, judge, rule, other)) is None
-
-
-def _tells_apart(judge: Judge, rule: Rule, other: Rule, params: Params) -> bool:
-    return judge.fulfils([other], params) and not judge.fulfils([rule], params)
+    # First to what the other rule allows, and from there to what this one forbids.
+    apart = (partial(judge.fulfils, [other]), partial(_breaks, judge, rule))
+    starts = (seen.all[at][0] for at in mine[:_STARTS])
+    return all(allowed_step_by_step(one, space, apart, _ATTEMPTS) is None for one in starts)

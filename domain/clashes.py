@@ -16,7 +16,7 @@ from domain.space import Params, Space
 _LISTED = 50_000  # configurations that are gone through one by one, some microseconds each
 _STARTS = 8
 _STARTS_STEP_BY_STEP = 4
-_ATTEMPTS = 1000  # looks around one configuration
+_ATTEMPTS = 10_000  # looks around one configuration: a study is refused for want of a find
 _PREDICTIONS = 100  # of each search
 
 

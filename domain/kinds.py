@@ -3,62 +3,32 @@
 The kinds of the names are known, and the kind of each operation follows from those of its parts.
 What cannot have a result for these kinds is refused, and so is what is spelled in a way that can
 never hold. What depends on the values (a division by zero) is left for later.
-
-A choice may mix kinds, such as `workers: {choice: [auto, 1, 2]}`, and then be asked about as in
-`workers == 'auto' or workers < 2`: the second part is looked at only where the first one is false.
 """
 
 from __future__ import annotations
 
 import ast
-import operator
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 from difflib import get_close_matches
-from enum import Enum
 from itertools import pairwise
 from typing import Any, TypeAlias
 
 from domain.expressions import Expression, ExpressionError, dotted, parse, refusal
-from domain.space import Choice, Domain, Value
+from domain.sorts import (
+    NUMBER,
+    NUMERIC,
+    TRUTH,
+    Kind,
+    Kinds,
+    Sort,
+    as_numbers,
+    either,
+    narrowed,
+    of_values,
+)
+from domain.space import Value
 
 _LONGEST = 40  # characters of a part that a message repeats
-
-
-class Sort(Enum):
-    """What one value is, in words."""
-
-    NUMBER = "a number"
-    TRUTH = "a truth value"
-    WORD = "a word"
-    LIST = "a list"
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What an expression can be.
-
-    Attributes:
-        sorts: All that its value may be.
-        values: All values that it may take, where they are few and known.
-        items: Of a list: what its items may be.
-    """
-
-    sorts: frozenset[Sort]
-    values: tuple[Value, ...] | None = None
-    items: Kind | None = None
-
-
-Kinds: TypeAlias = Mapping[str, Kind]
-
-NUMBER = Kind(frozenset({Sort.NUMBER}))
-_TRUTH = Kind(frozenset({Sort.TRUTH}))
-_NUMERIC = frozenset({Sort.NUMBER, Sort.TRUTH})  # a truth value counts 1 or 0, as in Python
-
-
-def kind_of(domain: Domain) -> Kind:
-    """Return what a parameter can be."""
-    return _of_values(domain.choices) if isinstance(domain, Choice) else NUMBER
 
 
 def check_condition(expression: Expression, names: Kinds) -> None:
@@ -101,7 +71,7 @@ class _Inference:
 
     def _constant(self, node: ast.Constant, _: Kinds) -> Kind:
         value: Any = node.value
-        return _of_values((value,))
+        return of_values((value,))
 
     def _name(self, node: ast.expr, known: Kinds) -> Kind:
         return known[dotted(node) or ""]
@@ -109,7 +79,7 @@ class _Inference:
     def _unary(self, node: ast.UnaryOp, known: Kinds) -> Kind:
         if isinstance(node.op, ast.Not):
             self.condition(node.operand, known)
-            return _TRUTH
+            return TRUTH
         return self._number(node.operand, known, _ARITHMETIC)
 
     def _binary(self, node: ast.BinOp, known: Kinds) -> Kind:
@@ -120,8 +90,8 @@ class _Inference:
         every = isinstance(node.op, ast.And)
         for at, part in enumerate(node.values):
             self.condition(part, known, _listed(node.values[: at + 1]) if not every else "")
-            known = _narrowed(part, every, known)
-        return _TRUTH
+            known = narrowed(part, every, known)
+        return TRUTH
 
     def _compare(self, node: ast.Compare, known: Kinds) -> Kind:
         for sign, (left, right) in zip(
@@ -134,16 +104,16 @@ class _Inference:
             else:
                 self._number(left, known, _ORDER)
                 self._number(right, known, _ORDER)
-        return _TRUTH
+        return TRUTH
 
     def _conditional(self, node: ast.IfExp, known: Kinds) -> Kind:
         self.condition(node.test, known)
-        yes = self.kind(node.body, _narrowed(node.test, True, known))
-        no = self.kind(node.orelse, _narrowed(node.test, False, known))
-        return _either((yes, no))
+        yes = self.kind(node.body, narrowed(node.test, True, known))
+        no = self.kind(node.orelse, narrowed(node.test, False, known))
+        return either((yes, no))
 
     def _list(self, node: ast.List | ast.Tuple, known: Kinds) -> Kind:
-        items = _either(self.kind(one, known) for one in node.elts)
+        items = either(self.kind(one, known) for one in node.elts)
         return Kind(frozenset({Sort.LIST}), items=items)
 
     def _call(self, node: ast.Call, known: Kinds) -> Kind:
@@ -157,7 +127,7 @@ class _Inference:
             raise self._refuse(node, f"{told}, expected {expected}")
         for one in node.args:
             self._number(one, known, f"{name}() is for numbers")
-        return _TRUTH if name == "isclose" else NUMBER
+        return TRUTH if name == "isclose" else NUMBER
 
     def _numbers(self, node: ast.expr, known: Kinds, name: str) -> Kind:
         """Refuse what is no list of numbers."""
@@ -165,8 +135,8 @@ class _Inference:
         if kind.sorts != {Sort.LIST}:
             told = f"{name}() is given one value, expected two or more, or a list of them"
             raise self._refuse(node, told)
-        if kind.items is not None and not kind.items.sorts <= _NUMERIC:
-            odd = kind.items.sorts - _NUMERIC
+        if kind.items is not None and not kind.items.sorts <= NUMERIC:
+            odd = kind.items.sorts - NUMERIC
             told = f"an item of {_said(node)} {_is(kind.items, odd)}, expected a number"
             raise self._refuse(node, told, f"{name}() is for numbers")
         return NUMBER
@@ -174,10 +144,10 @@ class _Inference:
     def _number(self, node: ast.expr, known: Kinds, hint: str) -> Kind:
         """Refuse a part that is not, or not always, a number."""
         kind = self.kind(node, known)
-        if not kind.sorts <= _NUMERIC:
-            odd = kind.sorts - _NUMERIC
+        if not kind.sorts <= NUMERIC:
+            odd = kind.sorts - NUMERIC
             words = [one for one in kind.values or () if isinstance(one, str)]
-            if kind.sorts & _NUMERIC and words and dotted(node):
+            if kind.sorts & NUMERIC and words and dotted(node):
                 hint = f"say first what holds for a word: {dotted(node)} == {words[0]!r} or ..."
             raise self._refuse(node, f"{_said(node)} {_is(kind, odd)}, expected a number", hint)
         return NUMBER
@@ -218,7 +188,7 @@ class _Inference:
     def _comparable(self, left: ast.expr, right: ast.expr, mine: Kind, other: Kind) -> None:
         """Refuse a comparison that can never hold, because of its kinds or of a word."""
         mine, other = self._declared(left, mine), self._declared(right, other)
-        if mine.sorts and other.sorts and not _numeric(mine.sorts) & _numeric(other.sorts):
+        if mine.sorts and other.sorts and not as_numbers(mine.sorts) & as_numbers(other.sorts):
             told = f"{_said(left)} {_is(mine)} and {_said(right)} {_is(other)}"
             at = left if isinstance(left, ast.Constant) else right
             truth = Sort.TRUTH in mine.sorts | other.sorts
@@ -278,65 +248,6 @@ _ARGUMENTS: dict[str, tuple[int, int | None]] = {
     "sqrt": (1, 1),
 }
 _ONE_OF_MANY = ("max", "min")  # they also take one list
-_TELLS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.In: lambda value, several: value in several,
-    ast.NotIn: lambda value, several: value not in several,
-}
-
-
-def _narrowed(test: ast.expr, outcome: bool, known: Kinds) -> Kinds:
-    """Return what the names can be where a test has come out like this."""
-    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        return _narrowed(test.operand, not outcome, known)
-    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) == outcome:
-        for part in test.values:
-            known = _narrowed(part, outcome, known)
-    if isinstance(test, ast.Compare) and len(test.ops) == 1:
-        return _told_apart(test, outcome, known)
-    return known
-
-
-def _told_apart(test: ast.Compare, outcome: bool, known: Kinds) -> Kinds:
-    """Drop the values of a choice that a comparison with constants excludes."""
-    name, sign = dotted(test.left), type(test.ops[0])
-    values = None if name is None else known[name].values
-    try:
-        other = ast.literal_eval(test.comparators[0])
-    except ValueError:  # it is no constant
-        return known
-    if name is None or values is None or sign not in _TELLS:
-        return known
-    if sign in (ast.In, ast.NotIn) and not isinstance(other, list | tuple):
-        return known  # a part of a word
-    kept = tuple(one for one in values if _TELLS[sign](one, other) is outcome)
-    return {**known, name: _of_values(kept)} if kept else known
-
-
-def _of_values(values: tuple[Value, ...]) -> Kind:
-    return Kind(frozenset(map(_sort, values)), values)
-
-
-def _sort(value: Value) -> Sort:
-    if isinstance(value, str):
-        return Sort.WORD
-    return Sort.TRUTH if isinstance(value, bool) else Sort.NUMBER
-
-
-def _either(kinds: Iterable[Kind]) -> Kind:
-    """Return what is one of several kinds."""
-    every = list(kinds)
-    sorts = frozenset[Sort]().union(*(one.sorts for one in every))
-    values = [one.values for one in every]
-    few = None if None in values else tuple(v for one in values if one is not None for v in one)
-    items = [one.items for one in every if one.items is not None]
-    return Kind(sorts, few, _either(items) if items else None)
-
-
-def _numeric(sorts: frozenset[Sort]) -> frozenset[Sort]:
-    """Return sorts with truth values taken for the numbers that they are equal to."""
-    return sorts | {Sort.NUMBER} if Sort.TRUTH in sorts else sorts
 
 
 def _are_rows(left: ast.expr, right: ast.expr) -> bool:

@@ -18,9 +18,9 @@ def number(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share with two digits of what is smaller, itself or the rest: `21 %`, `99.96 %`."""
-    smaller = 100 * min(share, 1 - share)
-    digits = max(1 - math.floor(math.log10(smaller)), 0) if smaller >= 1e-9 else 0
+    """Return a share, near none and near all with two digits of the rest: `21 %`, `99.96 %`."""
+    rest = 100 * min(share, 1 - share)
+    digits = 0 if rest > 5 or rest < 1e-9 else max(1 - math.floor(math.log10(rest)), 0)
     text = f"{100 * share:.{digits}f}"
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
 

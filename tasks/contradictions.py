@@ -7,9 +7,10 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from domain.expressions import Expression, ExpressionError
-from domain.kinds import NUMBER, Kinds, check_condition, kind_of
+from domain.kinds import check_condition
 from domain.quality import GATED
 from domain.rules import PREDICTED
+from domain.sorts import NUMBER, Kinds, kind_of
 from domain.space import Choice, Domain, Float, Int, Value
 from domain.study import Study
 from tasks import amounts

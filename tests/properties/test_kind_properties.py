@@ -8,7 +8,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from domain.expressions import FUNCTIONS, MAX_LENGTH, Expression, ExpressionError
-from domain.kinds import NUMBER, Kinds, check_condition, kind_of
+from domain.kinds import check_condition
+from domain.sorts import NUMBER, Kinds, kind_of
 from domain.space import Choice
 from tests.properties.test_expression_properties import NAMES as NUMBERS
 from tests.properties.test_expression_properties import Formula, conditions

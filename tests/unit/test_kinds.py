@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from domain.expressions import FUNCTIONS, Expression, ExpressionError
-from domain.kinds import _ARGUMENTS, NUMBER, check_condition, kind_of
+from domain.kinds import _ARGUMENTS, check_condition
+from domain.sorts import NUMBER, kind_of
 from domain.space import Choice, Float, Int
 
 NAMES = {
