@@ -18,10 +18,11 @@ def number(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share, near none and near all with two digits of the rest: `21 %`, `99.96 %`."""
+    """Return a share, with more digits near none and near all: `0.035 %`, `21 %`, `99.96 %`."""
     rest = 100 * min(share, 1 - share)
-    digits = 0 if rest > 5 or rest < 1e-9 else max(1 - math.floor(math.log10(rest)), 0)
-    text = f"{100 * share:.{digits}f}"
+    exact = rest > 5 or rest < 1e-9
+    digits = 0 if exact else (share < 0.5) - math.floor(math.log10(rest))
+    text = f"{100 * share:.{max(digits, 0)}f}"
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
 
 

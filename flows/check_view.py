@@ -11,11 +11,12 @@ from rich.text import Text
 from domain.checking import Doubt, Findings, RuleFinding, Warned
 from domain.clashes import Clash
 from domain.cost import Budget
+from domain.rules import RuleBook
 from domain.shares import Share
 from domain.space import Choice, Parameter, Params
 from domain.study import Study
 from domain.summary import DataReport
-from domain.wording import counted, percent
+from domain.wording import percent
 from flows.console import short
 
 
@@ -78,8 +79,10 @@ def rules(findings: Findings) -> Iterator[Text]:
         yield _line("allows", _allows(one, conditional), 4)
         if one.forbidden is not None:
             yield _line("forbids", Text(_params(one.forbidden), "red"), 4)
-            yield _line("nearest", _nearest(one.forbidden, one.nearest), 4)
-    together = "nothing was found" if findings.clash else _share(findings.together, "the space")
+            if findings.clash is None:
+                yield _line("nearest", _nearest(one.forbidden, one.nearest), 4)
+    none = "nothing that was found"
+    together = none if findings.clash else _share(findings.together, "the space")
     yield Text.assemble("  all together allow ", (together, "bold"))
     if findings.default is not None:
         broken = ", ".join(findings.default)
@@ -132,8 +135,9 @@ def warning(findings: Findings, warned: Warned) -> str:
     found = next(one for one in findings.rules if one.rule.id == warned.rule)
     those = f"{found.allows.of:,} configurations"
     if warned.doubt is Doubt.ADDS_NOTHING:
-        seen = "" if findings.whole else " that was found"
-        return f"{rule} adds nothing to {warned.beside!r}: it forbids nothing{seen} that one allows"
+        all_ = "all that it" if findings.whole else "all that it was seen to"
+        forbids = f"{all_} forbid{'s' if findings.whole else ''}"
+        return f"{rule} adds nothing to {warned.beside!r}, which forbids {forbids}, too"
     if warned.doubt is Doubt.NEVER_TRUE:
         where = f"of the {found.applies:,} configurations that it applies to"
         return f"{rule} is never true: it forbids each {where}"
@@ -142,8 +146,14 @@ def warning(findings: Findings, warned: Warned) -> str:
     return f"{rule} is always true: it forbids none of {those}, so is it needed?"
 
 
-def clash(study: Study, found: Clash) -> tuple[str, str]:
-    """Return what a contradiction is told like, and the way out."""
+def clash(book: RuleBook, found: Clash, lines: Mapping[str, int]) -> tuple[str, str]:
+    """Return what a contradiction is told like, and the way out.
+
+    Args:
+        book: All rules.
+        found: The contradiction.
+        lines: In which line of its file each rule begins.
+    """
     names = " and ".join(map(repr, found.rules))
     several = len(found.rules) > 1
     what = f"rules {names} together" if several else f"rule {names}"
@@ -152,10 +162,11 @@ def clash(study: Study, found: Clash) -> tuple[str, str]:
     elif not found.over:
         told = f"nothing fulfils {what}, whatever the parameters are"
     else:
-        tried = f"{counted(found.looked_at, 'combination')} of {' and '.join(found.over)}"
+        each = "values" if len(found.over) == 1 else "combinations"
+        tried = f"{found.looked_at:,} {each} of {' and '.join(found.over)}"
         told = f"nothing fulfils {what}: not one of {tried}"
-    texts = {one.id: one.require.text for one in study.rules.rules}
-    shown = "".join(f"\n    {name}: {texts[name]}" for name in found.rules)
+    texts = {one.id: one.require.text for one in book.rules}
+    shown = "".join(f"\n    line {lines[one]}, {one}: {texts[one]}" for one in found.rules)
     others = ": without any one of them, the others can be fulfilled" if several else ""
     return told + shown, f"loosen {'one of them' if several else 'it'} or widen the space{others}"
 

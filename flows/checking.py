@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import click
 import numpy as np
 from rich.console import Console
+from rich.text import Text
 
 from domain import finite
 from domain.checking import Findings, examine
@@ -21,7 +22,7 @@ from flows.waiting import waiting
 from tasks.companion import Companion
 from tasks.sampling import random_configurations
 from tasks.server import TrialServer
-from tasks.studies import read_study
+from tasks.studies import read_study, rule_lines
 from tasks.validation import validate
 
 SAMPLES = 4000  # configurations; their share is known to 1.6 percentage points
@@ -39,21 +40,25 @@ def check_study(path: str, as_json: bool = False) -> bool:
     """
     study = read_study(path)
     screen = Console(quiet=as_json, soft_wrap=True, highlight=False)
-    for line in check_view.specification(study):
-        screen.print(line)
-    with TrialServer(study) as server, Companion("great_expectations") as gate:
-        findings = _examined(study, Judge(study.rules, server.predict))
-        for line in check_view.rules(findings):
+
+    def show(lines: Iterable[Text]) -> None:
+        for line in lines:
             screen.print(line)
-        data = None if findings.clash is not None else _validated(study, server, gate)
+
+    show(check_view.specification(study))
+    data = None
+    with TrialServer(study) as server:
+        findings = _examined(study, Judge(study.rules, server.predict))
+        show(check_view.rules(findings))
+        if findings.clash is None:
+            data = _validated(study, server)
+            show(check_view.data(study, data))
     if as_json:
         click.echo(json.dumps(check_view.document(study, findings, data), indent=2))
     if findings.clash is not None:
-        raise NoAllowedConfiguration(*check_view.clash(study, findings.clash))
-    assert data is not None  # noqa: S101 - for the type checker
-    for line in check_view.data(study, data):
-        screen.print(line)
-    return bool(data.passed)
+        told, hint = check_view.clash(study.rules, findings.clash, rule_lines(study))
+        raise NoAllowedConfiguration(told, hint)
+    return data is not None and bool(data.passed)
 
 
 def _examined(study: Study, judge: Judge) -> Findings:
@@ -75,8 +80,9 @@ def _examined(study: Study, judge: Judge) -> Findings:
         return examine(study.space, judge, one_by_one(), whole)
 
 
-def _validated(study: Study, server: TrialServer, gate: Companion) -> DataReport:
-    with waiting("loading and validating the data"):
+def _validated(study: Study, server: TrialServer) -> DataReport:
+    # Not before: what is refused for its rules need not wait until Great Expectations is imported.
+    with waiting("loading and validating the data"), Companion("great_expectations") as gate:
         ready = server.ready()
         data = gate.run(validate, study, ready.manifest, ready.digest, None)
         ready.manifest.unlink(missing_ok=True)
