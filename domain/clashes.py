@@ -9,14 +9,13 @@ from itertools import count
 
 from domain import finite
 from domain.judging import Judge
-from domain.repair import allowed_step_by_step, nearest_allowed, usual
+from domain.repair import allowed_step_by_step
 from domain.rules import Rule
 from domain.space import Params, Space
 
 _LISTED = 50_000  # configurations that are gone through one by one, some microseconds each
 _STARTS = 8
-_STARTS_STEP_BY_STEP = 4
-_ATTEMPTS = 10_000  # looks around one configuration: a study is refused for want of a find
+_ATTEMPTS = 5_000  # looks around one configuration: a study is refused for want of a find
 _PREDICTIONS = 100  # of each search
 
 
@@ -130,7 +129,7 @@ class _Search:
             names = {name for one in rules for name in one.require.names}
             part, few = finite.part_about(self._space, names), _LISTED
         listed = finite.count(part) <= few
-        found = self._listed(part, rules) if listed else self._near(wanted, rules)
+        found = self._listed(part, rules) if listed else self._near(part, wanted, rules)
         if found is None:
             return None
         self.last = found
@@ -138,29 +137,24 @@ class _Search:
 
     def _listed(self, part: Space, rules: Sequence[Rule]) -> Params | None:
         for one in finite.every_configuration(part):
-            self.looked_at += 1
-            if self._judge.fulfils(rules, one):
-                rest = {other.name: usual(other.domain) for other in self._space.parameters}
-                return self._space.active({**rest, **one})
+            if self._fulfils(rules, one):
+                return finite.completed(self._space, one, self._seen[0][0])
         self.over = part.names
         return None
 
-    def _near(self, wanted: frozenset[str], rules: Sequence[Rule]) -> Params | None:
-        self.looked_at = len(self._seen)
+    def _near(self, part: Space, wanted: frozenset[str], rules: Sequence[Rule]) -> Params | None:
         nearest = sorted(self._seen, key=lambda one: len(one[1] & wanted))
+        self.looked_at = len(nearest)
         starts = [params for params, _ in nearest[:_STARTS]]
         fulfils = partial(self._fulfils, rules)
-        for start in starts:
-            if fulfils(start):
-                return start
-            found = nearest_allowed(start, self._space, fulfils, _ATTEMPTS)
-            if found is not None:
-                return found
         plain = [partial(self._fulfils, [one]) for one in rules if not one.needs_prediction]
-        for start in starts[:_STARTS_STEP_BY_STEP]:
-            found = allowed_step_by_step(start, self._space, [*plain, fulfils], _ATTEMPTS)
-            if found is not None:
-                return found
+        # To move only what the rules are about leaves fewer ways to try.
+        for demands in ([fulfils], [*plain, fulfils]):
+            for start in starts:
+                here = finite.within(part, start)
+                found = allowed_step_by_step(here, part, demands, _ATTEMPTS)
+                if found is not None:
+                    return finite.completed(self._space, found, start)
         return None
 
     def _fulfils(self, rules: Sequence[Rule], params: Params) -> bool:

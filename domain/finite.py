@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Sequence
 
+from domain.repair import usual
 from domain.space import Choice, Domain, Float, Params, Space, Value
 
 
@@ -45,6 +46,23 @@ def part_about(space: Space, names: Collection[str]) -> Space:
         if one.name in wanted and one.when is not None:
             wanted.update(one.when.names)
     return Space(tuple(one for one in space.parameters if one.name in wanted))
+
+
+def within(part: Space, params: Params) -> dict[str, Value]:
+    """Return what a configuration of the whole space has of a part."""
+    return {name: params[name] for name in part.names if name in params}
+
+
+def completed(space: Space, params: Params, like: Params) -> dict[str, Value]:
+    """Return a configuration of the whole space that has these values in a part of it.
+
+    Args:
+        space: The whole space.
+        params: A configuration of a part that has all that its parameters depend on.
+        like: A configuration whose values the other parameters take where they can.
+    """
+    rest = {one.name: usual(one.domain, one.default) for one in space.parameters}
+    return space.active({**rest, **like, **params})
 
 
 def _values(domain: Domain) -> Sequence[Value] | None:

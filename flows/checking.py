@@ -48,6 +48,9 @@ def check_study(path: str, as_json: bool = False) -> bool:
     show(check_view.specification(study))
     data = None
     with TrialServer(study) as server:
+        if study.rules.needs_prediction:
+            with waiting("loading the data and the code that builds models"):
+                server.ready()
         findings = _examined(study, Judge(study.rules, server.predict))
         show(check_view.rules(findings))
         if findings.clash is None:
@@ -63,14 +66,13 @@ def check_study(path: str, as_json: bool = False) -> bool:
 
 def _examined(study: Study, judge: Judge) -> Findings:
     """Hold the rules against all configurations where these are few, else against a sample."""
-    whole = finite.count(study.space) <= SAMPLES
+    whole, count = finite.count(study.space) <= SAMPLES, SAMPLES
+    configurations: Iterable[Params] = random_configurations(study.space, SAMPLES, study.seed)
     if whole:
         every = list(finite.every_configuration(study.space))
-        chance = np.random.default_rng(study.seed)  # predictions end before the list may do
-        configurations: list[Params] = [every[at] for at in chance.permutation(len(every))]
-    else:
-        configurations = list(random_configurations(study.space, SAMPLES, study.seed))
-    with waiting("holding the rules against configurations", len(configurations)) as advance:
+        chance = np.random.default_rng(study.seed)  # predictions may end before the list does
+        count, configurations = len(every), [every[at] for at in chance.permutation(len(every))]
+    with waiting("holding the rules against configurations", count) as advance:
 
         def one_by_one() -> Iterator[Params]:
             for params in configurations:

@@ -57,7 +57,7 @@ def test_a_small_space_is_told_in_full() -> None:
         "    because reason 3",
         "    allows  24 of 36 (67 % of the space); silent about 33 %",
         "    forbids a=4 b=1 c=y",
-        "    nearest c=x",
+        "    nearest a=3 no c",
         "  all together allow 8 of 36 (22 % of the space)",
         "  the default configuration is allowed",
     ]
