@@ -9,19 +9,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import partial
 
-from domain import finite
 from domain.clashes import Clash, find_clash
 from domain.judging import Judge
-from domain.repair import allowed_step_by_step, nearest_allowed
+from domain.neighbours import allowed_near, forbidden_near
 from domain.rules import Rule
 from domain.shares import Share
 from domain.space import Params, Space
 
 PREDICTIONS = 200  # configurations that rules over predictions are held against
-_ATTEMPTS = 1000  # looks around one configuration
-_PREDICTIONS_NEAR = 100  # predictions for them
 _STARTS = 3  # configurations around which is looked
 _CHANCE = 0.01  # what chance would bring about more often than this raises no doubt
 _RARE = 0.05  # what may be as frequent as this, though it was not seen, raises none either
@@ -201,31 +197,7 @@ def _with_example(space: Space, judge: Judge, found: RuleFinding, seen: _Seen) -
     if found.forbidden is not None or seen.whole or found.rule.needs_prediction:
         return found
     starts = [params for params, _ in seen.all[:_STARTS]]
-    return replace(found, forbidden=_where(space, judge, starts, found.rule))
-
-
-def _where(
-    space: Space, judge: Judge, starts: Iterable[Params], broken: Rule, kept: Rule | None = None
-) -> Params | None:
-    """Look for a configuration that breaks one rule, and keeps another if one is given.
-
-    Only the parameters that these rules are about are moved: that leaves fewer ways to try.
-    """
-
-    def keeps(params: Params) -> bool:
-        return kept is None or judge.fulfils([kept], params)
-
-    def breaks(params: Params) -> bool:
-        return not judge.fulfils([broken], params)
-
-    rules = (broken,) if kept is None else (broken, kept)
-    part = finite.part_about(space, {name for one in rules for name in one.require.names})
-    for start in starts:
-        here = finite.within(part, start)
-        found = allowed_step_by_step(here, part, (keeps, breaks), _ATTEMPTS)
-        if found is not None:
-            return finite.completed(space, found, start)
-    return None
+    return replace(found, forbidden=forbidden_near(space, judge, starts, found.rule))
 
 
 def _with_nearest(
@@ -234,13 +206,7 @@ def _with_nearest(
     """Look for something allowed near what a rule forbids; what is known stands in for it."""
     if found.forbidden is None:
         return found
-    judge.leave = _PREDICTIONS_NEAR
-    rules = judge.rules.rules
-    fulfils = partial(judge.fulfils, rules)
-    nearest = nearest_allowed(found.forbidden, space, fulfils, _ATTEMPTS)
-    if nearest is None:
-        plain = [partial(judge.fulfils, [one]) for one in rules if not one.needs_prediction]
-        nearest = allowed_step_by_step(found.forbidden, space, [*plain, fulfils], _ATTEMPTS)
+    nearest = allowed_near(space, judge, found.forbidden)
     return replace(found, nearest=nearest or allowed)
 
 
@@ -288,4 +254,4 @@ def _is_implied(
     if rule.needs_prediction:
         return True  # to look on would take many predictions
     starts = [seen.all[at][0] for at in mine[:_STARTS]]
-    return _where(space, judge, starts, rule, other) is None
+    return forbidden_near(space, judge, starts, rule, other) is None

@@ -63,6 +63,14 @@ def test_each_rule_is_told_with_its_share_and_an_example() -> None:
     assert (findings.default, findings.warnings, findings.clash) == ((), (), None)
 
 
+def test_the_nearest_is_as_near_as_a_real_number_can_be() -> None:
+    rule = examined("lr * channels <= 1").rules[0]
+    assert rule.forbidden is not None
+    assert rule.nearest is not None
+    assert rule.forbidden["channels"] == rule.nearest["channels"]
+    assert float(rule.nearest["lr"]) * int(rule.nearest["channels"]) == pytest.approx(1, rel=1e-4)
+
+
 def test_a_small_space_is_told_exactly() -> None:
     findings = listed("a % b == 0", "c < 2")
     assert [one.allows.value for one in findings.rules] == [12 / 24, 1 / 2]

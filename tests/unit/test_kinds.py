@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from domain.expressions import FUNCTIONS, Expression, ExpressionError
-from domain.kinds import _ARGUMENTS, check_condition
+from domain.kinds import check_condition
 from domain.sorts import NUMBER, kind_of
 from domain.space import Choice, Float, Int
 
@@ -221,5 +221,14 @@ def test_a_long_part_is_not_repeated() -> None:
         check_condition(Expression("channels + " * 6 + "lr"), NAMES)
 
 
-def test_the_count_of_arguments_is_known_of_every_function() -> None:
-    assert _ARGUMENTS.keys() == FUNCTIONS.keys()
+@pytest.mark.parametrize("count", range(5))
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_takes_as_many_values_as_it_can_be_called_with(name: str, count: int) -> None:
+    call = Expression(f"{name}({', '.join(['lr'] * count)}) == 0")
+    try:
+        call.evaluate({"lr": 2})
+    except TypeError:
+        with pytest.raises(ExpressionError, match="is given"):
+            check_condition(call, NAMES)
+    else:
+        check_condition(call, NAMES)
