@@ -13,7 +13,7 @@ from enum import StrEnum
 from domain.clashes import Clash, find_clash
 from domain.judging import Judge
 from domain.neighbours import allowed_near, forbidden_near
-from domain.rules import Rule
+from domain.rules import Rule, implied_by
 from domain.shares import Share
 from domain.space import Params, Space
 
@@ -118,6 +118,10 @@ def examine(
         found = [_with_example(space, judge, one, seen) for one in found]
         found = [_with_nearest(space, judge, one, allowed) for one in found]
         warnings = [*_idle(seen, found), *_needless(space, judge, seen)]
+    # What the space asks for by itself is told of only where it turns something away.
+    implied = {one.id for one in implied_by(space)}
+    found = [one for one in found if one.rule.id not in implied or one.forbidden is not None]
+    warnings = [one for one in warnings if one.rule not in implied]
     default = space.defaults()
     judge.leave = 1
     breaks: tuple[str, ...] | None = None

@@ -126,7 +126,7 @@ class _Search:
         if any(one.needs_prediction for one in rules):  # a prediction is about all parameters
             part, few = self._space, _PREDICTIONS
         else:
-            names = {name for one in rules for name in one.require.names}
+            names = {name for one in rules for name in one.names}
             part, few = finite.part_about(self._space, names), _LISTED
         listed = finite.count(part) <= few
         found = self._listed(part, rules) if listed else self._near(part, wanted, rules)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Sequence
 
-from domain.repair import usual
-from domain.space import Choice, Domain, Float, Params, Space, Value
+from domain.repair import whole
+from domain.space import Axis, Choice, Int, Params, Space, Value
+
+_ROUNDING = 1e-8  # of a step
 
 
 def count(space: Space) -> float:
     """Return at most how many configurations a space has; infinity where a number is real."""
-    each = (_values(one.domain) for one in space.parameters)
+    each = (_values(axis) for axis in space.axes.values())
     return math.prod(math.inf if values is None else len(values) for values in each)
 
 
@@ -28,23 +30,23 @@ def _onwards(space: Space, at: int, above: Params) -> Iterator[dict[str, Value]]
     if at == len(space.parameters):
         yield dict(above)
         return
-    parameter = space.parameters[at]
-    if not parameter.is_there(above):
+    one = space.parameters[at]
+    if not one.is_there(above):
         yield from _onwards(space, at + 1, above)
         return
-    values = _values(parameter.domain)
-    if values is None:
-        raise ValueError(f"{parameter.name} is a real number: its values cannot be listed")
-    for value in values:
-        yield from _onwards(space, at + 1, {**above, parameter.name: value})
+    coordinates: Sequence[Value | None] | None = (None,) if one.axis is None else _values(one.axis)
+    if coordinates is None:
+        raise ValueError(f"{one.name} is a real number: its values cannot be listed")
+    for there in coordinates:
+        yield from _onwards(space, at + 1, {**above, one.name: one.value(there, above)})
 
 
 def part_about(space: Space, names: Collection[str]) -> Space:
     """Return the part of a space that some parameters belong to, with all that they depend on."""
     wanted = set(names)
     for one in reversed(space.parameters):  # a parameter depends on what stands above it
-        if one.name in wanted and one.when is not None:
-            wanted.update(one.when.names)
+        if one.name in wanted:
+            wanted.update(one.depends_on)
     return Space(tuple(one for one in space.parameters if one.name in wanted))
 
 
@@ -61,13 +63,21 @@ def completed(space: Space, params: Params, like: Params) -> dict[str, Value]:
         params: A configuration of a part that has all that its parameters depend on.
         like: A configuration whose values the other parameters take where they can.
     """
-    rest = {one.name: usual(one.domain, one.default) for one in space.parameters}
-    return space.active({**rest, **like, **params})
+    part = part_about(space, params).coordinates(params)
+    return space.configuration({**whole(like, space), **part})
 
 
-def _values(domain: Domain) -> Sequence[Value] | None:
-    if isinstance(domain, Float):
-        return None if domain.low < domain.high else (domain.low,)
-    if isinstance(domain, Choice):
-        return domain.choices
-    return range(domain.low, domain.high + 1, domain.step)
+def _values(axis: Axis) -> Sequence[Value] | None:
+    if isinstance(axis, Choice):
+        return axis.choices
+    if isinstance(axis, Int):
+        return range(axis.low, axis.high + 1, axis.step)
+    if axis.low == axis.high:
+        return (axis.low,)
+    if axis.step is None:
+        return None
+    width = axis.high - axis.low
+    return [
+        axis.at(at * axis.step / width)
+        for at in range(math.floor(width / axis.step + _ROUNDING) + 1)
+    ]

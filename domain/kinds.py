@@ -44,6 +44,37 @@ def check_condition(expression: Expression, names: Kinds) -> None:
     _Inference(expression.text, names).condition(parse(expression.text), names)
 
 
+def check_number(expression: Expression, names: Kinds) -> None:
+    """Refuse an expression that is not always a number.
+
+    Raises:
+        ExpressionError: Points at the first part that cannot be meant, and says why.
+    """
+    _Inference(expression.text, names).number(parse(expression.text), names, "")
+
+
+def check_value(expression: Expression, names: Kinds) -> None:
+    """Refuse an expression that is not always one value.
+
+    Raises:
+        ExpressionError: Points at the first part that cannot be meant, and says why.
+    """
+    tree = parse(expression.text)
+    kind = _Inference(expression.text, names).kind(tree, names)
+    if Sort.LIST in kind.sorts:
+        told = f"{_said(tree)} {_is(kind, frozenset({Sort.LIST}))}, expected one value"
+        raise refusal(expression.text, tree, told)
+
+
+def infer(expression: Expression, names: Kinds) -> Kind:
+    """Return what an expression can be.
+
+    Raises:
+        ExpressionError: Points at the first part that cannot be meant, and says why.
+    """
+    return _Inference(expression.text, names).kind(parse(expression.text), names)
+
+
 class _Inference:
     """Finds the kind of every part of one expression.
 
@@ -80,11 +111,11 @@ class _Inference:
         if isinstance(node.op, ast.Not):
             self.condition(node.operand, known)
             return TRUTH
-        return self._number(node.operand, known, _ARITHMETIC)
+        return self.number(node.operand, known, _ARITHMETIC)
 
     def _binary(self, node: ast.BinOp, known: Kinds) -> Kind:
-        self._number(node.left, known, _ARITHMETIC)
-        return self._number(node.right, known, _ARITHMETIC)
+        self.number(node.left, known, _ARITHMETIC)
+        return self.number(node.right, known, _ARITHMETIC)
 
     def _bool(self, node: ast.BoolOp, known: Kinds) -> Kind:
         every = isinstance(node.op, ast.And)
@@ -102,8 +133,8 @@ class _Inference:
             elif isinstance(sign, ast.Eq | ast.NotEq):
                 self._equality(left, right, known)
             else:
-                self._number(left, known, _ORDER)
-                self._number(right, known, _ORDER)
+                self.number(left, known, _ORDER)
+                self.number(right, known, _ORDER)
         return TRUTH
 
     def _conditional(self, node: ast.IfExp, known: Kinds) -> Kind:
@@ -126,7 +157,7 @@ class _Inference:
             told = f"{name}() is given {given or 'no'} value{'s' * (given != 1)}"
             raise self._refuse(node, f"{told}, expected {expected}")
         for one in node.args:
-            self._number(one, known, f"{name}() is for numbers")
+            self.number(one, known, f"{name}() is for numbers")
         return TRUTH if name == "isclose" else NUMBER
 
     def _numbers(self, node: ast.expr, known: Kinds, name: str) -> Kind:
@@ -141,7 +172,7 @@ class _Inference:
             raise self._refuse(node, told, f"{name}() is for numbers")
         return NUMBER
 
-    def _number(self, node: ast.expr, known: Kinds, hint: str) -> Kind:
+    def number(self, node: ast.expr, known: Kinds, hint: str) -> Kind:
         """Refuse a part that is not, or not always, a number."""
         kind = self.kind(node, known)
         if not kind.sorts <= NUMERIC:

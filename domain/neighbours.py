@@ -49,7 +49,7 @@ def forbidden_near(
         return not judge.fulfils([broken], params)
 
     rules = (broken,) if kept is None else (broken, kept)
-    part = finite.part_about(space, {name for one in rules for name in one.require.names})
+    part = finite.part_about(space, {name for one in rules for name in one.names})
     for start in starts:
         here = finite.within(part, start)
         found = allowed_step_by_step(here, part, (keeps, breaks), _ATTEMPTS)

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 from domain.expressions import dotted
-from domain.space import Choice, Domain, Value
+from domain.space import Choice, Domain, Ordinal, Value
 
 
 class Sort(Enum):
@@ -49,7 +49,9 @@ NUMERIC = frozenset({Sort.NUMBER, Sort.TRUTH})  # a truth value counts 1 or 0, a
 
 
 def kind_of(domain: Domain) -> Kind:
-    """Return what a parameter can be."""
+    """Return what a parameter can be that is not derived."""
+    if isinstance(domain, Ordinal):
+        return of_values(domain.values)
     return of_values(domain.choices) if isinstance(domain, Choice) else NUMBER
 
 

@@ -11,9 +11,9 @@ from rich.text import Text
 from domain.checking import Doubt, Findings, RuleFinding, Warned
 from domain.clashes import Clash
 from domain.cost import Budget
-from domain.rules import RuleBook
+from domain.rules import Rule, RuleBook
 from domain.shares import Share
-from domain.space import Choice, Parameter, Params
+from domain.space import Bounded, Choice, Derived, Ordinal, Parameter, Params
 from domain.study import Study
 from domain.summary import DataReport
 from domain.wording import percent
@@ -56,6 +56,12 @@ def _domain(parameter: Parameter) -> str:
     domain = parameter.domain
     if isinstance(domain, Choice):
         text = "one of " + ", ".join(map(str, domain.choices))
+    elif isinstance(domain, Ordinal):
+        text = "in this order: " + ", ".join(map(str, domain.values))
+    elif isinstance(domain, Derived):
+        text = f"= {domain.formula.text}"
+    elif isinstance(domain, Bounded):
+        text = f"{domain.low.text} to {domain.high.text}" + (" (log)" if domain.log else "")
     else:
         text = f"{short(domain.low)} to {short(domain.high)}" + (" (log)" if domain.log else "")
     if parameter.default is not None:
@@ -71,7 +77,7 @@ def rules(findings: Findings) -> Iterator[Text]:
     yield _headline("rules", f", held against {_against(findings)}")
     on_parameters = any(not one.rule.needs_prediction for one in findings.rules)
     for one in findings.rules:
-        yield Text.assemble("  ", (one.rule.id, "bold"), f": {one.rule.require.text}")
+        yield Text.assemble("  ", (one.rule.id, "bold"), f": {_condition(one.rule)}")
         yield _line("because", one.rule.because or "no reason is given", 4)
         if one.rule.source:
             yield _line("source", one.rule.source, 4)
@@ -89,6 +95,10 @@ def rules(findings: Findings) -> Iterator[Text]:
         yield Text(f"  the default configuration {f'BREAKS {broken}' if broken else 'is allowed'}")
     for warned in findings.warnings:
         yield Text.assemble(("  warning ", "yellow"), warning(findings, warned))
+
+
+def _condition(rule: Rule) -> str:
+    return rule.require.text + ("" if rule.when is None else f", when {rule.when.text}")
 
 
 def _against(findings: Findings) -> str:
@@ -152,7 +162,7 @@ def clash(book: RuleBook, found: Clash, lines: Mapping[str, int]) -> tuple[str, 
     Args:
         book: All rules.
         found: The contradiction.
-        lines: In which line of its file each rule begins.
+        lines: In which line of its file each rule begins; the space's own have none.
     """
     names = " and ".join(map(repr, found.rules))
     several = len(found.rules) > 1
@@ -165,8 +175,9 @@ def clash(book: RuleBook, found: Clash, lines: Mapping[str, int]) -> tuple[str, 
         each = "values" if len(found.over) == 1 else "combinations"
         tried = f"{found.looked_at:,} {each} of {' and '.join(found.over)}"
         told = f"nothing fulfils {what}: not one of {tried}"
-    texts = {one.id: one.require.text for one in book.rules}
-    shown = "".join(f"\n    line {lines[one]}, {one}: {texts[one]}" for one in found.rules)
+    texts = {one.id: _condition(one) for one in book.rules}
+    places = {name: f"line {line}, " for name, line in lines.items()}
+    shown = "".join(f"\n    {places.get(one, '')}{one}: {texts[one]}" for one in found.rules)
     others = ": without any one of them, the others can be fulfilled" if several else ""
     return told + shown, f"loosen {'one of them' if several else 'it'} or widen the space{others}"
 
@@ -212,6 +223,7 @@ def _rule(found: RuleFinding) -> dict[str, Any]:
     return {
         "id": rule.id,
         "require": rule.require.text,
+        "when": None if rule.when is None else rule.when.text,
         "because": rule.because,
         "source": rule.source,
         "allows": _numbers(found.allows),

@@ -20,7 +20,7 @@ from domain.summary import DataReport
 from flows import check_view
 from flows.waiting import waiting
 from tasks.companion import Companion
-from tasks.sampling import random_configurations
+from tasks.drawing import random_configurations
 from tasks.server import TrialServer
 from tasks.studies import read_study, rule_lines
 from tasks.validation import validate

@@ -13,7 +13,7 @@ from domain.judging import Judge
 from domain.rules import Rule, RuleBook
 from domain.space import Choice, Float, Int, Parameter, Space
 from flows.check_view import clash, rules
-from tasks.sampling import random_configurations
+from tasks.drawing import random_configurations
 
 SMALL = Space(
     (

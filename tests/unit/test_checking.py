@@ -11,9 +11,9 @@ from domain.errors import ProblemFault
 from domain.expressions import Expression
 from domain.finite import every_configuration
 from domain.judging import Judge
-from domain.rules import Rule, RuleBook
-from domain.space import Choice, Float, Int, Parameter, Params, Space
-from tasks.sampling import random_configurations
+from domain.rules import Rule, RuleBook, implied_by
+from domain.space import Bounded, Choice, Derived, Float, Int, Parameter, Params, Space
+from tasks.drawing import random_configurations
 
 SPACE = Space(
     (
@@ -173,3 +173,14 @@ def test_without_rules_everything_is_allowed() -> None:
 def test_a_model_that_cannot_be_built_is_a_fault_of_the_study() -> None:
     with pytest.raises(ProblemFault, match="do not divide"):
         examined("predicted.parameters <= 6400")
+
+
+def test_what_the_space_asks_for_by_itself_is_told_of_only_where_it_forbids() -> None:
+    bounded = Parameter("y", Bounded(Expression("x"), Expression("0.5")))
+    half = Parameter("half", Derived(Expression("x / 2")))
+    space = Space((Parameter("x", Float(0.0, 1.0)), bounded, half))
+    judge = Judge(RuleBook(implied_by(space)), predict)
+    findings = examine(space, judge, random_configurations(space, 500, 0))
+    assert [one.rule.id for one in findings.rules] == ["y has a value"]
+    assert findings.rules[0].allows.interval[0] < 0.5 < findings.rules[0].allows.interval[1]
+    assert findings.warnings == ()

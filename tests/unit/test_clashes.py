@@ -15,7 +15,7 @@ from domain.expressions import Expression
 from domain.judging import Judge
 from domain.rules import Rule, RuleBook
 from domain.space import Choice, Float, Int, Parameter, Params, Space
-from tasks.sampling import random_configurations
+from tasks.drawing import random_configurations
 
 SPACE = Space(
     (

@@ -9,7 +9,7 @@ import pytest
 
 from domain.expressions import Expression
 from domain.finite import count, every_configuration, part_about
-from domain.space import Choice, Float, Int, Parameter, Space
+from domain.space import Choice, Derived, Float, Int, Ordinal, Parameter, Space
 
 OPTIMIZER = Parameter("optimizer", Choice(("sgd", "adamw", "lion")))
 NESTEROV = Parameter("nesterov", Choice((True, False)), when=Expression("optimizer == 'sgd'"))
@@ -26,11 +26,29 @@ def test_each_configuration_comes_up_once() -> None:
         "nesterov": (True, False),
         "warmup": (2, 5, 8),
     }
-    every = [SPACE.active(dict(zip(values, one, strict=True))) for one in product(*values.values())]
+    every = [
+        SPACE.configuration(dict(zip(values, one, strict=True)))
+        for one in product(*values.values())
+    ]
     different = {tuple(one.items()) for one in every}
     listed = [tuple(one.items()) for one in every_configuration(SPACE)]
     assert len(listed) == len(different) < len(every) == count(SPACE)
     assert set(listed) == different
+
+
+def test_derived_stepped_and_ordered_values_are_listed() -> None:
+    space = Space(
+        (
+            Parameter("share", Float(0.1, 0.4, step=0.1)),
+            Parameter("size", Ordinal(("small", "large"))),
+            Parameter("double", Derived(Expression("2 * share"))),
+        )
+    )
+    listed = list(every_configuration(space))
+    assert len(listed) == count(space) == 8
+    assert [one["share"] for one in listed[::2]] == [0.1, 0.2, 0.3, 0.4]
+    assert listed[-1] == {"share": 0.4, "size": "large", "double": 0.8}
+    assert part_about(space, {"double"}).names == ("share", "double")
 
 
 def test_real_numbers_have_no_end() -> None:
