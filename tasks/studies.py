@@ -62,6 +62,13 @@ def recorded_study(text: str, folder: str) -> Study:
     return _build(written.data, Path(folder), text)
 
 
+def rule_lines(study: Study) -> dict[str, int]:
+    """Return in which line of its file each rule begins that the file states."""
+    written = source.parse(FILE, study.text)
+    stated = written.data.get("rules", [])
+    return {rule["id"]: written.line(("rules", at)) for at, rule in enumerate(stated)}
+
+
 def study_digest(study: Study) -> str:
     """Return 16 hexadecimal digits that change when a search of the study would be another one.
 
