@@ -7,7 +7,12 @@ from domain.summary import Confirmed, Ending
 from flows.coordinator import Candidate, Coordinator
 
 # Endings after which there is something to confirm.
-_CONFIRMED = (Ending.WORTHWHILE_STOP, Ending.BUDGET_SPENT, Ending.STOPPED_BY_HAND)
+_CONFIRMED = (
+    Ending.WORTHWHILE_STOP,
+    Ending.BUDGET_SPENT,
+    Ending.PLAN_DONE,
+    Ending.STOPPED_BY_HAND,
+)
 
 
 def confirm(coordinator: Coordinator, ending: Ending) -> tuple[Confirmed, ...]:

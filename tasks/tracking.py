@@ -44,6 +44,7 @@ _STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED"}
 _ENDED = {
     Ending.WORTHWHILE_STOP: "FINISHED",
     Ending.BUDGET_SPENT: "FINISHED",
+    Ending.PLAN_DONE: "FINISHED",
     Ending.STOPPED_BY_HAND: "KILLED",
     Ending.INTERRUPTED: "KILLED",
 }
