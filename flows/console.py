@@ -60,7 +60,7 @@ class PlainConsole:
 
     def begin(self, study: Study, search: str) -> None:
         """Say what begins."""
-        self.say(f"search {search}: {study.objective.direction} {study.objective.metric}")
+        self.say(f"{search}: {study.objective.direction} {study.objective.metric}")
 
     def show(self, view: View, finished: TrialRecord | None) -> None:
         """Print a line for a trial that has just ended."""

@@ -144,10 +144,10 @@ def _expectation(planned: Planned) -> str:
     clock = expected.seconds / min(study.resources.workers, len(planned.points))
     searches = list(dict.fromkeys(one.search for one in planned.seen))
     where = ", ".join(reversed(searches[:3])) + (" and older ones" if len(searches) > 3 else "")
-    each = duration(sum(seconds) / len(seconds))
+    each, price = sum(seconds) / len(seconds), money(expected.money, study.prices.currency)
     text = (
-        f"expected: {duration(clock)} of the clock, {money(expected.money, study.prices.currency)}: "
-        f"{len(planned.points)} times {each}, the mean of "
+        f"expected: {duration(clock)} of the clock, {price}: "
+        f"{len(planned.points)} times {duration(each)}, the mean of "
         f"{counted(len(seconds), 'finished trial')} of {where} "
         f"(from {duration(seconds[0])} to {duration(seconds[-1])})"
     )
