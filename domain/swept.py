@@ -145,8 +145,8 @@ def _read_value(text: str, parameter: Parameter, word: str) -> Value:
     domain = parameter.domain
     if isinstance(domain, Choice):
         found = [one for one in domain.choices if _says(word, one)]
-        if found:
-            return found[0]
+        if found:  # a word that stands there as it is comes before a number that it might be
+            return next((one for one in found if one == word), found[0])
         raise UserMistake(
             f"{text!r}: {word!r} is no value of {parameter.name}", f"It is {_in_words(domain)}"
         )

@@ -235,7 +235,7 @@ def ui(prefect_port: int, mlflow_port: int) -> None:
 @click.option("--cron", default="0 2 * * *", show_default=True, help="When the nightly one begins.")
 @click.option("--timezone", default="UTC", show_default=True, help="Such as Europe/Berlin.")
 def deploy(study: str, cron: str, timezone: str) -> None:
-    """Deploy a nightly search of STUDY and one on demand to Prefect; again: change them.
+    """Deploy a nightly search of STUDY, one on demand and a sweep to Prefect; again: change them.
 
     They go to the server of `satisfice ui`, or to that of PREFECT_API_URL, and run with this home
     and in this working directory once `satisfice worker` is running.

@@ -133,15 +133,21 @@ class _Axis:
         if len(self.values) <= _MOST_TICKS or not self.numeric:
             return [(self.place(one), _label(one)) for one in self.values]
         steps = _MOST_TICKS - 1
-        return [(at / steps, _label(self._at(at / steps))) for at in range(_MOST_TICKS)]
+        between = [self._at(at / steps) for at in range(_MOST_TICKS)]
+        values = [round(one) for one in between] if self._is_whole else between
+        return [(self.place(one), _label(one)) for one in values]
 
     @cached_property
     def cells(self) -> list[str]:
         """The labels of the rows or columns of a map."""
         if not self._is_binned:
             return [_label(one) for one in self.values]
-        edges = [_label(self._at(at / _BINS)) for at in range(_BINS + 1)]
-        return [f"{low} to\n{high}" for low, high in pairwise(edges)]
+        if self._is_whole:
+            members = [[one for one in self.values if self.cell(one) == at] for at in range(_BINS)]
+            ends = [tuple(dict.fromkeys((one[0], one[-1]))) if one else () for one in members]
+        else:
+            ends = list(pairwise(self._at(at / _BINS) for at in range(_BINS + 1)))
+        return [" to\n".join(map(_label, one)) for one in ends]
 
     def cell(self, value: Value) -> int:
         """Return the row or column of a value."""
@@ -152,6 +158,10 @@ class _Axis:
     @property
     def _is_binned(self) -> bool:
         return self.numeric and len(self.values) > _MOST_CELLS
+
+    @property
+    def _is_whole(self) -> bool:
+        return all(isinstance(one, int) for one in self.values)
 
     def _at(self, place: float) -> float:
         low, high = float(self.values[0]), float(self.values[-1])
