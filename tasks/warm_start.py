@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from optuna.trial import FrozenTrial, create_trial
-from optuna.trial import TrialState as OptunaState
 
 from domain.history import TrialRecord, TrialState
 from domain.rules import Predict, Verdict
@@ -150,11 +149,11 @@ def _is_allowed(study: Study, one: Found, predict: Predict) -> bool:
 
 def _frozen(study: Study, one: Found) -> FrozenTrial:
     record, kinds = one.record, distributions(study.space)
-    state, value, steps = for_optuna(record)
+    state, value, steps = for_optuna(record)  # as the store itself has it
     begun = write_begun(record.params, record.seed, record.purpose, one.verdict)
     return create_trial(
         state=state,
-        value=value if state is OptunaState.COMPLETE else None,
+        value=value,
         params=dict(record.params),
         distributions={name: kinds[name] for name in record.params},
         intermediate_values=steps,
