@@ -147,7 +147,7 @@ def _expectation(planned: Planned) -> str:
     each, price = sum(seconds) / len(seconds), money(expected.money, study.prices.currency)
     text = (
         f"expected: {duration(clock)} of the clock, {price}: "
-        f"{len(planned.points)} times {duration(each)}, the mean of "
+        f"{counted(len(planned.points), 'trial')} at {duration(each)}, the mean of "
         f"{counted(len(seconds), 'finished trial')} of {where} "
         f"(from {duration(seconds[0])} to {duration(seconds[-1])})"
     )

@@ -123,7 +123,7 @@ def test_what_was_trained_before_is_known_and_tells_the_cost(store: Store, study
     lines = list(told(planned))
     assert "  1 known already, 1 in tiny-2: not trained again (--again does)" in lines
     assert lines[-1] == (
-        "  expected: 3 s of the clock, 0.006 EUR: 3 times 2 s, the mean of 2 finished trials of "
+        "  expected: 3 s of the clock, 0.006 EUR: 3 trials at 2 s, the mean of 2 finished trials of "
         "tiny-1, tiny-2 (from 2 s to 2 s)"
     )
 
