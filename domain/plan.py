@@ -110,7 +110,9 @@ def grid(space: Space, swept: Sequence[Swept]) -> Iterator[dict[str, Value]]:
 
 
 def configuration(space: Space, named: Params) -> dict[str, Value]:
-    """Return the parameters that are there: as named, the others with their defaults.
+    """Return the parameters that are there: as named or derived, the others with their defaults.
+
+    Whether each lies between bounds that depend on others is not asked here.
 
     Raises:
         UserMistake: One that is there is not named and has no default.
@@ -118,7 +120,8 @@ def configuration(space: Space, named: Params) -> dict[str, Value]:
     kept: dict[str, Value] = {}
     for one in space.parameters:
         if one.is_there(kept):
-            value = named.get(one.name, one.default)
+            derived = one.axis is None
+            value = one.value(None, kept) if derived else named.get(one.name, one.default)
             if value is None:
                 raise UserMistake(
                     f"{one.name} has no default, and the sweep gives it no value",

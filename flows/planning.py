@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from domain.cost import Cost, total
 from domain.errors import NoAllowedConfiguration
 from domain.plan import Key, Known, Plan, Sweep, SweepRequest, key_of, make_plan
-from domain.rules import Predict
+from domain.rules import Predict, Verdict
 from domain.space import Params
 from domain.study import Study
 from domain.wording import counted, duration, money
@@ -75,7 +75,7 @@ def plan_sweep(
         UserMistake: The notation cannot be read, or does not fit the space.
         NoAllowedConfiguration: The rules allow none of it; says which rule excludes how many.
     """
-    judge = partial(study.rules.judge_asking, predict=predict)
+    judge = partial(_judge, study, predict)
     plan = make_plan(configurations(study, request), judge, request.random)
     if not plan.points:
         raise _nothing_allowed(plan)
@@ -123,6 +123,14 @@ def told(planned: Planned) -> Iterator[str]:
     yield f"  {counted(len(planned.points), 'trial')} to run, {workers} at a time"
     if planned.points:
         yield f"  {_expectation(planned)}"
+
+
+def _judge(study: Study, predict: Predict, params: Params) -> Verdict:
+    """Hold a configuration against the rules, and against bounds that depend on its values."""
+    verdict = study.rules.judge_asking(params, predict)
+    outside = study.space.outside(params) if verdict.allowed else ()
+    margins = {f"the bounds of {name}": -1.0 for name in outside}
+    return replace(verdict, margins={**verdict.margins, **margins})
 
 
 def _known(plan: Plan, seen: Iterable[Found]) -> Iterator[Known]:

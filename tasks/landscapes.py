@@ -18,7 +18,8 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from domain.space import Choice, Params, Space, Value
+from domain.domains import same
+from domain.space import Choice, Derived, Ordinal, Params, Space, Value
 from domain.summary import SearchSummary
 from tasks.pictures import INK, STYLE, svg
 
@@ -102,13 +103,17 @@ class _Axis:
     def of(cls, name: str, space: Space, found: Iterable[Sample]) -> _Axis:
         domain = space[name].domain
         present = [one.params.get(name) for one in found]
-        there = {one for one in present if one is not None}
-        if isinstance(domain, Choice):
-            ordered = tuple(one for one in domain.choices if one in there)
-            return cls(name, ordered, log=False, numeric=False, sometimes=None in present)
+        there = {(type(one), one): one for one in present if one is not None}.values()
+        sometimes = None in present
+        if isinstance(domain, Choice | Ordinal):
+            order = domain.choices if isinstance(domain, Choice) else domain.values
+            ordered = tuple(one for one in order if any(same(one, each) for each in there))
+            return cls(name, ordered, log=False, numeric=False, sometimes=sometimes)
+        if any(isinstance(one, bool | str) for one in there):  # what a formula may yield
+            return cls(name, tuple(sorted(there, key=str)), False, False, sometimes)
         numbers = tuple(sorted(there, key=float))
-        log = domain.log or _is_geometric(numbers)
-        return cls(name, numbers, log, numeric=True, sometimes=None in present)
+        log = (not isinstance(domain, Derived) and domain.log) or _is_geometric(numbers)
+        return cls(name, numbers, log, numeric=True, sometimes=sometimes)
 
     @property
     def varies(self) -> bool:
@@ -121,7 +126,7 @@ class _Axis:
         if len(self.values) == 1:
             return 0.5
         if not self.numeric:
-            return self.values.index(value) / (len(self.values) - 1)
+            return self._index(value) / (len(self.values) - 1)
         low, high = float(self.values[0]), float(self.values[-1])
         if self.log:
             return math.log(float(value) / low) / math.log(high / low)
@@ -153,7 +158,10 @@ class _Axis:
         """Return the row or column of a value."""
         if self._is_binned:
             return min(int(self.place(value) * _BINS), _BINS - 1)
-        return self.values.index(value)
+        return self._index(value)
+
+    def _index(self, value: Value) -> int:
+        return next(at for at, one in enumerate(self.values) if same(one, value))
 
     @property
     def _is_binned(self) -> bool:

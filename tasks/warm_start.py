@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, create_trial
 from domain.history import TrialRecord, TrialState
 from domain.rules import Predict, Verdict
 from domain.study import Objective, Study
-from tasks.sampling import distributions
+from tasks.drawing import STAND_IN, distributions
 from tasks.store import SearchInfo, Store
 from tasks.store_records import BEGUN, for_optuna, write_begun
 from tasks.studies import recorded_study
@@ -46,7 +46,7 @@ class Lessons:
 
     Attributes:
         found: The trials, in the order in which they finished, older searches first.
-        frozen: The same in Optuna's words, without a number.
+        frozen: The same in Optuna's words, numbered below 0: they come before the search's own.
         refused: How many others today's space or rules do not allow.
     """
 
@@ -131,7 +131,8 @@ def lessons(
         else:
             refused += 1
     found = tuple(one for search in reversed(by_search.values()) for one in search)
-    return Lessons(found, tuple(_frozen(study, one) for one in found), refused)
+    numbered = zip(range(-len(found), 0), found, strict=True)
+    return Lessons(found, tuple(_frozen(study, one, number) for number, one in numbered), refused)
 
 
 def _objective(info: SearchInfo) -> Objective:
@@ -147,15 +148,18 @@ def _is_allowed(study: Study, one: Found, predict: Predict) -> bool:
     return study.rules.judge_asking(params, (lambda _: known) if told else predict).allowed
 
 
-def _frozen(study: Study, one: Found) -> FrozenTrial:
-    record, kinds = one.record, distributions(study.space)
+def _frozen(study: Study, one: Found, number: int) -> FrozenTrial:
+    record, kinds = one.record, distributions(study.space, one.record.params)
     state, value, steps = for_optuna(record)  # as the store itself has it
     begun = write_begun(record.params, record.seed, record.purpose, one.verdict)
-    return create_trial(
+    frozen = create_trial(
         state=state,
         value=value,
-        params=dict(record.params),
-        distributions={name: kinds[name] for name in record.params},
+        params={name: record.params[name] for name in kinds},
+        distributions=kinds,
         intermediate_values=steps,
         user_attrs={BEGUN: begun},
     )
+    # Each with a number and an id of its own, none of which a trial of the search will have.
+    frozen.number, frozen._trial_id = number, STAND_IN + number
+    return frozen

@@ -16,13 +16,13 @@ from domain.expressions import Expression
 from domain.history import CurvePoint, Purpose, TrialRecord, TrialState
 from domain.plan import SweepRequest
 from domain.rules import Rule, RuleBook, Verdict
-from domain.space import Float, Params
+from domain.space import Bounded, Choice, Domain, Float, Ordinal, Parameter, Params, Space
 from domain.study import Study
 from domain.summary import Ending
 from flows.planning import plan_sweep, told
 from flows.sweeping import understand
 from tasks.home import search_folder
-from tasks.sampling import tpe
+from tasks.sampling import Proposer
 from tasks.store import Search, Store, open_store
 from tasks.studies import read_study
 from tasks.warm_start import code_digest, comparable, lessons
@@ -123,8 +123,8 @@ def test_what_was_trained_before_is_known_and_tells_the_cost(store: Store, study
     lines = list(told(planned))
     assert "  1 known already, 1 in tiny-2: not trained again (--again does)" in lines
     assert lines[-1] == (
-        "  expected: 3 s of the clock, 0.006 EUR: 3 trials at 2 s, the mean of 2 finished trials of "
-        "tiny-1, tiny-2 (from 2 s to 2 s)"
+        "  expected: 3 s of the clock, 0.006 EUR: 3 trials at 2 s, the mean of 2 finished trials "
+        "of tiny-1, tiny-2 (from 2 s to 2 s)"
     )
 
     again = plan_sweep(study, replace(request, again=True), store, DATA, predict)
@@ -159,6 +159,18 @@ def test_a_sweep_of_which_the_rules_allow_nothing_is_refused(store: Store, study
         "the rules allow none of 3 configurations of this sweep: "
         "rule 'not-too-far' excludes 2; rule 'small' excludes 1"
     )
+
+
+def test_bounds_that_depend_on_what_is_swept_are_asked_of_each_configuration(
+    store: Store, study: Study
+) -> None:
+    top = Parameter("top", Bounded(Expression("x"), Expression("2 * x")), None, 0.5)
+    study = replace(study, space=Space((*study.space.parameters, top)), rules=RuleBook())
+    planned = plan_sweep(study, asked("x=0.2,0.4,0.5", "top=0.4,0.7"), store, DATA, predict)
+
+    found = [(one["x"], one["top"]) for one in planned.points]
+    assert found == [(0.2, 0.4), (0.4, 0.4), (0.4, 0.7), (0.5, 0.7)]
+    assert "    2 by the bounds of top, such as x=0.2 act=work top=0.7" in told(planned)
 
 
 def test_points_are_drawn_by_the_seed_of_the_study(store: Store, study: Study) -> None:
@@ -212,22 +224,26 @@ def test_a_later_search_learns_from_what_can_be_compared(store: Store, study: St
     assert lessons(store, study, DATA, code_digest(study), predict, first.info).found == ()
 
 
-def test_a_sampler_takes_the_lessons_for_trials(store: Store, study: Study) -> None:
-    study = replace(study, rules=RuleBook())
+@pytest.mark.parametrize("act", [Choice(("work", "rest")), Ordinal(("work", "rest"))])
+def test_a_sampler_learns_from_the_lessons(store: Store, study: Study, act: Domain) -> None:
+    x, _ = study.space.parameters
+    space = Space((x, Parameter("act", act, None, "work")))
+    study = replace(study, rules=RuleBook(), space=space)
     search = begin(store, study)
     for at in range(40):
         add(search, study, at / 40, 1.0 - abs(at / 40 - 0.3))
     found = lessons(store, study, DATA, code_digest(study), predict)
-    kinds = found.frozen[0].distributions
+    later = optuna.create_study(direction="maximize")
 
-    def distance(seed: int, trials: tuple[FrozenTrial, ...]) -> float:
-        later = optuna.create_study(direction="maximize", sampler=tpe(seed))
-        later.add_trials(trials)
-        return abs(float(later.ask(kinds).params["x"]) - 0.3)
+    def distance(seed: int, earlier: tuple[FrozenTrial, ...]) -> float:
+        proposer = Proposer(later, space, study.rules, predict, seed, earlier=earlier)
+        return abs(float(proposer.propose().params["x"]) - 0.3)
 
     with_lessons = [distance(seed, found.frozen) for seed in range(20)]
     without = [distance(seed, ()) for seed in range(20)]
     assert sum(with_lessons) < sum(without) / 2
+    assert len({(one.number, one._trial_id) for one in found.frozen}) == 40
+    assert later.trials == []
 
 
 def test_other_data_other_code_and_another_metric_teach_nothing(store: Store, study: Study) -> None:

@@ -14,7 +14,7 @@ from domain.decision import Decision
 from domain.expressions import Expression
 from domain.history import History, TrialRecord, TrialState
 from domain.plan import Known, Sweep, SweepRequest
-from domain.space import Choice, Float, Int, Parameter, Params, Space
+from domain.space import Choice, Derived, Float, Int, Ordinal, Parameter, Params, Space
 from domain.study import DataSource, Objective, Study
 from domain.summary import Ending, SearchSummary
 from domain.worth import Direction, Worth
@@ -157,6 +157,28 @@ def test_lines_run_over_what_varies_in_its_own_units_to_the_outcome() -> None:
 def test_without_two_different_trials_there_are_no_lines(count: int) -> None:
     assert parallel_coordinates(summary_of(*[(at(0.1, 1), 0.5)] * count)) == ""
     assert parallel_coordinates(summary_of(*[(at(0.1, 1), 0.5)] * 2)) == ""
+
+
+def test_ordinal_and_derived_parameters_have_an_axis_too() -> None:
+    space = Space(
+        (
+            Parameter("batch", Ordinal((64, 8, "all"))),
+            Parameter("lr", Float(0.0, 1.0)),
+            Parameter("double", Derived(Expression("2 * lr"))),
+            Parameter("big", Derived(Expression("lr > 0.3"))),
+        )
+    )
+    trials = [
+        ({"batch": batch, "lr": lr, "double": 2 * lr, "big": lr > 0.3}, lr / 3)
+        for batch in (8, "all", 64) for lr in (0.25, 0.5)
+    ]  # fmt: skip
+    summary = summary_of(*trials, swept=("batch=64,8,all", "lr=0.25,0.5"))
+    summary = replace(summary, study=replace(summary.study, space=space))
+    lines, (picture,) = texts(parallel_coordinates(summary)), heat_maps(summary)
+
+    assert {"batch", "double", "0.5", "1", "big", "true", "false"} <= set(lines)
+    order = [one for one in texts(picture) if one in {"64", "8", "all"}]
+    assert order == ["64", "8", "all"]  # as the study has them
 
 
 def test_of_many_parameters_the_most_important_are_drawn() -> None:

@@ -20,7 +20,7 @@ from domain.plan import (
     refuse_absent,
 )
 from domain.rules import Rule, RuleBook, Verdict
-from domain.space import Choice, Float, Int, Parameter, Params, Space
+from domain.space import Choice, Derived, Float, Int, Parameter, Params, Space
 from domain.summary import DecisionRecord, decision_of_sweep
 from domain.swept import Swept, read_swept
 
@@ -92,6 +92,14 @@ def test_an_active_parameter_needs_a_value() -> None:
     assert configuration(bare, {"a": 5}) == {"a": 5}
     with pytest.raises(UserMistake, match="b has no default, and the sweep gives it no value"):
         configuration(bare, {"a": 6})
+
+
+def test_derived_parameters_follow_from_what_is_swept() -> None:
+    space = Space(
+        (Parameter("lr", Float(0.0, 1.0)), Parameter("decay", Derived(Expression("lr / 4"))))
+    )
+    found = list(grid(space, read_swept(["lr=0.5,1"], space, drawn=False)))
+    assert found == [{"lr": 0.5, "decay": 0.125}, {"lr": 1.0, "decay": 0.25}]
 
 
 def test_a_grid_without_end_is_refused_before_it_is_built() -> None:

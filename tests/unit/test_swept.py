@@ -8,7 +8,7 @@ import pytest
 
 from domain.errors import UserMistake
 from domain.expressions import Expression
-from domain.space import Choice, Float, Int, Parameter, Space, Value
+from domain.space import Bounded, Choice, Derived, Float, Int, Ordinal, Parameter, Space, Value
 from domain.swept import read_swept
 
 SPACE = Space(
@@ -19,6 +19,10 @@ SPACE = Space(
         Parameter("width", Int(8, 128, step=8)),
         Parameter("mixed", Choice((True, False, 2, 0.5, "2.0", "no"))),
         Parameter("momentum", Float(0.0, 0.99), Expression("lr > 0.1")),
+        Parameter("batch", Ordinal((16, 64, "all"))),
+        Parameter("rate", Float(0.0, 1.0, step=0.25)),
+        Parameter("decay", Derived(Expression("0.1 * lr"))),
+        Parameter("heads", Bounded(Expression("1"), Expression("width / 4"), whole=True)),
     )
 )
 
@@ -47,6 +51,10 @@ def values(text: str) -> tuple[Value, ...]:
         ("mixed=true,False,2,0.5,no", (True, False, 2, 0.5, "no")),
         ("mixed=2.0", ("2.0",)),
         ("momentum=0,0.9", (0.0, 0.9)),
+        ("batch=64,all", (64, "all")),
+        ("rate=0..1:3", (0.0, 0.5, 1.0)),
+        ("rate=0..1:4", (0.0, 0.25, 0.75, 1.0)),  # to the nearest step
+        ("heads=1..64:log:4", (1, 4, 16, 64)),
     ],
 )
 def test_what_is_asked_for_is_read_by_the_domain_of_the_parameter(
@@ -84,6 +92,10 @@ def test_what_is_asked_for_is_read_by_the_domain_of_the_parameter(
         (["lr=1e-4..1e-1:1001"], "asks for 1001 values", "A range has from 2 to 1000 of them"),
         (["lr=1e-4..1e-1"], "does not say how many values it has", "lr=1e-4..1e-1:5 for five"),
         (["lr=1e-4..1e-1:log"], "does not say how many values it has", "draw points"),
+        (["batch=32"], "'32' is no value of batch", "It is one of 16, 64, all"),
+        (["rate=0.3"], "0.3 lies outside of rate, which is between 0.0 and 1.0 in", "widen"),
+        (["decay=0.1"], "decay follows from others, as 0.1 * lr, and", "what it follows from: lr"),
+        (["heads=1.5"], "'1.5' is no whole number", "Write name=1,2,4"),
         (["lr=1e-4..1e-1:lg:3"], "'1e-4..1e-1:lg:3' is no number", "Write name=1,2,4"),
         (["lr=1e-4..1e-1:log:9999999999"], "is no number", "Write name=1,2,4"),
     ],
@@ -96,11 +108,14 @@ def test_a_mistake_is_told_with_the_way_out(texts: list[str], message: str, hint
 
 
 def test_points_may_be_drawn_from_a_whole_range() -> None:
-    lr, shift, depth, width = read_swept(
-        ["lr=1e-3..1e-1", "shift=0..2", "depth=1..4", "width=16..64:log"], SPACE, drawn=True
+    lr, shift, depth, width, heads = read_swept(
+        ["lr=1e-3..1e-1", "shift=0..2", "depth=1..4", "width=16..64:log", "heads=2..5"],
+        SPACE,
+        drawn=True,
     )
     assert (lr.between, shift.between) == (Float(1e-3, 1e-1, log=True), Float(0.0, 2.0))
     assert (depth.between, width.between) == (Int(1, 4), Int(16, 64, log=True, step=8))
+    assert heads.between == Int(2, 5)
     assert lr.at(0.5) == 1e-2  # on the scale of the parameter
     assert shift.at(0.25) == 0.5
     assert (lr.at(0.0), lr.at(math.nextafter(1.0, 0.0))) == (1e-3, 1e-1)
@@ -108,7 +123,12 @@ def test_points_may_be_drawn_from_a_whole_range() -> None:
 
 def test_every_value_of_a_sweep_is_equally_likely_to_be_drawn() -> None:
     places = [(at + 0.5) / 1200 for at in range(1200)]
-    for text, each in (("depth=1..4", 300), ("depth=1,2,4", 400), ("width=8..32", 300)):
+    for text, each in (
+        ("depth=1..4", 300),
+        ("depth=1,2,4", 400),
+        ("width=8..32", 300),
+        ("rate=0..1", 240),
+    ):
         (one,) = read_swept([text], SPACE, drawn=True)
         drawn = [one.at(place) for place in places]
         assert {drawn.count(value) for value in set(drawn)} == {each}
