@@ -55,12 +55,6 @@ class Rule:
         except _UNDECIDED:
             return False
 
-    def violation(self, params: Mapping[str, Any]) -> float:
-        """Return by how much a rule that needs no prediction is broken; 0 where it is not."""
-        if not self.applies_to(params) or self.holds(params):
-            return 0.0
-        return -self.margin(params)
-
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Tell whether the condition can be shown to hold.
 

@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from domain import priors
 from domain.errors import NoAllowedConfiguration, UserMistake
 from domain.history import Purpose
-from domain.mending import Demand, mend
+from domain.mending import mend
 from domain.repair import allowed_step_by_step, nearest_allowed, whole
 from domain.rules import RuleBook, Verdict
 from domain.space import Domain, Float, Params, Space, Value
@@ -169,31 +169,31 @@ class Experts:
 
 
 class Gatekeeper:
-    """Holds configurations against the rules, and asks for a prediction at most once each."""
+    """Holds configurations against the rules, and asks for a prediction at most once each.
+
+    Attributes:
+        from_parameters: The rules that need no prediction.
+    """
 
     def __init__(self, rules: RuleBook, predict: Predict) -> None:
         self._rules, self._predict = rules, predict
-        self._from_parameters = rules.without_predictions
+        self.from_parameters = rules.without_predictions
         self._predicted: dict[_Key, Mapping[str, float]] = {}
 
     def allows(self, params: Params) -> bool:
         """Tell whether no rule is broken."""
-        if not self._from_parameters.allow(params, {}):
+        if not self.from_parameters.allow(params, {}):
             return False
         return not self._asks(params) or self._rules.allow(params, self._predictions(params))
 
     def questions(self) -> list[Callable[[Params], bool]]:
         """Return one question for each rule that needs no prediction."""
-        books = (RuleBook((rule,)) for rule in self._from_parameters.rules)
+        books = (RuleBook((rule,)) for rule in self.from_parameters.rules)
         return [partial(book.allow, predicted={}) for book in books]
-
-    def demands(self) -> list[Demand]:
-        """Return each rule that needs no prediction, with how badly it is broken."""
-        return [Demand(one.names, one.violation) for one in self._from_parameters.rules]
 
     def judge(self, params: Params) -> Verdict:
         """Return what the rules say; those that need a prediction only if no other is broken."""
-        verdict = self._from_parameters.judge(params, {})
+        verdict = self.from_parameters.judge(params, {})
         if verdict.allowed and self._asks(params):
             return self._rules.judge(params, self._predictions(params))
         return verdict
@@ -298,8 +298,8 @@ class RuleSearch:
     def _repair(self, drawn: Sequence[Params]) -> Params | None:
         starts = list(self._starts(drawn))
         for start in starts[:_MENDINGS]:
-            mended = mend(start, self._space, self._gatekeeper.demands())
-            if mended is not None and self._wanted(mended):
+            mended = mend(start, self._space, self._gatekeeper.from_parameters, self._wanted)
+            if mended is not None:
                 return mended
         for tried, start in enumerate(starts):
             if self._repeated and tried >= _STARTS_WHEN_REPEATED:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState, create_trial
 
+from domain import columns
 from domain.errors import NoAllowedConfiguration
 from domain.expressions import Expression
 from domain.repair import nearest_allowed
@@ -360,6 +362,28 @@ def test_the_rule_book_agrees_with_plain_python(ruled: Ruled, seed: int) -> None
     for params in random_configurations(ruled.space, 20, seed):
         assert ruled.rules.allow(params, {}) is ruled.permitted(params)
         assert ruled.rules.judge(params, {}).allowed is ruled.permitted(params)
+
+
+@settings(max_examples=100, deadline=None)
+@given(ruled_spaces(), st.integers(0, 2**31))
+def test_a_sieve_lets_all_through_that_is_allowed(ruled: Ruled, seed: int) -> None:
+    space = ruled.space
+    places = np.random.default_rng(seed).random((40, len(space.axes)))
+    values, there = columns.configurations(space, places)
+    through = columns.allowed(ruled.rules, values, there)
+    for at, row in enumerate(places):
+        coordinates = {}
+        for (name, axis), place in zip(space.axes.items(), row, strict=True):
+            if isinstance(axis, Choice):
+                coordinates[name] = axis.choices[int(place * len(axis.choices))]
+            else:
+                coordinates[name] = axis.at(float(place))
+        params = space.configuration(coordinates)
+        assert {name for name in space.names if there[name][at]} == set(params)
+        for name, value in params.items():
+            if not isinstance(value, str) and not math.isnan(value):
+                assert values[name][at] == pytest.approx(value)
+        assert through[at] or not ruled.rules.allow(params, {})
 
 
 @settings(max_examples=20, deadline=None)
