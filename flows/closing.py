@@ -36,7 +36,7 @@ def _of_sweep(summary: SearchSummary) -> Iterator[str]:
     if summary.sweep is None:
         return
     best = summary.history.best
-    if best is not None:
+    if best is not None and not summary.confirmed:
         params = " ".join(f"{name}={short(value)}" for name, value in best.params.items())
         metric = summary.study.objective.metric
         yield f"best seen: {metric} {best.value:.4f}, trial {best.number} ({params})"

@@ -27,6 +27,7 @@ _MOST_MAPS = 3
 _MOST_CELLS = 8  # along an axis; more values are put together
 _BINS = 6
 _MOST_AXES = 10
+_MOST_LINES = 300
 _MOST_TICKS = 6
 _ABSENT = -0.14  # the place on an axis of a parameter that is not there
 
@@ -234,7 +235,8 @@ def _draw_map(drawn: _Map, summary: SearchSummary) -> str:
 
 def _draw_lines(axes: Sequence[_Axis], found: Sequence[Sample], summary: SearchSummary) -> str:
     objective = summary.study.objective
-    worst_first = sorted(found, key=lambda one: objective.direction.sign * one.value)
+    best_first = sorted(found, key=lambda one: -objective.direction.sign * one.value)
+    worst_first = best_first[:: math.ceil(len(found) / _MOST_LINES)][::-1]
     values = tuple(dict.fromkeys(sorted(one.value for one in found)))
     outcome = _Axis(objective.metric, values, log=False, numeric=True, sometimes=False)
     shades = mpl.colormaps["Greens"]

@@ -14,11 +14,12 @@ from pathlib import Path
 
 from optuna.trial import FrozenTrial, create_trial
 
+from domain.errors import UserMistake
 from domain.history import TrialRecord, TrialState
 from domain.rules import Predict, Verdict
-from domain.study import Objective, Study
+from domain.study import Study
 from tasks.drawing import STAND_IN, distributions
-from tasks.store import SearchInfo, Store
+from tasks.store import Search, SearchInfo, Store
 from tasks.store_records import BEGUN, for_optuna, write_begun
 from tasks.studies import recorded_study
 
@@ -88,9 +89,9 @@ def comparable(
     for info in reversed(store.searches(study.name)):
         if before is not None and info.started >= before.started:
             continue
-        if (info.data, info.code) != (data, code) or _objective(info) != study.objective:
+        search = _opened(store, info, study) if (info.data, info.code) == (data, code) else None
+        if search is None:
             continue
-        search = store.open(info.search)
         verdicts = search.verdicts()
         for record in search.history().trials:
             yield Found(info.search, record, verdicts[record.number])
@@ -135,8 +136,13 @@ def lessons(
     return Lessons(found, tuple(_frozen(study, one, number) for number, one in numbered), refused)
 
 
-def _objective(info: SearchInfo) -> Objective:
-    return recorded_study(info.text, info.folder).objective
+def _opened(store: Store, info: SearchInfo, study: Study) -> Search | None:
+    """Open a search of the same metric, unless it cannot be read any more."""
+    try:
+        same = recorded_study(info.text, info.folder).objective == study.objective
+        return store.open(info.search) if same else None
+    except UserMistake:  # deleted behind our back, or written in words that we no longer know
+        return None
 
 
 def _is_allowed(study: Study, one: Found, predict: Predict) -> bool:

@@ -21,6 +21,7 @@ from domain.study import Study
 from domain.summary import Ending
 from flows.planning import plan_sweep, told
 from flows.sweeping import understand
+from tasks.database import searches
 from tasks.home import search_folder
 from tasks.sampling import Proposer
 from tasks.store import Search, Store, open_store
@@ -260,6 +261,17 @@ def test_other_data_other_code_and_another_metric_teach_nothing(store: Store, st
     problem.write_text(problem.read_text() + "\n# changed\n")
     assert code_digest(study) != code
     assert list(comparable(store, study, DATA, code_digest(study))) == []
+
+
+def test_a_search_that_cannot_be_read_any_more_is_left_out(store: Store, study: Study) -> None:
+    for x in (0.1, 0.2, 0.3):
+        add(begin(store, study), study, x)
+    optuna.delete_study(study_name="tiny-1", storage=store.database.storage)
+    with store.database.engine.begin() as connection:
+        other = searches.update().where(searches.c.search == "tiny-2")
+        connection.execute(other.values(text="study: tiny\nsearched: otherwise\n"))
+    found = comparable(store, study, DATA, code_digest(study))
+    assert [one.search for one in found] == ["tiny-3"]
 
 
 def test_what_todays_rules_or_space_do_not_allow_teaches_nothing(

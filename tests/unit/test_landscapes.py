@@ -192,6 +192,15 @@ def test_of_many_parameters_the_most_important_are_drawn() -> None:
     assert not {"p8", "p9", "p10", "p11"} & set(told)
 
 
+def test_of_many_trials_an_even_share_is_drawn_the_best_among_them() -> None:
+    trials = [(at(0.01 + one / 1e4, 1), one / 700) for one in range(700)]
+    picture = parallel_coordinates(summary_of(*trials))
+    lines = re.findall(r"stroke-width: ([\d.]+)", picture)
+    assert 234 <= len(lines) <= 240  # every third, and the axes
+    assert lines.count("2.6") == 1
+    assert "0.9986" in texts(picture)
+
+
 def test_the_same_summary_is_the_same_picture() -> None:
     trials = [(at(10**-one, one), math.sin(one)) for one in range(1, 5)]
     summary = summary_of(*trials, swept=("lr=1e-4..1e-1:log:4", "depth=1,2,3,4"))
