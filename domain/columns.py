@@ -206,8 +206,17 @@ _COMPILERS: dict[type[ast.AST], Callable[[Any], _Closure]] = {
 }
 
 
+def _divided(divide: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda left, right: np.where(np.equal(right, 0), math.nan, divide(left, right))
+
+
+def _finite(value: Any) -> Any:
+    return np.where(np.isfinite(value), value, math.nan)
+
+
 def _power(base: Any, exponent: Any) -> Any:
-    return np.where(np.abs(exponent) > MAX_EXPONENT, math.nan, np.float_power(base, exponent))
+    power = _finite(np.float_power(base, exponent))
+    return np.where(np.abs(exponent) > MAX_EXPONENT, math.nan, power)
 
 
 def _is_in(item: Any, values: list[Any]) -> Any:
@@ -227,9 +236,9 @@ _BINARY: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Add: np.add,
     ast.Sub: np.subtract,
     ast.Mult: np.multiply,
-    ast.Div: np.true_divide,
-    ast.FloorDiv: np.floor_divide,
-    ast.Mod: np.mod,
+    ast.Div: _divided(np.true_divide),
+    ast.FloorDiv: _divided(np.floor_divide),
+    ast.Mod: _divided(np.mod),
     ast.Pow: _power,
 }
 _COMPARE: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
@@ -245,7 +254,7 @@ _COMPARE: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "abs": np.abs,
     "ceil": np.ceil,
-    "exp": np.exp,
+    "exp": lambda number: _finite(np.exp(number)),
     "floor": np.floor,
     "isclose": lambda one, other, *_: np.isclose(one, other, rtol=1e-9, atol=0.0),
     "log": lambda number, *base: np.log(number) / (np.log(base[0]) if base else 1.0),

@@ -61,6 +61,25 @@ def mend(
     return None
 
 
+def first_allowed(
+    places: Places, space: Space, rules: RuleBook, wanted: Callable[[Params], bool]
+) -> dict[str, Value] | None:
+    """Return the first of many configurations that is allowed.
+
+    Args:
+        places: Shape (configurations, axes), each between 0 and 1.
+        space: The space.
+        rules: The rules that need no prediction.
+        wanted: Whether a configuration may be proposed; asked of a few that the rules allow.
+    """
+    values, there = configurations(space, places)
+    for at in np.flatnonzero(allowed(rules, values, there))[:_LOOKS]:
+        found = space.configuration(_coordinates(places[at], space))
+        if wanted(found):
+            return found
+    return None
+
+
 def _neighbourhoods(
     params: Params, start: Mapping[str, Value], space: Space, rules: RuleBook
 ) -> Iterator[Places]:

@@ -6,6 +6,7 @@ import json
 import os
 import select
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ class Setting:
         metric: The objective's metric.
         watts_per_core: Power of a busy core, for estimates.
         threads: Processor threads of a training.
+        scratch: A folder for what nobody reads.
         manifest: Where to write the manifest of the data; empty: nowhere.
     """
 
@@ -32,6 +34,7 @@ class Setting:
     metric: str
     watts_per_core: float
     threads: int
+    scratch: str
     manifest: str
 
 
@@ -59,6 +62,11 @@ class Line:
         else:
             sent = socket.send_fds(self.end, [text], [carried.fileno()])
             self.end.sendall(text[sent:])
+
+    def tell(self, message: Message) -> None:
+        """Send a message, or do nothing where nobody listens any more."""
+        with suppress(OSError):
+            self.send(message)
 
     def receive(self, timeout: float | None = None) -> list[tuple[Message, socket.socket | None]]:
         """Wait for messages.

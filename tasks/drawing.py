@@ -39,6 +39,15 @@ from tasks.store_records import BEGUN
 
 _Ask: TypeAlias = Callable[[str, BaseDistribution], Value]
 
+# These draw evenly from the whole space as long as they have no model, or always.
+_RANDOM_AT_FIRST = (
+    optuna.samplers.RandomSampler,
+    optuna.samplers.TPESampler,
+    optuna.samplers.GPSampler,
+    optuna.samplers.CmaEsSampler,
+    optuna.samplers.NSGAIISampler,
+)
+
 STAND_IN = -1  # the id of a trial that is not in the store yet
 
 
@@ -234,6 +243,11 @@ class Drawing:
         self._together = {
             name: kind for name, kind in inferred.items() if self._kinds.get(name) == kind
         }
+
+    @property
+    def at_random(self) -> bool:
+        """Whether the last draw was one from the whole space, all of it equally likely."""
+        return not self.joint and isinstance(self._sampler, _RANDOM_AT_FIRST)
 
     @property
     def notes(self) -> dict[str, Any]:

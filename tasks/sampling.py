@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from domain import priors
 from domain.errors import NoAllowedConfiguration, UserMistake
 from domain.history import Purpose
-from domain.mending import mend
+from domain.mending import first_allowed, mend
 from domain.repair import allowed_step_by_step, nearest_allowed, whole
 from domain.rules import RuleBook, Verdict
 from domain.space import Domain, Float, Params, Space, Value
@@ -33,10 +33,12 @@ __all__ = ["Predict", "Proposal", "Proposer", "RuleSearch"]
 # been told nothing of the rules, a repair does as well as patience.
 _DRAWS_FROM_MODEL = 8
 _DRAWS_AT_RANDOM = 48
+_DRAWS_BEFORE_SCATTERING = 8
+_SCATTERED, _BATCHES = 8192, 4  # points at random that are held against the rules at once
 _ATTEMPTS = 1000  # looks around one forbidden configuration, some microseconds each
 _MENDINGS = 4  # starts from which the broken rules are mended one by one
-_STARTS_WHEN_REPEATED = 4  # repairs that are tried to avoid asking the same question twice
-_STARTS_STEP_BY_STEP = 12  # the last resort: one search for each rule
+_STARTS = 8  # the last resort: neighbours one by one, and one search for each rule
+_STARTS_WHEN_REPEATED = 2  # of them, to avoid asking the same question twice
 _KNOWN_STARTS = 4
 _PREDICTIONS = 200  # a prediction costs milliseconds too: no proposal asks for more than these
 
@@ -146,24 +148,28 @@ class Experts:
         space: The space, with the experts' priors.
         lessons: The trials so far.
         seed: The seed of the proposal.
+
+    Attributes:
+        speak: Whether there is any prior.
+        random: Numbers that depend on the proposal alone.
     """
 
     def __init__(self, space: Space, lessons: Sequence[FrozenTrial], seed: int) -> None:
         self._space = space
-        self._asked = any(one.prior is not None for one in space.parameters)
+        self.speak = any(one.prior is not None for one in space.parameters)
         finished = sum(one.state is TrialState.COMPLETE for one in lessons)
         self._trust = priors.trust(finished)
-        self._random = np.random.default_rng(seed)
+        self.random = np.random.default_rng(seed)
 
     def advise(self, params: Params) -> Params:
         """Return a draw as it is, or with the parameters that experts speak of drawn anew."""
-        if not self._asked or self._random.random() >= self._trust:
+        if not self.speak or self.random.random() >= self._trust:
             return params
         base = whole(params, self._space)
         kept: dict[str, Value] = {}
         for one in self._space.parameters:
             if one.is_there(kept):
-                there = one.expected(float(self._random.random()), kept)
+                there = one.expected(float(self.random.random()), kept)
                 kept[one.name] = one.value(base.get(one.name) if there is None else there, kept)
         return kept
 
@@ -241,7 +247,7 @@ class RuleSearch:
                 )
             notes = drawing.notes
             drawing.turn_away()
-        repaired = None if drawing.listed else self._repair(drawn)
+        repaired = None if drawing.listed else self._scatter(drawing) or self._repair(drawn)
         found = repaired or next(iter(self._repeated), None)
         if found is None:
             raise _nothing_allowed(excluded, len(drawn))
@@ -288,16 +294,33 @@ class RuleSearch:
             "" if near is None else f"the nearest that is allowed: {near}",
         )
 
+    def _scatter(self, drawing: Drawing) -> Params | None:
+        """Go on drawing at random, thousands at once, where that is all that the sampler does."""
+        if not self._may_scatter(drawing):
+            return None
+        for _ in range(_BATCHES):
+            places = self._experts.random.random((_SCATTERED, len(self._space.axes)))
+            rules = self._gatekeeper.from_parameters
+            found = first_allowed(places, self._space, rules, self._wanted)
+            if found is not None:
+                return found
+        return None
+
+    def _may_scatter(self, drawing: Drawing) -> bool:
+        return drawing.at_random and not self._experts.speak
+
     def _patience(self, drawing: Drawing) -> int:
         if drawing.listed:
             return drawing.listed
+        if self._may_scatter(drawing):
+            return _DRAWS_BEFORE_SCATTERING
         if not drawing.joint:
             return _DRAWS_AT_RANDOM
         return 1 if drawing.repeats else _DRAWS_FROM_MODEL
 
     def _repair(self, drawn: Sequence[Params]) -> Params | None:
         starts = list(self._starts(drawn))
-        for start in starts[:_MENDINGS]:
+        for start in starts[:_MENDINGS]:  # draws
             mended = mend(start, self._space, self._gatekeeper.from_parameters, self._wanted)
             if mended is not None:
                 return mended
@@ -310,20 +333,19 @@ class RuleSearch:
             if near is not None:
                 return near
         demands = [*self._gatekeeper.questions(), self._wanted]
-        for start in starts[:_STARTS_STEP_BY_STEP]:
+        for start in starts:
             far = allowed_step_by_step(start, self._space, demands, _ATTEMPTS)
             if far is not None:
                 return far
         return None
 
     def _starts(self, drawn: Sequence[Params]) -> Iterator[Params]:
-        """Yield draws, and after some of them what was chosen or tried: it may lie nearer."""
+        """Yield draws, and after them what was chosen or tried: it may lie nearer."""
         unlike = list({_key(params): params for params in drawn}.values())
-        yield from unlike[:_DRAWS_FROM_MODEL]
+        yield from unlike[: _STARTS - _KNOWN_STARTS]
         known = chain([self._space.defaults()], map(configuration_of, reversed(self._trials)))
         inside = (one for one in known if one is not None and not self._space.outside(one))
         yield from islice(inside, _KNOWN_STARTS)
-        yield from unlike[_DRAWS_FROM_MODEL:]
 
     def _wanted(self, params: Params) -> bool:
         return self._gatekeeper.allows(params) and self._is_new(params)

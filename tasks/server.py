@@ -179,6 +179,7 @@ class TrialServer:
             study.objective.metric,
             study.resources.watts_per_core,
             study.resources.threads,
+            str(self._folder),
             # Not again after a restart: by then the manifest has been read.
             "" if self._restarts else str(self._folder / "manifest.npz"),
         )

@@ -29,6 +29,11 @@ from domain.summary import DecisionRecord, Ending
 from domain.worth import Direction
 from tasks.database import Database, decisions, guarded, searches
 from tasks.drawing import distributions
+from tasks.optuna_tables import attributes as _attributes
+from tasks.optuna_tables import insert_trial
+from tasks.optuna_tables import steps as _steps
+from tasks.optuna_tables import trials as _trials
+from tasks.optuna_tables import values as _values
 from tasks.store_records import (
     ATTEMPT,
     BEGUN,
@@ -41,11 +46,6 @@ from tasks.store_records import (
     write_numbers,
     write_result,
 )
-
-_trials = models.TrialModel.__table__
-_values = models.TrialValueModel.__table__
-_steps = models.TrialIntermediateValueModel.__table__
-_attributes = models.TrialUserAttributeModel.__table__
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,7 @@ class Search:
         self._engine = database.engine
         self._storage = database.storage
         self._study_id = optuna_study._study_id
+        self._ids: dict[int, int] = {}  # Optuna's, by number
 
     @guarded
     def next_number(self) -> int:
@@ -128,8 +129,7 @@ class Search:
             The trial's number, counted from 0.
         """
         kinds = distributions(space, params)
-        trial_id = self._storage.create_new_trial(
-            self._study_id,
+        return self._insert(
             FrozenTrial(
                 number=-1,  # Optuna gives number and id
                 trial_id=-1,
@@ -142,11 +142,8 @@ class Search:
                 user_attrs={BEGUN: write_begun(params, seed, purpose, verdict)},
                 system_attrs=dict(notes),
                 intermediate_values={},
-            ),
+            )
         )
-        with self._engine.connect() as connection:
-            query = select(_trials.c.number).where(_trials.c.trial_id == trial_id)
-            return int(connection.execute(query).scalar_one())
 
     @guarded
     def tell(self, record: TrialRecord) -> None:
@@ -350,7 +347,15 @@ class Search:
             rows = connection.execute(query).all()
         return [read_record(number, json.loads(one), json.loads(two)) for number, one, two in rows]
 
+    def _insert(self, trial: FrozenTrial) -> int:
+        with self._engine.begin() as connection:
+            trial_id, number = insert_trial(connection, self._study_id, trial)
+        self._ids[number] = trial_id
+        return number
+
     def _trial_id(self, number: int) -> int:
+        if number in self._ids:
+            return self._ids[number]
         try:
             return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
         except KeyError:

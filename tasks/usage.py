@@ -50,10 +50,12 @@ class Usage:
         self.epochs = 0
         self._order = order
         self._watts = watts_per_core
-        self._meter = Meter(watts_per_core)
         self._lock = threading.Lock()
         self._seconds, self._kwh = -before.seconds, -before.kwh  # what the readings have too much
-        self._meter.start()
+        self._meter: Meter | None = None
+        if order.epoch_seconds is None:
+            self._meter = Meter(watts_per_core)
+            self._meter.start()
         self._seconds += time.monotonic()
         self._stopped: Used | None = None
 
@@ -77,8 +79,8 @@ class Usage:
             self._stopped = None
 
     def _now(self) -> Used:
-        if self._order.epoch_seconds is not None:
-            seconds = self.epochs * self._order.epoch_seconds
+        if self._meter is None:
+            seconds = self.epochs * (self._order.epoch_seconds or 0.0)
             joules = seconds * self._order.threads * self._watts
             return Used(seconds, joules / JOULES_PER_KWH, EnergyMode.ESTIMATED)
         energy = self._meter.read()

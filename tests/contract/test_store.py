@@ -21,6 +21,8 @@ import pytest
 import sqlalchemy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from optuna.storages._rdb import models
+from optuna.trial import FrozenTrial
 
 from domain.cost import Budget, Cost, EnergyMode, Prices
 from domain.decision import Decision
@@ -32,8 +34,10 @@ from domain.space import Choice, Float, Int, Parameter, Space
 from domain.study import DataSource, Objective, Study
 from domain.summary import DecisionRecord, Ending
 from domain.worth import Direction, Worth
+from tasks.drawing import distributions
 from tasks.home import store_url as default_store_url
 from tasks.store import Search, SearchInfo, Store, open_store
+from tasks.store_records import BEGUN, write_begun
 from tasks.sweep_records import read_sweep, write_sweep
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -371,6 +375,59 @@ def test_plain_optuna_reads_the_trials(store_url: str, search: Search) -> None:
     assert (frame["duration"].iloc[:6].dt.total_seconds() >= 0).all()
     assert (frame["datetime_start"].diff().iloc[1:].dt.total_seconds() >= 0).all()
     assert frame["duration"].iloc[:6].max().total_seconds() < 3600  # no mixture of time zones
+
+
+def test_a_begun_trial_stands_in_the_tables_as_if_optuna_had_created_it(
+    store_url: str, search: Search
+) -> None:
+    begin(search)
+    study = optuna.load_study(study_name="digits-1", storage=driver_url(store_url))
+    (ours,) = study.get_trials()
+    theirs = FrozenTrial(
+        number=-1,
+        trial_id=-1,
+        state=optuna.trial.TrialState.RUNNING,
+        value=None,
+        datetime_start=ours.datetime_start,
+        datetime_complete=None,
+        params=dict(PARAMS),
+        distributions={name: distributions(SPACE)[name] for name in PARAMS},
+        user_attrs={BEGUN: write_begun(PARAMS, 5, Purpose.SEARCH, ALLOWED)},
+        system_attrs={},
+        intermediate_values={},
+    )
+    study._storage.create_new_trial(study._study_id, theirs)
+    theirs.number = ours.number
+    theirs._trial_id = ours._trial_id
+    assert ours == theirs
+    ids = {"trial_id", "number", "param_id", "trial_user_attribute_id"}
+    for model in (models.TrialModel, models.TrialParamModel, models.TrialUserAttributeModel):
+        table = model.__table__
+        with search.database.engine.connect() as connection:
+            rows = connection.execute(table.select()).mappings().all()
+        half = len(rows) // 2
+        kept = [{name: one[name] for name in one if name not in ids} for one in rows]
+        assert kept[:half] == kept[half:]
+
+
+ASK_FOR_TRIALS = """
+study = optuna.load_study(study_name="digits-1", storage=driver_url(url))
+say("ready")
+for _ in range(20):
+    study.ask()
+"""
+
+
+def test_a_number_is_given_once_also_beside_plain_optuna(store_url: str, search: Search) -> None:
+    with Process(ASK_FOR_TRIALS, store_url) as other:
+        assert other.hear() == "ready"
+        ours = [begin(search) for _ in range(20)]
+        other.popen.wait(60)
+    trials = search.optuna_study.get_trials()
+    assert [one.number for one in trials] == list(range(40))
+    assert [one.number for one in trials if BEGUN in one.user_attrs] == ours
+    ids = [one._trial_id for one in trials]
+    assert ids == sorted(ids)
 
 
 def test_a_plain_sampler_goes_on_from_the_trials(store_url: str, search: Search) -> None:
