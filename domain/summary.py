@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from domain.cost import Ledger
 from domain.decision import Decision
 from domain.history import History
+from domain.plan import Sweep
 from domain.quality import GateResult, QualityAttributes
 from domain.space import Params
 from domain.study import Study
+from domain.wording import counted
 
 
 class Ending(StrEnum):
@@ -19,6 +21,7 @@ class Ending(StrEnum):
 
     WORTHWHILE_STOP = "Worthwhile stop"
     BUDGET_SPENT = "Budget spent"
+    PLAN_DONE = "Plan done"  # of a sweep: each of its configurations was trained
     DATA_GATE_FAILED = "Data gate failed"
     NOTHING_AFFORDABLE = "Nothing affordable"
     NOTHING_WORKED = "Nothing worked"  # every trial failed, so there is nothing to choose from
@@ -42,6 +45,27 @@ class DecisionRecord:
     after: int
     decision: Decision
     at: float
+
+
+def decision_of_sweep(
+    sweep: Sweep, last: Decision, records: Sequence[DecisionRecord], trained: int
+) -> Decision:
+    """Say how far a sweep has come, and what its decisions would have meant for a search.
+
+    Args:
+        sweep: The sweep.
+        last: The last decision; its evidence is kept.
+        records: All decisions, in order.
+        trained: How many trials have finished.
+    """
+    stop = next((one for one in records if one.decision.stop), None)
+    if stop is None:
+        search = f"a search would go on: {last.reason}"
+    else:
+        after = counted(stop.after, "trial")
+        search = f"a search would have ended after {after}: {stop.decision.reason}"
+    planned = counted(len(sweep.points), "planned configuration")
+    return replace(last, reason=f"{trained} of {planned} were trained; {search}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +194,7 @@ class SearchSummary:
         environment: Git commit, versions and machine, as text by name.
         links: Addresses by name (`MLflow run`, `data docs`, `report`).
         notes: What else a reader should know (a failed upload, an implausible figure).
+        sweep: What was asked for, where the search is a sweep.
     """
 
     search: str
@@ -190,6 +215,7 @@ class SearchSummary:
     environment: Mapping[str, str] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    sweep: Sweep | None = None
 
     @property
     def winner(self) -> Confirmed | None:

@@ -83,6 +83,7 @@ def cli() -> None:
     \b
       satisfice check studies/digits     everything that can be known before paying
       satisfice run studies/digits       search until it is no longer worth it
+      satisfice sweep studies/digits depth=1,2,4 lr=1e-4..1e-1:log:4
       satisfice why studies/digits       how it decided, and what if
     """  # noqa: D301 - click reads the backspace
 
@@ -97,19 +98,63 @@ def run(study: str, **options: Any) -> None:
     Ctrl-C lets what runs save itself and ends; `satisfice resume STUDY` goes on. A second Ctrl-C
     ends at once, and what was recorded until then is kept.
     """
-    from flows.running import run_search
+    from flows.running import run_flow
 
-    _end(run_search(study, resume=False, leave=_leave, **options))
+    _end(run_flow(study, resume=False, leave=_leave, **options))
+
+
+@cli.command()
+@STUDY
+@click.argument("parameters", nargs=-1, required=True, metavar="NAME=VALUES...")
+@click.option("--grid", "whole", is_flag=True, help="Take all combinations (this is the default).")
+@click.option("--random", type=click.IntRange(1), help="Draw this many points instead.")
+@click.option("--again", is_flag=True, help="Train again what was trained before.")
+@click.option("--confirm", is_flag=True, help="Confirm the leaders, and register the winner.")
+@click.option("--dry-run", is_flag=True, help="Show what would run, and run nothing.")
+@limited
+@click.option("--seed", type=int, help="Seed of what is drawn, in place of the study's.")
+def sweep(study: str, parameters: tuple[str, ...], **options: Any) -> None:
+    """Train chosen values of some parameters of STUDY, the others at their defaults.
+
+    \b
+      groups=1,2,4           these values
+      depth=1..4:4           4 values from 1 to 4, evenly spaced
+      lr=1e-4..1e-1:log:7    7 values, evenly spaced in their logarithm
+      lr=1e-4..1e-1          anything in between, with --random
+
+    The study's rules, data gate and budget hold as for a search. First it says what will run, what
+    the rules exclude, what was trained before and is not trained again, and what it is expected to
+    cost. It trains all of its plan, each trial to its last epoch: whether a search would have
+    stopped is recorded, and does not stop it. Nothing is confirmed or registered without --confirm.
+    `satisfice resume STUDY` goes on with a sweep that was interrupted.
+    """  # noqa: D301 - click reads the backspace
+    from domain.plan import SweepRequest
+
+    asked = SweepRequest(
+        parameters, options.pop("random"), options.pop("again"), options.pop("confirm")
+    )
+    if options.pop("whole") and asked.random is not None:
+        raise UserMistake("--grid takes all combinations, and --random draws some", "Ask for one")
+    if options.pop("dry_run"):
+        from flows.limits import Limits
+        from flows.planning import show_plan
+
+        for line in show_plan(study, asked, Limits(**options)):
+            click.echo(line)
+        return
+    from flows.running import run_flow
+
+    _end(run_flow(study, resume=False, leave=_leave, asked=asked, **options))
 
 
 @cli.command()
 @STUDY
 @limited
 def resume(study: str, **options: Any) -> None:
-    """Go on with the last unfinished search of STUDY: the same search, the same trials."""
-    from flows.running import run_search
+    """Go on with the last unfinished search or sweep of STUDY: the same one, the same trials."""
+    from flows.running import run_flow
 
-    _end(run_search(study, resume=True, leave=_leave, **options))
+    _end(run_flow(study, resume=True, leave=_leave, **options))
 
 
 @cli.command()
@@ -195,7 +240,7 @@ def ui(prefect_port: int, mlflow_port: int) -> None:
 @click.option("--cron", default="0 2 * * *", show_default=True, help="When the nightly one begins.")
 @click.option("--timezone", default="UTC", show_default=True, help="Such as Europe/Berlin.")
 def deploy(study: str, cron: str, timezone: str) -> None:
-    """Deploy a nightly search of STUDY and one on demand to Prefect; again: change them.
+    """Deploy a nightly search of STUDY, one on demand and a sweep to Prefect; again: change them.
 
     They go to the server of `satisfice ui`, or to that of PREFECT_API_URL, and run with this home
     and in this working directory once `satisfice worker` is running.
@@ -229,7 +274,7 @@ def schema() -> None:
     click.echo(json.dumps(of_study(), indent=2))
 
 
-def _end(ending: Ending) -> NoReturn:
+def _end(ending: Ending | None) -> NoReturn:
     from tasks.services import reaches_prefect
 
     if not reaches_prefect():  # Prefect would try for minutes to tell it the rest
@@ -237,14 +282,14 @@ def _end(ending: Ending) -> NoReturn:
     sys.exit(_code(ending))
 
 
-def _leave(ending: Ending) -> NoReturn:
+def _leave(ending: Ending | None) -> NoReturn:
     """End at once: no farewell of a library."""
     sys.stdout.flush()
     os._exit(_code(ending))
 
 
-def _code(ending: Ending) -> Exit:
-    return _OF_ENDING.get(ending, Exit.DONE)
+def _code(ending: Ending | None) -> Exit:
+    return Exit.DONE if ending is None else _OF_ENDING.get(ending, Exit.DONE)
 
 
 def main() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from domain.summary import Confirmed, Ending, SearchSummary
 from flows.console import short
 from tasks.home import tracking_url
@@ -18,6 +20,7 @@ def closing(summary: SearchSummary) -> str:
         f"{1000 * spent.kwh:.2f} Wh ({spent.energy}) on {summary.ledger.trials} trials"
     )
     lines.extend(f"  {_confirmed(one, metric)}" for one in summary.confirmed)
+    lines.extend(f"  {one}" for one in _of_sweep(summary))
     if summary.registration is not None:
         lines.append(f"  {summary.registration.reason}")
     lines.extend(f"  note: {note}" for note in summary.notes)
@@ -27,6 +30,18 @@ def closing(summary: SearchSummary) -> str:
     if noted("mlflow") is None and not tracking_url().startswith("http"):
         lines.append("  `satisfice ui` serves Prefect's and MLflow's pages")
     return "\n".join(lines)
+
+
+def _of_sweep(summary: SearchSummary) -> Iterator[str]:
+    if summary.sweep is None:
+        return
+    best = summary.history.best
+    if best is not None and not summary.confirmed:
+        params = " ".join(f"{name}={short(value)}" for name, value in best.params.items())
+        metric = summary.study.objective.metric
+        yield f"best seen: {metric} {best.value:.4f}, trial {best.number} ({params})"
+    if not summary.sweep.request.confirm:
+        yield "a sweep explores: nothing was confirmed or registered; --confirm does both"
 
 
 def _confirmed(one: Confirmed, metric: str) -> str:

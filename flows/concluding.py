@@ -13,7 +13,7 @@ from domain.decision import Decision
 from domain.errors import OutsideFault
 from domain.quality import GateResult, QualityAttributes
 from domain.study import Study
-from domain.summary import Confirmed, DataReport, Ending, SearchSummary
+from domain.summary import Confirmed, DataReport, Ending, SearchSummary, decision_of_sweep
 from flows.backstage import Backstage
 from flows.coordinator import Coordinator
 from flows.shipping import Shipping
@@ -24,6 +24,7 @@ from tasks.artifacts import Artifacts
 from tasks.environment import environment
 from tasks.home import search_folder, tracking_url, trial_folder
 from tasks.services import on_mlflow_pages, reaches_prefect
+from tasks.sweep_records import read_sweep
 from tasks.tracking import DATA_DOCS, log_outcome
 
 _Result = TypeVar("_Result")
@@ -56,13 +57,17 @@ class Conclusion:
         """Sum the search up, register its winner if the gates let it pass, and tell everybody."""
         coordinator, search = self.coordinator, self.coordinator.search
         folder = search_folder(search.info.search)
+        sweep, decisions = read_sweep(search.info.sweep), search.decisions()
+        if sweep is not None and data.passed:
+            trained = len(coordinator.history.trials)
+            decision = decision_of_sweep(sweep, decision, decisions, trained)
         summary = SearchSummary(
             search=search.info.search,
             study=coordinator.study,
             ending=ending,
             decision=decision,
             history=coordinator.history,
-            decisions=search.decisions(),
+            decisions=decisions,
             ledger=coordinator.ledger.at(coordinator.clock.elapsed()),
             started=search.info.started,
             seconds=coordinator.clock.elapsed(),
@@ -70,6 +75,7 @@ class Conclusion:
             excluded=dict(coordinator.excluded),
             confirmed=confirmations,
             environment=environment(coordinator.study.folder),
+            sweep=sweep,
         )
         if ending is not Ending.INTERRUPTED:
             summary = self._with_winner(summary, folder)

@@ -11,6 +11,7 @@ _CONFIRMED = (
     Ending.WORTHWHILE_STOP,
     Ending.BUDGET_SPENT,
     Ending.NOTHING_ALLOWED,
+    Ending.PLAN_DONE,
     Ending.STOPPED_BY_HAND,
 )
 

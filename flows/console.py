@@ -60,7 +60,7 @@ class PlainConsole:
 
     def begin(self, study: Study, search: str) -> None:
         """Say what begins."""
-        self.say(f"search {search}: {study.objective.direction} {study.objective.metric}")
+        self.say(f"{search}: {study.objective.direction} {study.objective.metric}")
 
     def show(self, view: View, finished: TrialRecord | None) -> None:
         """Print a line for a trial that has just ended."""
@@ -125,6 +125,8 @@ def _headline(study: Study, search: str, view: View) -> Text:
     counts = Counter(one.state for one in view.history.trials)
     best = view.history.best
     text = Text.assemble((search, "bold"), "  ", (view.phase, "cyan"), "   ")
+    if view.planned is not None:
+        text.append(f"{len(view.history.trials)} of {view.planned}:  ")
     text.append(f"{counts[TrialState.COMPLETE]} done  {len(view.running)} running  ")
     text.append(f"{counts[TrialState.PRUNED]} pruned  {counts[TrialState.FAILED]} failed")
     if best is not None:

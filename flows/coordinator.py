@@ -22,6 +22,7 @@ from domain.errors import NoAllowedConfiguration
 from domain.forecast import expected_cost
 from domain.history import Failure, History, Purpose, TrialRecord, TrialState
 from domain.orders import TrialOrder, TrialResult
+from domain.plan import key_of
 from domain.reserving import dearest_second, reservation, search_share
 from domain.rules import Verdict
 from domain.situation import Pending, Situation
@@ -81,6 +82,8 @@ class Coordinator:
             the trials comes on top (`tasks.predicting`).
         show: Called with a view a few times a second and with each finished trial.
         epoch_seconds: A stated duration of an epoch in place of the clock's.
+        plan: The configurations of a sweep, in order; None: whatever the sampler proposes. A plan
+            is trained to its end: what decides of a search is recorded, and does not stop it.
     """
 
     study: Study
@@ -90,6 +93,7 @@ class Coordinator:
     predict: Callable[[Params], Mapping[str, float]]
     show: Callable[[View, TrialRecord | None], None]
     epoch_seconds: float | None = None
+    plan: Sequence[Params] | None = None
     excluded: Counter[str] = field(default_factory=Counter, init=False)
 
     def __post_init__(self) -> None:
@@ -101,7 +105,8 @@ class Coordinator:
             if fact["kind"] == "excluded":
                 self.excluded.update(fact["rules"])
         self.journal = events.EventLog(journal)
-        self.orders = OrderBook(self.study, info.search, self.digest, self.epoch_seconds)
+        prunes = self.plan is None
+        self.orders = OrderBook(self.study, info.search, self.digest, self.epoch_seconds, prunes)
         self.history = self.search.history()
         self.predictor = Predictor(self.study, self.predict)
         self.predictor.learn(self.history.trials)
@@ -120,6 +125,7 @@ class Coordinator:
         self.decision = Decision.to_continue("no trial has finished yet")
         self.phase = "searching"
         self.interrupted = False
+        self._planned = self._not_begun(self.plan or ())
         self._flights: dict[int, _Flight] = {}
         self._stale: deque[TrialRecord] = deque()  # in flight when an earlier process ended
         self._done: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -137,7 +143,7 @@ class Coordinator:
         control.give(self.control, "stop")
 
     def run(self) -> tuple[Ending, Decision]:
-        """Search until the decision, the budget or somebody says stop.
+        """Search until the decision, the end of a plan, the budget or somebody says stop.
 
         Returns:
             Why the search ended, and the last decision.
@@ -149,11 +155,13 @@ class Coordinator:
         while True:
             ending = self._reason_to_leave() or ending
             self._take_up(ending)
-            if ending is None and self.decision.stop:
+            if ending is None and self.decision.stop and self.plan is None:
                 spent = self.decision.evidence.get("affordable") == 0
                 ending = Ending.BUDGET_SPENT if spent else Ending.WORTHWHILE_STOP
             while ending is None and self._is_free():
-                if not self._begin_next():
+                if self.plan is not None and not self._planned:
+                    ending = Ending.PLAN_DONE
+                elif not self._begin_next():
                     # What runs may take less than was promised to it: then there is more to spend.
                     ending = None if self._flights else self._unaffordable()
                     break
@@ -216,6 +224,12 @@ class Coordinator:
             space=self.study.space,
         )
 
+    def exclude(self, rules: Mapping[str, int]) -> None:
+        """Count what rules have turned away, by rule id."""
+        if rules:
+            self.excluded.update(rules)
+            self.journal.append("excluded", rules=dict(rules))
+
     def close(self) -> None:
         """Save the clock and close the journal."""
         self.search.advance(self.clock.elapsed())
@@ -227,6 +241,9 @@ class Coordinator:
         cost = self._affordable(self._search_budget())
         if cost is None:
             return False
+        if self.plan is not None:
+            self._begin_planned(cost)
+            return True
         number = len(self.history.trials) + len(self._flights)
         default = self.study.space.defaults() if number == 0 else None
         if default is not None:
@@ -248,10 +265,21 @@ class Coordinator:
             return False
         self._asking = time.perf_counter() - began
         self._begin(proposal.params, proposal.verdict, Purpose.SEARCH, cost, proposal.notes)
-        if proposal.excluded:
-            self.excluded.update(proposal.excluded)
-            self.journal.append("excluded", rules=dict(proposal.excluded))
+        self.exclude(proposal.excluded)
         return True
+
+    def _begin_planned(self, cost: Cost) -> None:
+        """Begin the next trial of the plan; a prediction that has learnt may forbid it by now."""
+        params = self._planned.popleft()
+        verdict = self.study.rules.judge_asking(params, self.predictor)
+        if verdict.allowed:
+            self._begin(params, verdict, Purpose.SEARCH, cost)
+        else:
+            self.exclude(dict.fromkeys(verdict.broken, 1))
+
+    def _not_begun(self, plan: Iterable[Params]) -> deque[Params]:
+        begun = {key_of(one.params) for one in (*self.history.trials, *self.search.running())}
+        return deque(one for one in plan if key_of(one) not in begun)
 
     def _begin(
         self,
@@ -355,7 +383,8 @@ class Coordinator:
         else:
             self.history = History((*self.history.trials, record), self.history.direction)
             self.predictor.learn([record])
-            if not self.decision.stop:  # what still runs cannot call a search back that has ended
+            # What still runs cannot call a search back that has ended; a plan goes on.
+            if not self.decision.stop or self.plan is not None:
                 self.decision = self._decide()
             write_snapshot(
                 self.folder / "pruning.json", self.history, self.study.worth, self.study.prices
@@ -408,7 +437,8 @@ class Coordinator:
         elif self.clock.paused:
             phase = "paused"
         ledger = self.ledger.at(self.clock.elapsed())
-        return View(phase, self.history, self.live.refresh(), ledger, self.decision)
+        planned = None if self.plan is None else len(self.plan)
+        return View(phase, self.history, self.live.refresh(), ledger, self.decision, planned)
 
     def _recorded(self) -> Decision | None:
         """Return the decision of an earlier process that still stands, if there is one."""

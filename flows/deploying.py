@@ -1,4 +1,4 @@
-"""Hand a study to Prefect: searches by schedule and on demand."""
+"""Hand a study to Prefect: searches by schedule and on demand, and sweeps."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ PREFECT = str(Path(sys.executable).parent / "prefect")
 
 
 def deploy(study: str, cron: str, timezone: str) -> tuple[str, ...]:
-    """Deploy a nightly search of a study and one on demand; doing so again changes what is there.
+    """Deploy a nightly search of a study, one on demand, and a sweep; again: change what is there.
 
-    Both run in the working directory and with the home of this process.
+    All of them run in the working directory and with the home of this process.
 
     Args:
         study: The study folder, absolute or from the working directory.
@@ -53,7 +53,7 @@ def deploy(study: str, cron: str, timezone: str) -> tuple[str, ...]:
     )
     if done.returncode:
         raise OutsideFault(f"`prefect deploy` failed:\n{(done.stdout + done.stderr)[-1500:]}")
-    return f"search/{name}-nightly", f"search/{name}-on-demand"
+    return f"search/{name}-nightly", f"search/{name}-on-demand", f"sweep/{name}-sweep"
 
 
 def meet_server() -> None:

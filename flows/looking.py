@@ -12,13 +12,14 @@ from rich.table import Table
 
 from domain.decision import Decision
 from domain.errors import UserMistake
-from domain.summary import Ending, SearchSummary
+from domain.summary import Ending, SearchSummary, decision_of_sweep
 from flows.replaying import replay
 from tasks import control, outcomes
 from tasks.control import Command
 from tasks.home import search_folder
 from tasks.store import Search, SearchInfo, Store, open_store
 from tasks.studies import read_study, recorded_study
+from tasks.sweep_records import read_sweep
 from tasks.terms import read_terms
 
 
@@ -38,17 +39,22 @@ def recorded(search: Search) -> SearchSummary:
     study = recorded_study(info.text, info.folder)
     history, decisions = search.history(), search.decisions()
     last = decisions[-1].decision if decisions else Decision.to_continue("nothing was decided yet")
+    ending = Ending(info.ending) if info.ending else Ending.INTERRUPTED
+    sweep = read_sweep(info.sweep)
+    if sweep is not None and ending is not Ending.DATA_GATE_FAILED:
+        last = decision_of_sweep(sweep, last, decisions, len(history.trials))
     outcome = outcomes.load(search_folder(info.search) / "outcome.json")
     return SearchSummary(
         search=info.search,
         study=study,
-        ending=Ending(info.ending) if info.ending else Ending.INTERRUPTED,
+        ending=ending,
         decision=last,
         history=history,
         decisions=decisions,
         ledger=search.ledger(study.budget),
         started=info.started,
         seconds=info.elapsed,
+        sweep=sweep,
         **outcome.parts(),
     )
 
@@ -85,6 +91,9 @@ def explain(path: str, search: str | None, worth: str | None, price_hour: float 
     screen = Console()
     screen.print(f"{opened.info.search}: money in {prices.currency}, worth {stated.stated}")
     screen.print(table)
+    sweep = read_sweep(opened.info.sweep)
+    if sweep is not None:
+        screen.print(f"a sweep of {sweep.request}: its plan was run whatever was decided")
     if decisions:
         screen.print(f"recorded: {decisions[-1].decision.reason}", markup=False)
     if what_if and first_stop is not None:
@@ -105,7 +114,7 @@ def list_searches() -> None:
             Console().print("no search was begun here yet: `satisfice run STUDY` begins one")
             return
         table = Table(box=None, padding=(0, 2, 0, 0))
-        for heading in ("search", "begun", "time", "trials", "best", "how it stands"):
+        for heading in ("search", "kind", "begun", "time", "trials", "best", "how it stands"):
             table.add_column(heading)
         for info in searches:
             table.add_row(*_standing(store, info))
@@ -143,12 +152,14 @@ def _standing(store: Store, info: SearchInfo) -> tuple[str, ...]:
     if not info.ending and newest is not None and newest.search == info.search:
         # Only this one can be running, and only this one is what `resume` takes up.
         stands = "running" if store.is_locked(info.study) else "unfinished: resume it"
-    best = history.best
+    best, sweep = history.best, read_sweep(info.sweep)
+    planned = "" if sweep is None else f" of {len(sweep.points)}"
     return (
         info.search,
+        "search" if sweep is None else "sweep",
         f"{begun:%Y-%m-%d %H:%M}",
         f"{info.elapsed:.0f} s",
-        str(len(history.trials)),
+        f"{len(history.trials)}{planned}",
         "-" if best is None else f"{best.value:.4f} (trial {best.number})",
         stands,
     )

@@ -25,12 +25,14 @@ class OrderBook:
         search: The search's id.
         digest: Digest of the data that the gate passed.
         epoch_seconds: A stated duration of an epoch in place of the clock's.
+        prunes: Whether a trial may end before its last epoch where that is not worth its price.
     """
 
     study: Study
     search: str
     digest: str
     epoch_seconds: float | None = None
+    prunes: bool = True
 
     def seed(self, number: int) -> int:
         """Return the seed of a trial: without a state that somebody has to keep."""
@@ -67,7 +69,7 @@ class OrderBook:
             memory_mb=resources.memory_mb,
             epoch_seconds=self.epoch_seconds,
             keep_model=not searching,
-            pruning=str(folder / "pruning.json") if searching else None,
+            pruning=str(folder / "pruning.json") if searching and self.prunes else None,
             time_inferences=searching
             and any(name in INFERENCE for name in self.study.rules.predictions),
         )

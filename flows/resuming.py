@@ -12,19 +12,21 @@ from tasks.store import SearchInfo, Store, open_store
 from tasks.studies import recorded_study, study_digest
 
 
-def look_ahead(study: Study, resume: bool) -> None:
+def look_ahead(study: Study, resume: bool) -> SearchInfo | None:
     """Refuse in a second or two what would be refused once all processes have started.
+
+    Returns:
+        The search or sweep that will be resumed.
 
     Raises:
         UserMistake: The study is being run, or there is no search of it that could be resumed.
     """
     with open_store() as store, store.lock(study.name):
-        if resume:
-            unfinished_search(store, study)
+        return unfinished_search(store, study) if resume else None
 
 
 def unfinished_search(store: Store, study: Study) -> SearchInfo:
-    """Return the search that `resume` goes on with.
+    """Return the search, or the sweep, that `resume` goes on with: the newest unfinished one.
 
     Raises:
         UserMistake: There is none, or the study has become another one since.

@@ -1,33 +1,43 @@
-"""Run the search flow from the command line."""
+"""Run a flow from the command line."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, NoReturn
 
 from domain.errors import OutsideFault, SatisficeError
+from domain.plan import SweepRequest
 from domain.summary import Ending, SearchSummary
 from flows import backstage, console
+from flows.sweeping import understand
 from tasks.services import reaches_prefect, settle_prefect
 from tasks.studies import read_study
 from tasks.temporary_server import start_temporary_server
 
 
-def run_search(
-    study: str, resume: bool, leave: Callable[[Ending], NoReturn], **limits: Any
-) -> Ending:
-    """Search a study in this process and return how the search ended.
+def run_flow(
+    study: str,
+    resume: bool,
+    leave: Callable[[Ending], NoReturn],
+    asked: SweepRequest | None = None,
+    **limits: Any,
+) -> Ending | None:
+    """Search or sweep a study in this process and return how that ended; None: nothing was run.
 
     The processes behind the search start before Prefect is even imported: their imports take as
     long as its start-up.
 
     Args:
         study: The study folder.
-        resume: Whether to go on with its last unfinished search.
+        resume: Whether to go on with its last unfinished search or sweep.
         leave: Ends this process at once; called where Prefect's server has gone away by the end.
+        asked: What to sweep; None: a search.
         limits: What else the flow takes.
     """
     spec = read_study(study)
+    if asked is not None:
+        understand(spec, asked)
     settle_prefect()
     screen = console.for_terminal()
     console.current.set(screen)
@@ -43,17 +53,25 @@ def run_search(
             leave(summary.ending)
 
     outcome: object
+    nothing_ran = False
     try:
         # Here, since their imports take seconds, in which the processes above start.
         from flows.resuming import look_ahead
 
-        look_ahead(spec, resume)
-        from flows.search import search, when_concluded
+        unfinished = look_ahead(spec, resume)
+        from flows.pipeline import when_concluded
+        from flows.search import search
+        from flows.sweep import sweep
 
         when_concluded.set(take)
         wait_for_server()
-        state = search(study=study, resume=resume, **limits, return_state=True)
+        options = {"study": study, "resume": resume, **limits}
+        if asked is not None:
+            options |= {**asdict(asked), "parameters": list(asked.parameters)}
+        swept = asked is not None or (unfinished is not None and unfinished.sweep)
+        state = (sweep if swept else search)(**options, return_state=True)
         outcome = state.result(raise_on_failure=False)
+        nothing_ran = outcome is None
     except Exception as error:  # noqa: BLE001 - told below
         outcome = error
     finally:
@@ -68,4 +86,6 @@ def run_search(
                 "start it, or unset PREFECT_API_URL: then a search starts a server of its own",
             ) from outcome
         raise outcome
+    if nothing_ran:
+        return None
     raise SatisficeError(f"the flow ended without an outcome: {outcome}")

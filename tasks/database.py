@@ -55,6 +55,15 @@ searches = Table(
     Column("elapsed", Double, nullable=False),
     Column("ending", String(100), nullable=False),
 )
+# A table of its own, so that stores from before it open as they are: their searches have no row.
+grounds = Table(
+    "satisfice_grounds",
+    _metadata,
+    Column("search", String(512), primary_key=True),
+    Column("data", String(100), nullable=False),
+    Column("code", String(100), nullable=False),
+    Column("sweep", Text, nullable=False),
+)
 decisions = Table(
     "satisfice_decisions",
     _metadata,

@@ -17,18 +17,18 @@ from matplotlib.figure import Figure
 from domain.history import History, TrialRecord, TrialState
 from domain.summary import SearchSummary
 
-_INK, _SOFT, _GAIN, _COST, _BAD = "#1f2933", "#9aa5b1", "#1b7f5c", "#c05621", "#b83280"
-_STYLE: dict[Any, Any] = {
+INK, _SOFT, _GAIN, _COST, _BAD = "#1f2933", "#9aa5b1", "#1b7f5c", "#c05621", "#b83280"
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: small, sharp, and it can be searched
     "font.family": "sans-serif",
     "font.size": 10,
     "axes.edgecolor": _SOFT,
-    "axes.labelcolor": _INK,
+    "axes.labelcolor": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "text.color": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
     "svg.hashsalt": "satisfice",  # the same search, the same bytes
 }
 _MARKS = {
@@ -41,7 +41,7 @@ def gain_curve(summary: SearchSummary) -> str:
     """Draw each trial's value and the best so far over the money spent."""
     history, currency = summary.history, summary.study.prices.currency
     spent = list(accumulate(one.cost.money for one in history.trials))
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = _empty(f"spent ({currency})", summary.study.objective.metric)
         for state, (colour, mark, label) in _MARKS.items():
             points = [
@@ -61,10 +61,10 @@ def gain_curve(summary: SearchSummary) -> str:
         if failed:
             axes.plot([], [], color=_BAD, label="failed")
         best = _best_so_far(history)
-        axes.step(spent, best, where="post", color=_INK, linewidth=1.6, label="best so far")
+        axes.step(spent, best, where="post", color=INK, linewidth=1.6, label="best so far")
         _frame_good_part(axes, [one for one in best if math.isfinite(one)])
         axes.legend(frameon=False, loc="lower right")
-        return _svg(figure, "Value of each trial and the best so far over the money spent")
+        return svg(figure, "Value of each trial and the best so far over the money spent")
 
 
 def price_line(summary: SearchSummary) -> str:
@@ -77,7 +77,7 @@ def price_line(summary: SearchSummary) -> str:
     if not told:
         return ""
     after = [count for count, _ in told]
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = _empty("finished trials", summary.study.prices.currency)
         for name, colour, label in (
             ("expected_gain", _GAIN, "expected gain of more trials"),
@@ -86,14 +86,14 @@ def price_line(summary: SearchSummary) -> str:
             values = [evidence[name] for _, evidence in told]
             axes.plot(after, values, color=colour, linewidth=1.6, label=label)
         if summary.decision.stop:
-            axes.axvline(after[-1], color=_INK, linestyle=":", linewidth=1)
+            axes.axvline(after[-1], color=INK, linestyle=":", linewidth=1)
             axes.annotate("stop", (after[-1], axes.get_ylim()[1]), ha="right", va="top")
         positive = [v for _, e in told for v in (e["expected_gain"], e["expected_cost"]) if v > 0]
         if positive:
             axes.set_yscale("log")
             axes.set_ylim(bottom=min(positive) / 2)
         axes.legend(frameon=False)
-        return _svg(figure, "Expected gain and expected cost of more trials")
+        return svg(figure, "Expected gain and expected cost of more trials")
 
 
 def importance_bars(importance: Mapping[str, float]) -> str:
@@ -101,12 +101,12 @@ def importance_bars(importance: Mapping[str, float]) -> str:
     if not importance:
         return ""
     names, shares = list(importance)[::-1], list(importance.values())[::-1]
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         height = 0.5 + 0.32 * len(names)
         figure, axes = _empty("share of the variation explained", "", height)
         axes.barh(names, shares, color=_GAIN, height=0.6)
         axes.set_xlim(0, max(1.0, *shares))
-        return _svg(figure, "Importance of each parameter")
+        return svg(figure, "Importance of each parameter")
 
 
 def _empty(x: str, y: str, height: float = 3.2) -> tuple[Figure, Any]:
@@ -118,7 +118,8 @@ def _empty(x: str, y: str, height: float = 3.2) -> tuple[Figure, Any]:
     return figure, axes
 
 
-def _svg(figure: Figure, title: str) -> str:
+def svg(figure: Figure, title: str) -> str:
+    """Return a picture as an element of a page; the title is for whoever cannot see it."""
     text = io.StringIO()
     figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Title": title})
     drawn = text.getvalue()

@@ -36,7 +36,7 @@ def page(summary: SearchSummary) -> str:
     """Return the report as one HTML document without any reference to elsewhere."""
     from jinja2 import Environment, StrictUndefined
 
-    from tasks import pictures
+    from tasks import landscapes, pictures
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters.update(short=short, percent=lambda value: f"{value:.1%}")
@@ -56,6 +56,8 @@ def page(summary: SearchSummary) -> str:
         gain_curve=pictures.gain_curve(summary) if pictured else "",
         price_line=pictures.price_line(summary),
         importance_bars=pictures.importance_bars(ranked),
+        heat_maps=landscapes.heat_maps(summary),
+        parallel=landscapes.parallel_coordinates(summary, list(ranked)),
         quality=_quality(summary),
     )
 

@@ -25,6 +25,7 @@ from tasks import home
 from tasks.database import (
     Database,
     coordinators,
+    grounds,
     guarded,
     open_database,
     read_address,
@@ -78,11 +79,17 @@ class Store:
         self.database.close()
 
     @guarded
-    def begin(self, study: Study) -> Search:
+    def begin(self, study: Study, data: str = "", code: str = "", sweep: str = "") -> Search:
         """Begin a new search of a study.
 
         Processes may do so at the same time: each gets a number of its own, counted from 1. One
         that is killed halfway leaves an empty Optuna study, whose number is then skipped.
+
+        Args:
+            study: The study.
+            data: Digest of its data.
+            code: Digest of its code.
+            sweep: The request and the plan of a sweep; empty for a search.
         """
         with self._engine.connect() as connection:
             last = connection.scalar(
@@ -101,9 +108,11 @@ class Store:
             "elapsed": 0.0,
             "ending": "",
         }
+        ground: dict[str, Any] = {"data": data, "code": code, "sweep": sweep}
         with self._engine.begin() as connection:
             connection.execute(searches.insert().values(number=number, seed=str(study.seed), **row))
-        return Search(self.database, SearchInfo(seed=study.seed, **row), created)
+            connection.execute(grounds.insert().values(search=row["search"], **ground))
+        return Search(self.database, SearchInfo(seed=study.seed, **row, **ground), created)
 
     def _create_optuna_study(self, study: Study, number: int) -> tuple[int, optuna.Study]:
         while True:
@@ -146,7 +155,9 @@ class Store:
     @guarded
     def searches(self, study: str | None = None) -> tuple[SearchInfo, ...]:
         """Return all searches, or those of one study; the newest is the last."""
-        query = select(searches).order_by(searches.c.id)
+        both = searches.outerjoin(grounds, grounds.c.search == searches.c.search)
+        beside = (grounds.c.data, grounds.c.code, grounds.c.sweep)
+        query = select(searches, *beside).select_from(both).order_by(searches.c.id)
         if study is not None:
             query = query.where(searches.c.study == study)
         with self._engine.connect() as connection:
@@ -226,4 +237,7 @@ def _info(row: Row[Any]) -> SearchInfo:
         row.started,
         row.elapsed,
         row.ending,
+        row.data or "",
+        row.code or "",
+        row.sweep or "",
     )

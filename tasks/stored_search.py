@@ -61,6 +61,9 @@ class SearchInfo:
         started: Seconds since the epoch (UTC).
         elapsed: Wall-clock seconds so far, pauses not counted.
         ending: Why it ended; empty while it has not.
+        data: Digest of the data that it began with; empty where none was recorded.
+        code: Digest of the study's code, likewise.
+        sweep: The request and the plan of a sweep (`tasks.sweep_records`); empty for a search.
     """
 
     search: str
@@ -71,6 +74,9 @@ class SearchInfo:
     started: float
     elapsed: float
     ending: str
+    data: str = ""
+    code: str = ""
+    sweep: str = ""
 
 
 class Search:
@@ -201,6 +207,18 @@ class Search:
         )
         with self._engine.connect() as connection:
             return read_verdict(json.loads(connection.execute(query).scalar_one()))
+
+    @guarded
+    def verdicts(self) -> dict[int, Verdict]:
+        """Return, by number, what the rules said of each trial when it began."""
+        query = (
+            select(_trials.c.number, _attributes.c.value_json)
+            .join(_attributes, _attributes.c.trial_id == _trials.c.trial_id)
+            .where(_trials.c.study_id == self._study_id, _attributes.c.key == BEGUN)
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return {number: read_verdict(json.loads(begun)) for number, begun in rows}
 
     @guarded
     def next_attempt(self, number: int) -> int:

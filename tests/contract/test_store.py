@@ -29,6 +29,7 @@ from domain.decision import Decision
 from domain.errors import OutsideFault, StudyBusy, UserMistake
 from domain.expressions import Expression
 from domain.history import CurvePoint, Failure, Purpose, TrialRecord, TrialState
+from domain.plan import Known, Sweep, SweepRequest
 from domain.predicted import Forecast
 from domain.rules import Verdict
 from domain.space import Bounded, Choice, Derived, Float, Int, Ordinal, Parameter, Space
@@ -39,6 +40,7 @@ from tasks.drawing import distributions
 from tasks.home import store_url as default_store_url
 from tasks.store import Search, SearchInfo, Store, open_store
 from tasks.store_records import BEGUN, write_begun
+from tasks.sweep_records import read_sweep, write_sweep
 
 ROOT = Path(__file__).resolve().parents[2]
 CHOICES = ("sgd", "größte 🙂", True, False, 2.5, 7)
@@ -132,6 +134,30 @@ def test_a_search_is_found_again_as_it_was_begun(store_url: str) -> None:
     with open_store(store_url) as store:
         assert store.open("digits-1").info == info
         assert store.searches() == (info,)
+
+
+def test_a_sweep_is_found_again_with_its_plan_and_its_ground(store_url: str) -> None:
+    points = ({"depth": 2**53 - 1, "kind": True}, {"depth": 1, "lr": 0.1, "kind": "größte 🙂"})
+    known = (Known("digits-1, trial 7", {"depth": 7, "kind": 2.5}, 0.75),)
+    sweep = Sweep(SweepRequest(("depth=1..9:3", "kind=true"), 5, confirm=True), points, known)
+    with open_store(store_url) as store:
+        search = store.begin(study_named(), "d1g35t", "c0de")
+        swept = store.begin(study_named(), "d1g35t", "c0de", write_sweep(sweep))
+    with open_store(store_url) as store:
+        assert store.searches() == (search.info, swept.info)
+        assert (swept.info.data, swept.info.code) == ("d1g35t", "c0de")
+        assert repr(read_sweep(store.open("digits-2").info.sweep)) == repr(sweep)
+        assert read_sweep(store.open("digits-1").info.sweep) is None
+
+
+def test_a_store_from_before_there_were_sweeps_opens_as_it_is(store_url: str) -> None:
+    with open_store(store_url) as store:
+        before = store.begin(study_named(), "d1g35t", "c0de").info
+        with store.database.engine.begin() as connection:
+            connection.execute(sqlalchemy.text("DROP TABLE satisfice_grounds"))
+    with open_store(store_url) as store:
+        assert store.searches() == (replace(before, data="", code=""),)
+        assert store.begin(study_named(), "d1g35t").info.data == "d1g35t"
 
 
 def test_the_end_of_a_search_is_kept(store_url: str) -> None:
@@ -254,6 +280,7 @@ def test_a_begun_trial_runs_until_it_is_told(store: Store, search: Search) -> No
     again = store.open(search.info.search)
     assert again.running() == (running,)
     assert again.verdict(0) == ALLOWED
+    assert again.verdicts() == {0: ALLOWED}
     assert again.history().trials == ()
     search.tell(record(0))
     assert again.running() == ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from domain.expressions import Expression
 from domain.history import CurvePoint, Failure, Purpose, TrialRecord, TrialState
 from domain.orders import TrialOrder, TrialResult
 from domain.rules import Rule, RuleBook
-from domain.space import Choice, Float, Int, Parameter, Space
+from domain.space import Choice, Float, Int, Parameter, Params, Space
 from domain.study import Confirming, DataSource, Objective, Resources, Study
 from domain.summary import Ending
 from domain.worth import Direction, Per, Worth
@@ -125,12 +125,13 @@ def coordinator_of(
     study: Study,
     workers: Workers,
     show: Callable[[View, TrialRecord | None], None] = lambda _view, _finished: None,
+    plan: Sequence[Params] | None = None,
 ) -> Coordinator:
     def submit(order: TrialOrder) -> Future[TrialResult]:
         workers.flying.append(len(coordinator.ledger.reserved))
         return workers.submit(order)
 
-    coordinator = Coordinator(study, search, "0" * 16, submit, lambda _params: {}, show)
+    coordinator = Coordinator(study, search, "0" * 16, submit, lambda _params: {}, show, plan=plan)
     return coordinator
 
 
@@ -352,3 +353,96 @@ def test_time_stands_still_while_a_search_is_paused(store: Store) -> None:
     assert len({elapsed for elapsed, _ in paused}) == 1
     assert max(trials for _, trials in paused) < 10
     assert len(coordinator.history.trials) == 20
+
+
+def plan_of(count: int) -> list[Params]:
+    return [{"x": at / count, "depth": 2, "act": "left"} for at in range(count)]
+
+
+def test_a_plan_is_trained_to_its_end_whatever_the_decisions_say(store: Store) -> None:
+    study = study_of(worth=1e-9)  # nothing is worth a second of training
+    workers = Workers(study.prices)
+    planned = plan_of(12)
+    views: list[View] = []
+    coordinator = coordinator_of(
+        store.begin(study), study, workers, lambda view, _: views.append(view), planned
+    )
+    ending, decision = coordinator.run()
+    decisions = coordinator.search.decisions()
+
+    assert ending is Ending.PLAN_DONE
+    assert [order.params for order in workers.orders] == planned
+    assert [order.pruning for order in workers.orders] == [None] * 12
+    assert {order.purpose for order in workers.orders} == {Purpose.SEARCH}
+    assert [one.after for one in decisions] == list(range(1, 13))
+    assert decisions[-1].decision == decision
+    assert decisions[6].decision.stop  # and it went on
+    assert {view.planned for view in views} == {12}
+
+
+def test_another_coordinator_goes_on_with_the_rest_of_a_plan(store: Store) -> None:
+    study = study_of()
+    planned = plan_of(10)
+
+    def interrupt(_view: View, finished: TrialRecord | None) -> None:
+        if finished is not None and len(first.history.trials) == 3:
+            first.interrupt()
+
+    workers = Workers(study.prices, slow=lambda order: order.number in (4, 5))
+    first = coordinator_of(store.begin(study), study, workers, interrupt, planned)
+    ending, _ = first.run()
+    first.close()
+    assert ending is Ending.INTERRUPTED
+    left = {one.number for one in first.search.running()}
+    assert {4, 5} <= left
+
+    again = Workers(study.prices)
+    second = coordinator_of(store.open("fake-1"), study, again, plan=planned)
+    ending, _ = second.run()
+    trained = [one.params for one in second.history.trials]
+
+    assert ending is Ending.PLAN_DONE
+    assert {order.number for order in again.orders if order.attempt == 2} == left
+    assert sorted(trained, key=lambda one: one["x"]) == planned
+    assert second.search.running() == ()
+
+
+def test_the_budget_ends_a_plan(store: Store) -> None:
+    study = study_of(money=10.0, workers=2)
+    workers = Workers(study.prices)
+    coordinator = coordinator_of(store.begin(study), study, workers, plan=plan_of(40))
+    ending, _ = coordinator.run()
+
+    assert ending is Ending.BUDGET_SPENT
+    assert 5 <= len(coordinator.history.trials) <= 7  # a quarter is kept for confirmation
+    assert coordinator.ledger.spent.money <= 7.5
+
+
+def test_what_a_rule_forbids_by_now_is_passed_over_and_counted(store: Store) -> None:
+    study = study_of()
+    odd: list[Params] = [{"x": 0.5, "depth": depth, "act": "left"} for depth in (2, 3, 5, 4, 7)]
+    workers = Workers(study.prices)
+    coordinator = coordinator_of(store.begin(study), study, workers, plan=odd)
+    coordinator.exclude({"even": 6})
+    ending, _ = coordinator.run()
+
+    assert ending is Ending.PLAN_DONE
+    assert [order.params["depth"] for order in workers.orders] == [2, 4]
+    assert coordinator.excluded == {"even": 9}
+    later = coordinator_of(coordinator.search, study, workers, plan=odd)
+    assert later.excluded == {"even": 9}
+
+
+def test_a_plan_can_be_stopped_by_hand(store: Store) -> None:
+    study = study_of()
+    workers = Workers(study.prices, slow=lambda order: order.number >= 3)
+
+    def stop(_view: View, finished: TrialRecord | None) -> None:
+        if finished is not None:
+            control.give(coordinator.control, "stop")
+
+    coordinator = coordinator_of(store.begin(study), study, workers, stop, plan_of(20))
+    ending, _ = coordinator.run()
+
+    assert ending is Ending.STOPPED_BY_HAND
+    assert len(coordinator.history.trials) < 20

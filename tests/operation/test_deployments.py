@@ -19,7 +19,7 @@ from tests.operation.conftest import Machine, lives
 
 pytestmark = [pytest.mark.xdist_group("operation"), pytest.mark.timeout(300)]
 
-NIGHTLY, ON_DEMAND = "tiny-nightly", "tiny-on-demand"
+NIGHTLY, ON_DEMAND, SWEEP = "tiny-nightly", "tiny-on-demand", "tiny-sweep"
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +51,12 @@ def deployed(machine: Machine) -> dict[str, dict[str, Any]]:
 def test_deploying_again_changes_what_is_there(deployed: dict[str, dict[str, Any]]) -> None:
     nightly = [one["schedule"] for one in deployed[NIGHTLY]["schedules"]]
 
-    assert set(deployed) == {NIGHTLY, ON_DEMAND}
+    assert set(deployed) == {NIGHTLY, ON_DEMAND, SWEEP}
     assert [(one["cron"], one["timezone"]) for one in nightly] == [("* * * * *", "Europe/Berlin")]
     assert deployed[ON_DEMAND]["schedules"] == []
 
 
-def test_both_run_where_and_as_they_were_deployed(
+def test_all_run_where_and_as_they_were_deployed(
     machine: Machine, deployed: dict[str, dict[str, Any]]
 ) -> None:
     for one in deployed.values():
@@ -83,6 +83,19 @@ def test_the_form_has_types_defaults_and_descriptions(deployed: dict[str, dict[s
     assert fields["resume"]["default"] is False
     assert all("default" in one and one["description"] for one in fields.values())
     assert "required" not in schema
+
+
+def test_the_form_of_a_sweep_has_a_list_of_texts(deployed: dict[str, dict[str, Any]]) -> None:
+    fields = deployed[SWEEP]["parameter_openapi_schema"]["properties"]
+
+    assert fields["parameters"]["type"] == "array"
+    assert fields["parameters"]["items"] == {"type": "string"}
+    assert {one["type"] for one in fields["random"]["anyOf"]} == {"integer", "null"}
+    for name in ("again", "confirm", "dry_run", "resume"):
+        assert fields[name]["type"] == "boolean"
+        assert fields[name]["default"] is False
+    assert {"minutes", "trials", "workers", "seed"} < set(fields)
+    assert all("default" in one and one["description"] for one in fields.values())
 
 
 def test_the_form_refuses_what_makes_no_sense(

@@ -90,7 +90,7 @@ def test_the_plain_console_prints_finished_trials_alone(
     plain.show(VIEW, FAILED)
     plain.close()
     lines = capsys.readouterr().out.splitlines()
-    assert lines == ["search s-7: minimize loss", *console.line_of(VIEW, FAILED).splitlines()]
+    assert lines == ["s-7: minimize loss", *console.line_of(VIEW, FAILED).splitlines()]
 
 
 def test_the_live_view_has_counts_money_and_the_best() -> None:

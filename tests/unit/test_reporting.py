@@ -15,6 +15,7 @@ from domain.cost import Budget, Cost, EnergyMode, Ledger, Prices
 from domain.decision import Decision
 from domain.expressions import Expression
 from domain.history import CurvePoint, Failure, History, TrialRecord, TrialState
+from domain.plan import Known, Sweep, SweepRequest
 from domain.quality import Gate, GateResult, QualityAttributes
 from domain.rules import Rule, RuleBook
 from domain.space import Choice, Float, Parameter, Space
@@ -194,7 +195,26 @@ def test_the_page_says_all_that_the_summary_knows(full: str) -> None:
         "MLflow is &lt;behind&gt;",
     ):
         assert told in full, told
-    assert full.count("<svg") == 3
+    assert full.count("<svg") == 4
+
+
+def test_the_page_of_a_sweep_says_what_was_asked_for() -> None:
+    known = (Known("s-1, trial 4", {"lr": 0.01, "idle": 0.5, "act": "<tanh>"}, 0.875),)
+    request = SweepRequest(("lr=1e-4..1e-1", "act=relu,<tanh>"), random=24)
+    text = page(replace(FULL, sweep=Sweep(request, ({},) * 24, known)))
+
+    assert (
+        "satisfice sweep /studies/s lr=1e-4..1e-1 act=relu,&lt;tanh&gt; --random 24 --seed 5"
+        in text
+    )
+    assert "1 of the values were known from earlier trials" in text
+    assert "trials of the sweep" in text
+    assert text.count("<svg") == 5
+    assert text.index("What came of which values") < text.index("Why it ended")
+    links = _Links()
+    links.feed(text)
+    assert links.open == []
+    assert 'xlink:href="data:' not in text  # no picture of dots: it stays sharp
 
 
 def test_what_users_wrote_is_text_and_no_markup(full: str) -> None:

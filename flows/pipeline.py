@@ -1,0 +1,219 @@
+"""One search from its data to its conclusion, wherever its configurations come from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from contextvars import ContextVar
+from dataclasses import replace
+from threading import Thread
+from typing import Any
+
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed, Failed
+
+from domain.errors import SatisficeError
+from domain.plan import SweepRequest
+from domain.study import Study
+from domain.summary import Confirmed, DataReport, Ending, SearchSummary
+from flows import console
+from flows.backstage import Backstage, behind
+from flows.closing import closing
+from flows.concluding import Conclusion
+from flows.confirming import confirm
+from flows.coordinator import Coordinator
+from flows.interrupt import draining
+from flows.limits import Limits
+from flows.planning import plan_sweep, told
+from flows.resuming import refuse_other_data, unfinished_search
+from flows.shipping import Shipping
+from flows.steps import begin_training, load_data, validate_data
+from flows.sweeping import understand
+from flows.watching import Watchers
+from tasks.artifacts import Artifacts
+from tasks.environment import environment
+from tasks.home import search_folder, tracking_url
+from tasks.registry import warm_up
+from tasks.server import ServerReady
+from tasks.store import Search, SearchInfo, Store, open_store
+from tasks.studies import read_study
+from tasks.sweep_records import read_sweep, write_sweep
+from tasks.warm_start import code_digest
+
+_STATES = {
+    Ending.INTERRUPTED: Cancelled,
+    Ending.DATA_GATE_FAILED: Failed,
+    Ending.NOTHING_AFFORDABLE: Failed,
+    Ending.NOTHING_WORKED: Failed,
+}
+
+
+class NoWinner(Exception):
+    """How a search ended that hands nothing over; Prefect wants an exception in such a state.
+
+    Attributes:
+        summary: The search.
+    """
+
+    def __init__(self, summary: SearchSummary) -> None:
+        super().__init__(summary.decision.reason)
+        self.summary = summary
+
+
+# For whoever runs the flow in this process: where Prefect's server has gone away, the flow
+# itself takes minutes to end, and ends with an error.
+when_concluded: ContextVar[Callable[[SearchSummary], None] | None] = ContextVar(
+    "when_concluded", default=None
+)
+
+
+def run_study(
+    study: str,
+    limits: Limits,
+    *,
+    resume: bool = False,
+    asked: SweepRequest | None = None,
+    dry_run: bool = False,
+) -> State:
+    """Run a search or a sweep of a study; the state says how it ended.
+
+    Args:
+        study: The study folder.
+        limits: What this run says otherwise.
+        resume: Whether to go on with the last unfinished search or sweep, whichever it is.
+        asked: What to sweep; None: a search.
+        dry_run: Whether a sweep's plan is shown and nothing is run.
+    """
+    try:
+        spec = limits.of(read_study(study))
+        if asked is not None:
+            understand(spec, asked)
+        with open_store() as store, nullcontext() if dry_run else store.lock(spec.name):
+            unfinished = unfinished_search(store, spec) if resume else None
+            return _run(spec, store, unfinished, asked, dry_run)
+    except SatisficeError as error:
+        if console.current.get() is None:
+            console.PlainConsole().say(f"satisfice: {error}")
+        return Failed(name=_in_words(error), message=str(error), data=error)
+
+
+def _in_words(error: SatisficeError) -> str:
+    """Return `Study busy` for a StudyBusy."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).capitalize()
+
+
+def _run(
+    spec: Study,
+    store: Store,
+    unfinished: SearchInfo | None,
+    asked: SweepRequest | None,
+    dry_run: bool,
+) -> State:
+    with behind(spec) as backstage:
+        ready = load_data(spec.data.source, backstage)  # one that raises begins no search
+        if unfinished is not None:
+            refuse_other_data(unfinished, ready.digest)
+            spec = replace(spec, seed=unfinished.seed)
+            return _carry_out(spec, store.open(unfinished.search), ready, backstage)
+        ground = (ready.digest, code_digest(spec))
+        if asked is None:
+            return _carry_out(spec, store.begin(spec, *ground), ready, backstage)
+        planned = plan_sweep(spec, asked, store, ready.digest, backstage.server.predict)
+        _screen().say("\n".join(told(planned)))
+        if dry_run:
+            return Completed(name="Dry run", message="nothing was run")
+        if not planned.points:
+            return Completed(name="Nothing to run", message="all of it was trained before")
+        searching = store.begin(spec, *ground, write_sweep(planned.sweep))
+        return _carry_out(spec, searching, ready, backstage, planned.plan.counts)
+
+
+def _carry_out(
+    spec: Study,
+    searching: Search,
+    ready: ServerReady,
+    backstage: Backstage,
+    excluded: Mapping[str, int] | None = None,
+) -> State:
+    """Run what was begun to its end, confirm, conclude and tell.
+
+    Args:
+        spec: The study.
+        searching: The search, begun or taken up again.
+        ready: The data.
+        backstage: The processes behind it.
+        excluded: By rule id, how many configurations were turned away before it began.
+    """
+    screen, sweep = _screen(), read_sweep(searching.info.sweep)
+    if sweep is not None and not sweep.request.confirm:  # then nothing has to be kept for it
+        spec = replace(spec, confirming=replace(spec.confirming, share=0.0))
+    folder = search_folder(searching.info.search)
+    shipping = Shipping(folder, tracking_url(), backstage)
+    artifacts = Artifacts(searching.info.search, spec)
+    data = validate_data(spec, ready, folder, backstage)
+    screen.say(f"data {spec.data.source} ({ready.digest}): {data.decision.reason}")
+    watchers = Watchers(screen, artifacts, shipping)
+    coordinator = Coordinator(
+        spec,
+        searching,
+        ready.digest,
+        submit=lambda order: begin_training(order, spec.prices),
+        predict=backstage.server.predict,
+        show=watchers.show,
+        plan=None if sweep is None else sweep.points,
+    )
+    coordinator.journal.append("search", **_facts(spec, searching, data))
+    coordinator.exclude(excluded or {})
+
+    def interrupt() -> None:
+        coordinator.interrupt()
+        # From a thread: the signal may have come in the midst of a line that is being printed.
+        Thread(target=screen.say, args=("saving what runs; Ctrl-C again ends at once",)).start()
+
+    with draining(interrupt):
+        if data.passed:
+            screen.begin(spec, searching.info.search)
+            ending, decision = coordinator.run()
+            backstage.tracking.submit(warm_up)  # the registry's imports take seconds
+            confirmations: tuple[Confirmed, ...] = ()
+            if sweep is None or sweep.request.confirm:
+                confirmations = confirm(coordinator, ending)
+            watchers.close()
+            screen.close()
+        else:
+            ending, decision, confirmations = Ending.DATA_GATE_FAILED, data.decision, ()
+        if coordinator.interrupted:
+            ending = Ending.INTERRUPTED
+        screen.say("concluding: quality attributes, registry, report ...")
+        summary = Conclusion(coordinator, backstage, artifacts, shipping).write(
+            ending, decision, data, confirmations
+        )
+    coordinator.close()
+    screen.say(closing(summary))
+    tell = when_concluded.get()
+    if tell is not None:
+        tell(summary)
+    state = _STATES.get(ending)
+    if state is None:
+        return Completed(name=str(ending), message=summary.decision.reason, data=summary)
+    return state(name=str(ending), message=summary.decision.reason, data=NoWinner(summary))
+
+
+def _screen() -> console.Console:
+    return console.current.get() or console.PlainConsole()
+
+
+def _facts(study: Study, search: Search, data: DataReport) -> dict[str, Any]:
+    """Return what tracking wants to know of a search at its beginning."""
+    return {
+        "search": search.info.search,
+        "study": study.name,
+        "text": study.text,
+        "environment": environment(study.folder),
+        "rules": [
+            {"id": rule.id, "require": rule.require.text, "because": rule.because}
+            for rule in study.rules.rules
+        ],
+        "data": {"digest": data.digest, "rows": dict(data.rows), "source": study.data.source},
+    }

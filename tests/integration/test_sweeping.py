@@ -1,0 +1,331 @@
+"""What a sweep is planned from, and what later searches learn from it, over a real store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import FrozenTrial
+
+from domain.cost import Budget, Cost, EnergyMode
+from domain.errors import NoAllowedConfiguration, UserMistake
+from domain.expressions import Expression
+from domain.history import CurvePoint, Purpose, TrialRecord, TrialState
+from domain.plan import SweepRequest
+from domain.rules import Rule, RuleBook, Verdict
+from domain.space import Bounded, Choice, Domain, Float, Ordinal, Parameter, Params, Space
+from domain.study import Study
+from domain.summary import Ending
+from flows.planning import plan_sweep, told
+from flows.sweeping import understand
+from tasks.database import searches
+from tasks.home import search_folder
+from tasks.sampling import Proposer
+from tasks.store import Search, Store, open_store
+from tasks.studies import read_study
+from tasks.warm_start import code_digest, comparable, lessons
+from tests.e2e.service import write_study
+
+DATA = "d1g35t"
+RULES = """\
+rules:
+  - {id: not-too-far, require: x <= 0.8, because: it breaks}
+  - {id: small, require: predicted.parameters <= 50}
+"""
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    with open_store() as opened:
+        yield opened
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    folder = write_study(tmp_path / "tiny", acts="work,rest", workers=2)
+    file = folder / "study.yaml"
+    file.write_text(file.read_text() + RULES)
+    return read_study(folder)
+
+
+def predict(params: Params) -> Mapping[str, float]:
+    return {"predicted.parameters": 100 * float(params["x"])}
+
+
+def begin(store: Store, study: Study, data: str = DATA) -> Search:
+    return store.begin(study, data, code_digest(study))
+
+
+def add(
+    search: Search, study: Study, x: float, value: float | None = 0.5, **changes: object
+) -> int:
+    """Add a finished trial that took two seconds."""
+    params = {"x": x, "act": "work"}
+    purpose = changes.get("purpose", Purpose.SEARCH)
+    assert isinstance(purpose, Purpose)
+    verdict = study.rules.judge_asking(params, predict)
+    number = search.begin_trial(params, study.space, 7, purpose, verdict)
+    record = TrialRecord(
+        number,
+        params,
+        TrialState.COMPLETE,
+        value,
+        (CurvePoint(1, 0.25, 1.0),),
+        Cost(2.0, 1e-6, 1e-6, 99.0, EnergyMode.ESTIMATED),
+    )
+    search.tell(replace(record, **changes))  # type: ignore[arg-type]
+
+
+def asked(*parameters: str, **options: object) -> SweepRequest:
+    return SweepRequest(parameters, **options)  # type: ignore[arg-type]
+
+
+# -- planning ---------------------------------------------------------------------------------
+
+
+def test_a_first_plan_says_what_runs_and_what_is_excluded_and_knows_no_cost(
+    store: Store, study: Study
+) -> None:
+    planned = plan_sweep(study, asked("x=0.1,0.5,0.6,0.9", "act=work"), store, DATA, predict)
+
+    assert planned.points == ({"x": 0.1, "act": "work"}, {"x": 0.5, "act": "work"})
+    assert planned.plan.counts == {"not-too-far": 1, "small": 1}
+    assert planned.sweep.known == ()
+    assert list(told(planned)) == [
+        "sweep of tiny: x=0.1,0.5,0.6,0.9 act=work",
+        "  4 combinations",
+        "  2 excluded by the rules",
+        "    1 by small, such as x=0.6 act=work",
+        "    1 by not-too-far, such as x=0.9 act=work",
+        "  2 trials to run, 2 at a time",
+        "  expected cost: not known yet, as no trial of this code on this data has finished",
+    ]
+
+
+def test_what_was_trained_before_is_known_and_tells_the_cost(store: Store, study: Study) -> None:
+    first, second = begin(store, study), begin(store, study)
+    add(first, study, 0.1, 0.25)
+    add(second, study, 0.1, 0.75)  # the newest of two stands
+    add(second, study, 0.3, state=TrialState.FAILED, value=None)
+    add(second, study, 0.4, state=TrialState.PRUNED)
+    request = asked("x=0.1..0.4:4")
+    planned = plan_sweep(study, request, store, DATA, predict)
+
+    assert [one["x"] for one in planned.points] == [0.2, 0.3, 0.4]
+    (known,) = planned.sweep.known
+    assert (known.trial, known.params["x"], known.value) == ("tiny-2, trial 0", 0.1, 0.75)
+    expected = study.prices.of(6.0, 3e-6, EnergyMode.ESTIMATED)  # at the prices of today
+    assert planned.expected is not None
+    assert planned.expected.seconds == pytest.approx(expected.seconds)
+    assert planned.expected.money == pytest.approx(expected.money)
+    lines = list(told(planned))
+    assert "  1 known already, 1 in tiny-2: not trained again (--again does)" in lines
+    assert lines[-1] == (
+        "  expected: 3 s of the clock, 0.006 EUR: 3 trials at 2 s, the mean of 2 finished trials "
+        "of tiny-1, tiny-2 (from 2 s to 2 s)"
+    )
+
+    again = plan_sweep(study, replace(request, again=True), store, DATA, predict)
+    assert [one["x"] for one in again.points] == [0.1, 0.2, 0.3, 0.4]
+    assert again.sweep.known == ()
+
+
+@pytest.mark.parametrize(
+    ("budget", "ends"),
+    [
+        (Budget(), False),
+        (Budget(trials=3, seconds=3.1, money=0.0061, kwh=4e-6), False),
+        (Budget(trials=2), True),
+        (Budget(seconds=2.9), True),
+        (Budget(money=0.0059), True),
+        (Budget(kwh=2e-6), True),
+    ],
+)
+def test_a_plan_says_where_the_budget_does_not_pay_for_it(
+    store: Store, study: Study, budget: Budget, ends: bool
+) -> None:
+    add(begin(store, study), study, 0.1)
+    narrow = replace(study, budget=budget)
+    *_, last = told(plan_sweep(narrow, asked("x=0.2,0.3,0.4"), store, DATA, predict))
+    assert last.endswith("; the budget ends it before") is ends
+
+
+def test_a_sweep_of_which_the_rules_allow_nothing_is_refused(store: Store, study: Study) -> None:
+    with pytest.raises(NoAllowedConfiguration) as refusal:
+        plan_sweep(study, asked("x=0.6,0.9,1.0"), store, DATA, predict)
+    assert refusal.value.message == (
+        "the rules allow none of 3 configurations of this sweep: "
+        "rule 'not-too-far' excludes 2; rule 'small' excludes 1"
+    )
+
+
+def test_bounds_that_depend_on_what_is_swept_are_asked_of_each_configuration(
+    store: Store, study: Study
+) -> None:
+    top = Parameter("top", Bounded(Expression("x"), Expression("2 * x")), None, 0.5)
+    study = replace(study, space=Space((*study.space.parameters, top)), rules=RuleBook())
+    planned = plan_sweep(study, asked("x=0.2,0.4,0.5", "top=0.4,0.7"), store, DATA, predict)
+
+    found = [(one["x"], one["top"]) for one in planned.points]
+    assert found == [(0.2, 0.4), (0.4, 0.4), (0.4, 0.7), (0.5, 0.7)]
+    assert "    2 by the bounds of top, such as x=0.2 act=work top=0.7" in told(planned)
+
+
+def test_points_are_drawn_by_the_seed_of_the_study(store: Store, study: Study) -> None:
+    request = asked("x=0..1", "act=work,rest", random=8)
+    drawn = [plan_sweep(replace(study, seed=seed), request, store, DATA, predict).points
+             for seed in (1, 1, 2)]  # fmt: skip
+
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert [len(one) for one in drawn] == [8, 8, 8]
+    assert all(float(one["x"]) <= 0.5 for points in drawn for one in points)
+
+
+def test_more_points_than_there_are_is_told(store: Store, study: Study) -> None:
+    planned = plan_sweep(study, asked("x=0.1,0.2,0.9", random=5), store, DATA, predict)
+    lines = list(told(planned))
+
+    assert len(planned.points) == 2
+    assert "  no more than 2 allowed points found" in lines
+    assert any(line.endswith(" repeat another: drawn before") for line in lines)
+
+
+@pytest.mark.parametrize("count", [0, 10_001])
+def test_a_number_of_points_that_makes_no_sense_is_refused(study: Study, count: int) -> None:
+    with pytest.raises(UserMistake, match=f"{count} points cannot be drawn"):
+        understand(study, asked("x=0..1", random=count))
+
+
+# -- what later searches learn ----------------------------------------------------------------
+
+
+def test_a_later_search_learns_from_what_can_be_compared(store: Store, study: Study) -> None:
+    first, second = begin(store, study), begin(store, study)
+    add(first, study, 0.1, 0.25)
+    add(first, study, 0.2, state=TrialState.PRUNED)
+    add(first, study, 0.2, state=TrialState.FAILED, value=None)
+    add(first, study, 0.1, purpose=Purpose.CONFIRMATION)
+    add(second, study, 0.3, 0.5, purpose=Purpose.DEFAULT)
+    first.end(Ending.PLAN_DONE, 1.0)
+    found = lessons(store, study, DATA, code_digest(study), predict)
+
+    assert [(one.search, one.record.number) for one in found.found] == [
+        ("tiny-1", 0), ("tiny-1", 1), ("tiny-2", 0)]  # fmt: skip
+    assert found.searches == {"tiny-1": 2, "tiny-2": 1}
+    assert found.refused == 0
+    assert [one.params for one in found.frozen] == [one.record.params for one in found.found]
+    assert [one.state.name for one in found.frozen] == ["COMPLETE", "PRUNED", "COMPLETE"]
+    assert [one.value for one in found.frozen] == [0.25, 0.25, 0.5]  # a pruned one: its last
+    # A search that is resumed learns from what was there when it began.
+    before = lessons(store, study, DATA, code_digest(study), predict, before=second.info)
+    assert before.searches == {"tiny-1": 2}
+    assert lessons(store, study, DATA, code_digest(study), predict, first.info).found == ()
+
+
+@pytest.mark.parametrize("act", [Choice(("work", "rest")), Ordinal(("work", "rest"))])
+def test_a_sampler_learns_from_the_lessons(store: Store, study: Study, act: Domain) -> None:
+    x, _ = study.space.parameters
+    space = Space((x, Parameter("act", act, None, "work")))
+    study = replace(study, rules=RuleBook(), space=space)
+    search = begin(store, study)
+    for at in range(40):
+        add(search, study, at / 40, 1.0 - abs(at / 40 - 0.3))
+    found = lessons(store, study, DATA, code_digest(study), predict)
+    later = optuna.create_study(direction="maximize")
+
+    def distance(seed: int, earlier: tuple[FrozenTrial, ...]) -> float:
+        proposer = Proposer(later, space, study.rules, predict, seed, earlier=earlier)
+        return abs(float(proposer.propose().params["x"]) - 0.3)
+
+    with_lessons = [distance(seed, found.frozen) for seed in range(20)]
+    without = [distance(seed, ()) for seed in range(20)]
+    assert sum(with_lessons) < sum(without) / 2
+    assert len({(one.number, one._trial_id) for one in found.frozen}) == 40
+    assert later.trials == []
+
+
+def test_other_data_other_code_and_another_metric_teach_nothing(store: Store, study: Study) -> None:
+    add(begin(store, study), study, 0.1)
+    add(store.begin(study), study, 0.1)  # from before digests were recorded
+    code = code_digest(study)
+    assert len(list(comparable(store, study, DATA, code))) == 1
+    assert list(comparable(store, study, "other", code)) == []
+    assert list(comparable(store, replace(study, name="other"), DATA, code)) == []
+    other = replace(study, objective=replace(study.objective, metric="loss"))
+    assert list(comparable(store, other, DATA, code)) == []
+
+    problem = Path(study.folder) / study.problem
+    problem.write_text(problem.read_text() + "\n# changed\n")
+    assert code_digest(study) != code
+    assert list(comparable(store, study, DATA, code_digest(study))) == []
+
+
+def test_a_search_that_cannot_be_read_any_more_is_left_out(store: Store, study: Study) -> None:
+    for x in (0.1, 0.2, 0.3):
+        add(begin(store, study), study, x)
+    optuna.delete_study(study_name="tiny-1", storage=store.database.storage)
+    with store.database.engine.begin() as connection:
+        other = searches.update().where(searches.c.search == "tiny-2")
+        connection.execute(other.values(text="study: tiny\nsearched: otherwise\n"))
+    found = comparable(store, study, DATA, code_digest(study))
+    assert [one.search for one in found] == ["tiny-3"]
+
+
+def test_what_todays_rules_or_space_do_not_allow_teaches_nothing(
+    store: Store, study: Study
+) -> None:
+    search = begin(store, study)
+    for x in (0.1, 0.2, 0.3):
+        add(search, study, x)
+    code = code_digest(study)
+
+    def learnt(changed: Study) -> tuple[list[object], int]:
+        found = lessons(store, changed, DATA, code, predict)
+        return [one.record.params["x"] for one in found.found], found.refused
+
+    assert learnt(study) == ([0.1, 0.2, 0.3], 0)
+    assert learnt(replace(study, seed=9, budget=Budget(trials=1))) == ([0.1, 0.2, 0.3], 0)
+    rule = Rule("small", Expression("predicted.parameters <= 15"))
+    assert learnt(replace(study, rules=RuleBook((rule,)))) == ([0.1], 2)
+    x, act = study.space.parameters
+    narrow = replace(study.space, parameters=(replace(x, domain=Float(0.15, 1.0)), act))
+    assert learnt(replace(study, space=narrow)) == ([0.2, 0.3], 1)
+
+
+def test_a_prediction_that_was_not_made_then_is_made_now(store: Store, study: Study) -> None:
+    search = begin(store, study)
+    params = {"x": 0.1, "act": "work"}
+    number = search.begin_trial(params, study.space, 1, Purpose.SEARCH, Verdict({}, {}))
+    search.tell(TrialRecord(number, params, TrialState.COMPLETE, 0.5))
+    asked_for: list[Params] = []
+
+    def predicting(one: Params) -> Mapping[str, float]:
+        asked_for.append(one)
+        return predict(one)
+
+    assert len(lessons(store, study, DATA, code_digest(study), predicting).found) == 1
+    assert asked_for == [params]
+
+
+def test_the_newest_trials_are_learnt_from_first(
+    store: Store, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for value in (0.1, 0.2):
+        search = begin(store, study)
+        for x in (0.1, 0.2, 0.3):
+            add(search, study, x, value)
+    monkeypatch.setattr("tasks.warm_start.MOST", 4)
+    found = lessons(store, study, DATA, code_digest(study), predict)
+    assert found.searches == {"tiny-1": 1, "tiny-2": 3}
+
+
+def test_the_folder_of_a_search_is_not_needed_to_learn_from_it(
+    store: Store, study: Study, home: Path
+) -> None:
+    search = begin(store, study)
+    add(search, study, 0.1)
+    search_folder(search.info.search).rmdir()
+    assert len(lessons(store, study, DATA, code_digest(study), predict).found) == 1
