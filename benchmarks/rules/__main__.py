@@ -5,8 +5,8 @@
 --part quality  the best after 50 trainings, against other ways to obey rules (`quality.py`)
 
 At full size (the default) this takes hours; `--proposals`, `--slow-proposals`, `--seeds`, `--space`
-and `--method` make it small. `pip install satisfice[bench]` brings the measured tables and the peer;
-what needs a package that is not there says so in its line.
+and `--method` make it small. `pip install 'satisfice[bench]'` brings the measured tables and the
+peer; what needs a package that is not there says so in its line.
 """
 
 from __future__ import annotations

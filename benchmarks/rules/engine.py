@@ -53,7 +53,7 @@ def proposer(
     return lambda: propose(study, space, rules, predict, seed, sampler)
 
 
-def predicts_nothing(params: Mapping[str, Any]) -> Mapping[str, float]:
+def predicts_nothing(_: Mapping[str, Any]) -> Mapping[str, float]:
     """Stand in where no rule asks for a prediction."""
     return {}
 

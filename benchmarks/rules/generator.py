@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -35,29 +36,40 @@ def random_spec(random: Random) -> tuple[Spec, bool]:
 
 
 def _entry(name: str, when: str, random: Random) -> Entry:
-    kind = random.choice(("float", "float log", "int", "int log", "int step", "choice", "choice"))
-    match kind:
-        case "float":
-            low = random.choice((-5.0, -1.0, 0.0, 0.5))
-            high = low + random.choice((1.0, 3.0, 10.0))
-            return Entry(name, "float", low, high, when=when)
-        case "float log":
-            high = 10.0 ** random.randint(-1, 2)
-            return Entry(name, "float", high / 10 ** random.randint(1, 5), high, True, when=when)
-        case "int log":
-            low = random.randint(1, 16)
-            return Entry(name, "int", low, low * random.randint(2, 64), log=True, when=when)
-        case "int":
-            low = random.randint(-3, 4)
-            return Entry(name, "int", low, low + random.randint(1, 30), when=when)
-        case "int step":
-            low, step = random.randint(0, 8), random.randint(2, 8)
-            return Entry(name, "int", low, low + step * random.randint(1, 12), step=step, when=when)
-    if random.random() < 0.3:
-        return Entry(name, "choice", choices=(True, False), when=when)
-    if random.random() < 0.3:
-        return Entry(name, "choice", choices=(1, 2, 4, 8), when=when)
-    return Entry(name, "choice", choices=tuple(random.sample(_WORDS, 3)), when=when)
+    return replace(random.choice(_KINDS)(random), name=name, when=when)
+
+
+def _float(random: Random) -> Entry:
+    low = random.choice((-5.0, -1.0, 0.0, 0.5))
+    return Entry("", "float", low, low + random.choice((1.0, 3.0, 10.0)))
+
+
+def _float_log(random: Random) -> Entry:
+    high = 10.0 ** random.randint(-1, 2)
+    return Entry("", "float", high / 10 ** random.randint(1, 5), high, log=True)
+
+
+def _int(random: Random) -> Entry:
+    low = random.randint(-3, 4)
+    return Entry("", "int", low, low + random.randint(1, 30))
+
+
+def _int_log(random: Random) -> Entry:
+    low = random.randint(1, 16)
+    return Entry("", "int", low, low * random.randint(2, 64), log=True)
+
+
+def _int_step(random: Random) -> Entry:
+    low, step = random.randint(0, 8), random.randint(2, 8)
+    return Entry("", "int", low, low + step * random.randint(1, 12), step=step)
+
+
+def _choice(random: Random) -> Entry:
+    words = tuple(random.sample(_WORDS, 3))
+    return Entry("", "choice", choices=random.choice((words, words, (True, False), (1, 2, 4, 8))))
+
+
+_KINDS = (_float, _float_log, _int, _int_log, _int_step, _choice, _choice)
 
 
 class _Writer:

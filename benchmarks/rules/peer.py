@@ -33,23 +33,23 @@ def configuration_space(spec: Spec, seed: int) -> Any:
     ConfigSpace refuses clauses that forbid the default configuration, so the defaults are those of
     a random one that obeys them.
     """
-    import ConfigSpace as cs  # noqa: ICN001
+    import ConfigSpace
 
-    space = cs.ConfigurationSpace(seed=seed)
+    space = ConfigSpace.ConfigurationSpace(seed=seed)
     obedient = Spec(spec.entries, tuple(" ".join(one) for one in stated(spec)))
     random = Random(0)
     usual = draw(obedient, random)
     while obedient.breaches(usual):
         usual = draw(obedient, random)
-    made = {entry.name: _parameter(cs, entry, usual) for entry in spec.entries}
+    made = {entry.name: _parameter(entry, usual) for entry in spec.entries}
     space.add(*made.values())
     for entry in spec.entries:
         if entry.when:
             above, value = _CONDITION.fullmatch(entry.when).groups()  # type: ignore[union-attr]
-            space.add(cs.EqualsCondition(made[entry.name], made[above], value))
+            space.add(ConfigSpace.EqualsCondition(made[entry.name], made[above], value))
     # The opposite is what is forbidden.
-    less, equal = cs.ForbiddenLessThanRelation, cs.ForbiddenEqualsRelation
-    more = cs.ForbiddenGreaterThanRelation
+    less, equal = ConfigSpace.ForbiddenLessThanRelation, ConfigSpace.ForbiddenEqualsRelation
+    more = ConfigSpace.ForbiddenGreaterThanRelation
     opposite = {"<": (more, equal), ">": (less, equal), "<=": (more,), ">=": (less,)}
     for left, sign, right in stated(spec):
         space.add(*(relation(made[left], made[right]) for relation in opposite[sign]))
@@ -63,17 +63,21 @@ def stated(spec: Spec) -> list[tuple[str, str, str]]:
     return [one for one in parts if {one[0], one[2]} <= set(spec.names)]
 
 
-def _parameter(cs: Any, entry: Entry, usual: Mapping[str, Any]) -> Any:
+def _parameter(entry: Entry, usual: Mapping[str, Any]) -> Any:
+    import ConfigSpace
+
     name, default = entry.name, usual.get(entry.name)
     if entry.kind == "choice":
-        return cs.CategoricalHyperparameter(name, entry.choices, default_value=default)
+        return ConfigSpace.CategoricalHyperparameter(name, entry.choices, default_value=default)
     if entry.kind == "int" and entry.step > 1:
         values = list(range(int(entry.low), int(entry.high) + 1, entry.step))
-        return cs.OrdinalHyperparameter(name, values, default_value=default)
+        return ConfigSpace.OrdinalHyperparameter(name, values, default_value=default)
     if entry.kind == "int":
         low, high = int(entry.low), int(entry.high)
-        return cs.UniformIntegerHyperparameter(name, low, high, default, log=entry.log)
-    return cs.UniformFloatHyperparameter(name, entry.low, entry.high, default, log=entry.log)
+        return ConfigSpace.UniformIntegerHyperparameter(name, low, high, default, log=entry.log)
+    return ConfigSpace.UniformFloatHyperparameter(
+        name, entry.low, entry.high, default, log=entry.log
+    )
 
 
 def _plain(value: Any) -> Any:

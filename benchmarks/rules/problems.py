@@ -168,9 +168,7 @@ def _network() -> Problem:
         wanted = best_rate[params["optimizer"]]
         value = 2 * (1 - 0.7 * width - 0.3 * depth) + 8 * (rate - wanted + 0.3 * depth) ** 2
         value += (params["dropout"] - 0.3 * width) ** 2 + 0.5 * (batch - 0.4) ** 2
-        value += (
-            0.15 / params["groups"] + {"sgd": 0.0, "adamw": 0.05, "lion": 0.1}[params["optimizer"]]
-        )
+        value += 0.15 / params["groups"] + dearer[params["optimizer"]]
         return value + 2 * (params.get("momentum", 0.9) - 0.9) ** 2
 
     return Problem("network", spec, loss)

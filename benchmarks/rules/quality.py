@@ -65,9 +65,7 @@ def has_peer() -> bool:
 
 def compare(spaces: Sequence[str], methods: Sequence[str], seeds: int, workers: int) -> Comparison:
     """Run every method on every space with every seed."""
-    jobs = [
-        (space, method, seed) for space in spaces for method in methods for seed in range(seeds)
-    ]
+    jobs = list(product(spaces, methods, range(seeds)))
     with Pool(workers) as pool:
         found = dict(zip(jobs, pool.imap(_search, jobs, chunksize=1), strict=True))
         references = dict(zip(spaces, pool.map(_reference, spaces), strict=True))
