@@ -70,7 +70,7 @@ def _safety(options: argparse.Namespace) -> None:
 
 
 def _speed(options: argparse.Namespace) -> None:
-    print("Speed: milliseconds of a proposal; median (quartiles)")
+    print("Speed: milliseconds of a proposal (processor time); median (quartiles)")
     for name, spec in speed.SPACES.items():
         print(f"  {name}: allowed {100 * speed.share(spec):.3g} %, {options.timed} proposals")
         for sampler in options.sampler or SAMPLERS:
@@ -82,7 +82,7 @@ def _speed(options: argparse.Namespace) -> None:
                 flush=True,
             )
         print(f"    {'ConfigSpace':12} {_peer(spec, options.timed)}", flush=True)
-    print("Speed: microseconds of an expression; median (quartiles)")
+    print("Speed: microseconds of an expression (processor time); median (quartiles)")
     for text, (holds, margin) in speed.expressions().items():
         print(f"  holds {_spread(holds)}   margin {_spread(margin)}   {text}")
 

@@ -89,10 +89,10 @@ class Stopwatch:
 
     def _counted(self, draw: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*given: Any, **named: Any) -> Any:
-            begun = time.perf_counter()
+            begun = time.process_time()
             try:
                 return draw(*given, **named)
             finally:
-                self.seconds += time.perf_counter() - begun
+                self.seconds += time.process_time() - begun
 
         return counted
