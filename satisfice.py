@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tasks.callback import MarginalGainCallback, PricedPruner
     from tasks.data import Data, Split
+    from tasks.rule_sampler import RuleAwareSampler
     from tasks.splitting import split
     from tasks.studies import read_study
     from tasks.trial import Trial
@@ -23,6 +24,7 @@ __all__ = [
     "Data",
     "MarginalGainCallback",
     "PricedPruner",
+    "RuleAwareSampler",
     "Split",
     "Trial",
     "read_study",
@@ -33,6 +35,7 @@ _HOMES = {
     "Data": "tasks.data",
     "MarginalGainCallback": "tasks.callback",
     "PricedPruner": "tasks.callback",
+    "RuleAwareSampler": "tasks.rule_sampler",
     "Split": "tasks.data",
     "Trial": "tasks.trial",
     "read_study": "tasks.studies",

@@ -50,7 +50,10 @@ class ExpressionError(UserMistake):
 def _power(base: float, exponent: float) -> float:
     if abs(exponent) > MAX_EXPONENT:
         raise ArithmeticError(f"the exponent {exponent} is beyond {MAX_EXPONENT}")
-    return float(base**exponent)
+    power = base**exponent
+    if isinstance(power, complex):
+        raise ValueError(f"{base} has no root that is a real number")  # noqa: TRY004 - of its value
+    return float(power)
 
 
 def _for_numbers(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -67,10 +70,12 @@ def _for_numbers(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], A
 _WORDS = (str, list)
 
 
-def _round(number: float, digits: int = 0) -> float:
+def _round(number: float, digits: float = 0) -> float:
     if abs(digits) > MAX_DIGITS:  # Python works with ten to the power of it
         raise ArithmeticError(f"{digits} digits are beyond {MAX_DIGITS}")
-    return round(number, digits)
+    if digits != int(digits):
+        raise ValueError(f"{digits} is no number of digits")
+    return round(number, int(digits))
 
 
 _BINARY: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
@@ -136,7 +141,7 @@ class Expression:
     _margin: _Closure = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        tree = _parse(self.text)
+        tree = parse(self.text)
         reader = _Reader(self.text)
         object.__setattr__(self, "_value", reader.value(tree))
         object.__setattr__(self, "_margin", reader.margin(tree))
@@ -156,8 +161,8 @@ class Expression:
         Raises:
             ExpressionError: Points at the first unknown name and proposes the nearest known one.
         """
-        for node in ast.walk(_parse(self.text)):
-            name = _dotted(node)
+        for node in ast.walk(parse(self.text)):
+            name = dotted(node)
             if name is None or name in known or name not in self.names:
                 continue
             near = get_close_matches(name, list(known), n=1)
@@ -191,7 +196,12 @@ class Expression:
         return float(self._margin(values))
 
 
-def _parse(text: str) -> ast.expr:
+def parse(text: str) -> ast.expr:
+    """Return the syntax tree of a text, with its places counted in characters of the text.
+
+    Raises:
+        ExpressionError: It is too long, empty, or no expression of Python's.
+    """
     if len(text) > MAX_LENGTH:
         raise ExpressionError(
             f"an expression has at most {MAX_LENGTH} characters, this one has {len(text)}",
@@ -222,13 +232,21 @@ def _characters(text: str, offset: int) -> int:
     return len(text.encode()[:offset].decode(errors="ignore"))
 
 
-def _dotted(node: ast.AST) -> str | None:
+def dotted(node: ast.AST) -> str | None:
+    """Return the name that a node reads, dots included, or None if it reads none."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
-        owner = _dotted(node.value)
+        owner = dotted(node.value)
         return None if owner is None else f"{owner}.{node.attr}"
     return None
+
+
+def refusal(text: str, node: ast.AST, message: str, hint: str = "") -> ExpressionError:
+    """Return the error that points at a node of the syntax tree of a text."""
+    column = getattr(node, "col_offset", 0)
+    width = (getattr(node, "end_col_offset", None) or column + 1) - column
+    return ExpressionError(message, text, column, width, hint)
 
 
 class _Reader:
@@ -240,9 +258,7 @@ class _Reader:
         self._depth = 0
 
     def _refuse(self, node: ast.AST, message: str, hint: str = "") -> ExpressionError:
-        column = getattr(node, "col_offset", 0)
-        width = (getattr(node, "end_col_offset", None) or column + 1) - column
-        return ExpressionError(message, self.text, column, width, hint)
+        return refusal(self.text, node, message, hint)
 
     def value(self, node: ast.expr) -> _Closure:
         """Compile a node to a function from values to the node's value."""
@@ -299,7 +315,7 @@ class _Reader:
         return lambda values: constant
 
     def _name(self, node: ast.expr) -> _Closure:
-        name = _dotted(node)
+        name = dotted(node)
         if name is None:
             raise self._refuse(node, "a dot only joins the parts of a name")
         self.names.setdefault(name)
@@ -342,7 +358,7 @@ class _Reader:
         return lambda values: body(values) if test(values) else orelse(values)
 
     def _call(self, node: ast.Call) -> _Closure:
-        name = _dotted(node.func)
+        name = dotted(node.func)
         if name is None:
             raise self._refuse(node.func, "only functions with a name can be called")
         if name not in FUNCTIONS:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import heapq
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations, islice
 
-from domain.space import Choice, Domain, Float, Int, Params, Space, Value
+from domain.domains import same
+from domain.space import Axis, Bounded, Choice, Int, Parameter, Params, Space, Value
 
 # Distances in the unit interval that are tried on either side of a number: fine near the start,
 # coarse far from it.
@@ -23,7 +23,7 @@ def nearest_allowed(
 ) -> dict[str, Value] | None:
     """Look for an allowed configuration near a forbidden one.
 
-    One parameter is changed, then two together, then three, each time in growing distance: for
+    One coordinate is changed, then two together, then three, each time in growing distance: for
     numbers on their unit interval (of logarithms where the domain is logarithmic), and 1 for
     another choice. A parameter that a change brings into being gets its default or the middle of
     its domain. Nothing is left to chance: ties go by the order of the space.
@@ -38,14 +38,14 @@ def nearest_allowed(
         The active parameters of an allowed configuration, never those of `params` themselves, or
         None where none was found.
     """
-    every = space.parameters
-    base = {one.name: params.get(one.name, usual(one.domain, one.default)) for one in every}
-    ladders = [_ladder(one.domain, base[one.name]) for one in every]
+    base = whole(params, space)
+    names = list(space.axes)
+    ladders = [ladder(axis, base[name]) for name, axis in space.axes.items()]
     for change in islice(_changes(ladders), attempts):
-        changed = {every[at].name: ladders[at][rung].value for at, rung in change}
-        candidate = space.active({**base, **changed})
+        changed = {names[at]: ladders[at][rung].value for at, rung in change}
+        candidate = space.configuration({**base, **changed})
         # A change of a parameter that is not there afterwards repeats a smaller change.
-        if changed.keys() <= candidate.keys() and allowed(candidate):
+        if changed.keys() <= candidate.keys() and candidate != params and allowed(candidate):
             return candidate
     return None
 
@@ -80,63 +80,46 @@ def _meets(demands: Sequence[Callable[[Params], bool]], params: Params) -> bool:
     return all(demand(params) for demand in demands)
 
 
-def usual(domain: Domain, default: Value | None = None) -> Value:
-    """Return the default, or without one the middle of the domain (of choices: the first)."""
-    if default is not None:
-        return default
-    return domain.choices[0] if isinstance(domain, Choice) else _at(domain, 0.5)
+def whole(params: Params, space: Space) -> dict[str, Value]:
+    """Return a coordinate for every axis: of a parameter that is not there the usual one."""
+    known = space.coordinates(params)
+    return {name: known[name] if name in known else usual(space[name]) for name in space.axes}
+
+
+def usual(parameter: Parameter) -> Value:
+    """Return the coordinate of the default, or the middle of the axis (of choices: the first)."""
+    axis, default = parameter.axis, parameter.default
+    if default is not None and not isinstance(parameter.domain, Bounded):
+        return parameter.coordinate(default, {})
+    assert axis is not None  # noqa: S101 - a derived parameter has no coordinate
+    return axis.choices[0] if isinstance(axis, Choice) else axis.at(0.5)
 
 
 @dataclass(frozen=True, slots=True)
-class _Rung:
+class Rung:
     """Another value of one parameter, and how far away it is."""
 
     distance: float
     value: Value
 
 
-def _ladder(domain: Domain, start: Value) -> list[_Rung]:
-    """Return other values of a domain, the nearest first."""
-    if isinstance(domain, Choice):
-        return [_Rung(_ANOTHER_CHOICE, one) for one in domain.choices if not _same(one, start)]
+def ladder(axis: Axis, start: Value) -> list[Rung]:
+    """Return other values of an axis, the nearest first."""
+    if isinstance(axis, Choice):
+        return [Rung(_ANOTHER_CHOICE, one) for one in axis.choices if not same(one, start)]
     number = float(start)
-    middle = _unit(domain, number)
+    middle = axis.place(number)
     places = (place for offset in _OFFSETS for place in (middle - offset, middle + offset))
-    values: list[int | float] = [_at(domain, min(max(place, 0.0), 1.0)) for place in places]
-    if isinstance(domain, Int):
+    values: list[int | float] = [axis.at(min(max(place, 0.0), 1.0)) for place in places]
+    if isinstance(axis, Int):
         steps = range(-_NEIGHBOURS, _NEIGHBOURS + 1)
-        values += [value for step in steps if (value := int(number) + step * domain.step) in domain]
+        values += [value for step in steps if (value := int(number) + step * axis.step) in axis]
     others = (value for value in dict.fromkeys(values) if value != number)
-    rungs = [_Rung(abs(_unit(domain, value) - middle), value) for value in others]
+    rungs = [Rung(abs(axis.place(value) - middle), value) for value in others]
     return sorted(rungs, key=lambda rung: rung.distance)
 
 
-def _same(value: Value, other: Value) -> bool:
-    return value == other and type(value) is type(other)
-
-
-def _unit(domain: Float | Int, value: float) -> float:
-    """Return the place of a value in its domain, between 0 and 1."""
-    low, high = float(domain.low), float(domain.high)
-    if low == high:
-        return 0.5
-    if domain.log:
-        return math.log(value / low) / math.log(high / low)
-    return (value - low) / (high - low)
-
-
-def _at(domain: Float | Int, place: float) -> int | float:
-    """Return the value at a place between 0 and 1."""
-    low, high = float(domain.low), float(domain.high)
-    value = low * (high / low) ** place if domain.log else low + (high - low) * place
-    if isinstance(domain, Float):
-        return min(max(value, domain.low), domain.high)
-    last = (domain.high - domain.low) // domain.step
-    step = min(max(round((value - domain.low) / domain.step), 0), last)
-    return domain.low + step * domain.step
-
-
-def _changes(ladders: list[list[_Rung]]) -> Iterator[tuple[tuple[int, int], ...]]:
+def _changes(ladders: list[list[Rung]]) -> Iterator[tuple[tuple[int, int], ...]]:
     """Yield (parameter, rung) pairs to change together: few parameters first, then near ones."""
     movable = [at for at, ladder in enumerate(ladders) if ladder]
     for count in range(1, len(movable) + 1):
@@ -144,7 +127,7 @@ def _changes(ladders: list[list[_Rung]]) -> Iterator[tuple[tuple[int, int], ...]
 
 
 def _changes_of(
-    count: int, movable: list[int], ladders: list[list[_Rung]]
+    count: int, movable: list[int], ladders: list[list[Rung]]
 ) -> Iterator[tuple[tuple[int, int], ...]]:
     """Yield all changes of `count` parameters, by the sum of their distances."""
 

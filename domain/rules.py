@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from domain.expressions import NO_RESULT, Expression
+from domain.space import Bounded, Derived, Space
 
 Predict: TypeAlias = Callable[[Mapping[str, Any]], Mapping[str, float]]
 
@@ -24,12 +25,19 @@ class Rule:
         require: The condition, over parameters and `predicted.*`.
         because: The reason, in the expert's words.
         source: Where that is written, if anywhere.
+        when: Under which condition the rule is asked at all; None: always.
     """
 
     id: str
     require: Expression
     because: str = ""
     source: str = ""
+    when: Expression | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that decide whether it is broken."""
+        return self.require.names + (self.when.names if self.when is not None else ())
 
     @property
     def needs_prediction(self) -> bool:
@@ -38,7 +46,14 @@ class Rule:
 
     def applies_to(self, params: Mapping[str, Any]) -> bool:
         """Tell whether every parameter it names is there: else the rule is silent."""
-        return all(name in params or _is_predicted(name) for name in self.require.names)
+        if not all(name in params or _is_predicted(name) for name in self.require.names):
+            return False
+        if self.when is None:
+            return True
+        try:
+            return self.when.holds(params)
+        except _UNDECIDED:
+            return False
 
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Tell whether the condition can be shown to hold.
@@ -144,6 +159,27 @@ class RuleBook:
         values = {**params, **predicted}
         margins = {rule.id: rule.margin(values) for rule in self.rules if rule.applies_to(params)}
         return Verdict(margins, dict(predicted))
+
+
+def implied_by(space: Space) -> tuple[Rule, ...]:
+    """Return what a space asks of every configuration by itself.
+
+    Bounds that depend on other parameters have to leave something between them, and a formula has
+    to have a result.
+    """
+    rules = []
+    for one in space.parameters:
+        if isinstance(one.domain, Bounded):
+            low, high = f"({one.domain.low.text})", f"({one.domain.high.text})"
+            positive = f"0 < {low} and " if one.domain.log else ""
+            ends = (f"ceil({low})", f"floor({high})") if one.domain.whole else (low, high)
+            text, because = f"{positive}{ends[0]} <= {ends[1]}", "its bounds have to leave a value"
+        elif isinstance(one.domain, Derived):
+            text, because = f"{one.name} == {one.name}", "its formula has to have a result"
+        else:
+            continue
+        rules.append(Rule(f"{one.name} has a value", Expression(text), because, when=one.when))
+    return tuple(rules)
 
 
 def _is_predicted(name: str) -> bool:

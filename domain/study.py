@@ -87,6 +87,7 @@ class Study:
         gates: The conditions for registering a model.
         confirming: How leaders are checked.
         resources: What a trial may use.
+        sampler: What proposes, by the name of one of Optuna's samplers.
         seed: Seeds the proposals and, with a trial's number, each training.
         text: `study.yaml` as it was read.
     """
@@ -104,5 +105,6 @@ class Study:
     gates: tuple[Gate, ...] = ()
     confirming: Confirming = Confirming()
     resources: Resources = Resources()
+    sampler: str = "tpe"
     seed: int = 0
     text: str = field(default="", repr=False, compare=False)

@@ -8,12 +8,13 @@ import click
 
 from domain.cost import Budget
 from domain.errors import NoAllowedConfiguration
-from domain.space import Choice, Parameter, Params
+from domain.space import Bounded, Choice, Derived, Ordinal, Parameter, Params
 from domain.study import Study
 from domain.summary import DataReport
 from flows.console import short
 from tasks.companion import Companion
-from tasks.sampling import Predict, random_configurations
+from tasks.drawing import random_configurations
+from tasks.sampling import Predict
 from tasks.server import TrialServer
 from tasks.studies import read_study
 from tasks.validation import validate
@@ -64,6 +65,12 @@ def _domain(parameter: Parameter) -> str:
     domain = parameter.domain
     if isinstance(domain, Choice):
         text = "one of " + ", ".join(map(str, domain.choices))
+    elif isinstance(domain, Ordinal):
+        text = "in this order: " + ", ".join(map(str, domain.values))
+    elif isinstance(domain, Derived):
+        text = f"= {domain.formula.text}"
+    elif isinstance(domain, Bounded):
+        text = f"{domain.low.text} to {domain.high.text}" + (" (log)" if domain.log else "")
     else:
         text = f"{short(domain.low)} to {short(domain.high)}" + (" (log)" if domain.log else "")
     if parameter.default is not None:

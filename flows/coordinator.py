@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from domain.cost import Budget, Cost
@@ -36,7 +37,8 @@ from tasks.home import search_folder, trial_folder
 from tasks.live import LiveView
 from tasks.progress import LOG, Progress
 from tasks.pruner import write_snapshot
-from tasks.sampling import propose
+from tasks.samplers import SAMPLERS
+from tasks.sampling import Proposer
 from tasks.store import Search
 
 
@@ -97,6 +99,14 @@ class Coordinator:
                 self.excluded.update(fact["rules"])
         self.journal = events.EventLog(journal)
         self.orders = OrderBook(self.study, info.search, self.digest, self.epoch_seconds)
+        self.proposer = Proposer(
+            self.search.optuna_study,
+            self.study.space,
+            self.study.rules,
+            self.predict,
+            self.study.seed,
+            SAMPLERS[self.study.sampler],
+        )
         self.clock = SearchClock(info.elapsed)
         self.live = LiveView()
         self.history = self.search.history()
@@ -219,23 +229,24 @@ class Coordinator:
                 self._begin(default, verdict, Purpose.DEFAULT, cost)
                 return True
         began = time.perf_counter()
-        proposal = propose(
-            self.search.optuna_study,
-            self.study.space,
-            self.study.rules,
-            self.predict,
-            seed=self.study.seed,
-        )
+        proposal = self.proposer.propose()
         self._asking = time.perf_counter() - began
-        self._begin(proposal.params, proposal.verdict, Purpose.SEARCH, cost)
+        self._begin(proposal.params, proposal.verdict, Purpose.SEARCH, cost, proposal.notes)
         if proposal.excluded:
             self.excluded.update(proposal.excluded)
             self.journal.append("excluded", rules=dict(proposal.excluded))
         return True
 
-    def _begin(self, params: Params, verdict: Verdict, purpose: Purpose, cost: Cost) -> None:
-        seed = self.orders.seed(self.search.next_number())
-        number = self.search.begin_trial(params, self.study.space, seed, purpose, verdict)
+    def _begin(
+        self,
+        params: Params,
+        verdict: Verdict,
+        purpose: Purpose,
+        cost: Cost,
+        notes: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        seed, space = self.orders.seed(self.search.next_number()), self.study.space
+        number = self.search.begin_trial(params, space, seed, purpose, verdict, notes)
         begun = TrialRecord(number, params, TrialState.RUNNING, seed=seed, purpose=purpose)
         self._give(self.orders.order(begun, verdict, 1, cost), cost)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
 from domain.expressions import Expression, ExpressionError
+from domain.priors import Prior, Weights
 from domain.quality import GATED
-from domain.rules import PREDICTED
-from domain.space import Choice, Domain, Float, Int, Value
+from domain.rules import PREDICTED, implied_by
+from domain.space import Bounded, Choice, Derived, Domain, Float, Int, Ordinal, Value
 from domain.study import Study
 from tasks import amounts
 from tasks.amounts import Document
@@ -48,35 +49,63 @@ def _files(data: Document, folder: Path) -> Iterator[Mistake]:
 
 
 def _misfits(name: str, spec: Document) -> Iterator[Mistake]:
-    kind = next(one for one in ("float", "int", "choice") if one in spec)
-    at: Place = ("space", name, kind)
-    if kind != "choice":
-        low, high = spec[kind]
-        if not low < high:
-            told = f"{name} has the bounds {low} and {high}, expected the lower one first"
-            yield Mistake(
-                at, told, "a parameter with one value is no parameter" if low == high else ""
-            )
+    kind = kind_of(spec)
+    if kind in ("float", "int"):
+        wrong = list(_wrong_bounds(name, kind, spec))
+        yield from wrong
+        if wrong or _depend(spec[kind]):
             return
-        if spec.get("log") and not low > 0:
-            told = f"{name} begins at {low}, expected a lower bound above 0 on a log scale"
-            yield Mistake((*at, 0), told)
-            return
-        if spec.get("log") and "step" in spec:
-            told = f"{name} has a step on a log scale, expected one of them"
-            yield Mistake(("space", name, "step"), told)
-            return
+    if kind == "derived":
+        return
     domain = read_domain(spec)
     default = read_default(spec, domain)
+    assert isinstance(domain, Float | Int | Choice | Ordinal)  # noqa: S101 - nothing else is left
     if default is not None and default not in domain:
         told = f"the default of {name} is {spec['default']!r}, expected {_in_words(domain)}"
         yield Mistake(("space", name, "default"), told)
+    yield from _wrong_weights(name, spec.get("prior", {}), spec[kind])
 
 
-def _in_words(domain: Domain) -> str:
-    if isinstance(domain, Choice):
-        return "one of " + ", ".join(map(repr, domain.choices))
-    steps = f" in steps of {domain.step}" if isinstance(domain, Int) and domain.step > 1 else ""
+def _wrong_bounds(name: str, kind: str, spec: Document) -> Iterator[Mistake]:
+    low, high = spec[kind]
+    at: Place = ("space", name, kind)
+    if _depend(spec[kind]):
+        if "step" in spec:
+            told = f"{name} has a step and bounds that depend on others, expected one of them"
+            yield Mistake(("space", name, "step"), told)
+    elif not low < high:
+        told = f"{name} has the bounds {low} and {high}, expected the lower one first"
+        yield Mistake(at, told, "a parameter with one value is no parameter" if low == high else "")
+        return
+    if spec.get("log") and not isinstance(low, str) and not low > 0:
+        told = f"{name} begins at {low}, expected a lower bound above 0 on a log scale"
+        yield Mistake((*at, 0), told)
+    elif spec.get("log") and "step" in spec:
+        told = f"{name} has a step on a log scale, expected one of them"
+        yield Mistake(("space", name, "step"), told)
+
+
+def _wrong_weights(name: str, prior: Document, values: Sequence[object]) -> Iterator[Mistake]:
+    weights = prior.get("weights")
+    if weights is None:
+        return
+    at: Place = ("space", name, "prior", "weights")
+    if len(weights) != len(values):
+        told = f"{name} has {len(values)} values and {len(weights)} weights"
+        yield Mistake(at, f"{told}, expected one for each")
+    elif not sum(weights) > 0:
+        yield Mistake(at, f"all weights of {name} are 0, expected one above 0")
+
+
+def _depend(bounds: Sequence[object]) -> bool:
+    return any(isinstance(one, str) for one in bounds)
+
+
+def _in_words(domain: Float | Int | Choice | Ordinal) -> str:
+    if isinstance(domain, Choice | Ordinal):
+        values = domain.choices if isinstance(domain, Choice) else domain.values
+        return "one of " + ", ".join(map(repr, values))
+    steps = f" in steps of {domain.step}" if domain.step not in (None, 1) else ""
     return f"a value from {domain.low} to {domain.high}{steps}"
 
 
@@ -84,11 +113,25 @@ def _conditions(space: Document) -> Iterator[Mistake]:
     listing = f"The space has: {', '.join(space)}"
     names = list(space)
     for at, (name, spec) in enumerate(space.items()):
-        if "when" not in spec:
-            continue
-        path, where = ("space", name, "when"), f"the condition of {name!r}"
-        wrong = list(_misread(spec["when"], path, where, names, "parameter", listing))
-        yield from wrong or _looking_down(spec["when"], path, where, names[:at])
+        for path, where, text in _formulas(name, spec):
+            wrong = list(_misread(text, path, where, names, "parameter", listing))
+            yield from wrong or _looking_down(text, path, where, names[:at])
+
+
+def _formulas(name: str, spec: Document) -> Iterator[tuple[Place, str, str]]:
+    """Yield the formulas of a parameter, each with its place and what it is called."""
+    kind, at = kind_of(spec), ("space", name)
+    if "when" in spec:
+        yield (*at, "when"), f"the condition of {name!r}", spec["when"]
+    if kind == "derived":
+        yield (*at, kind), f"the formula of {name!r}", spec[kind]
+    bounds = spec[kind] if kind in ("float", "int") else ()
+    for side, bound in enumerate(bounds):
+        if isinstance(bound, str):
+            yield (*at, kind, side), f"the bounds of {name!r}", bound
+    around = spec.get("prior", {}).get("around")
+    if isinstance(around, str):
+        yield (*at, "prior", "around"), f"the prior of {name!r}", around
 
 
 def _looking_down(text: str, path: Place, where: str, above: Collection[str]) -> Iterator[Mistake]:
@@ -103,7 +146,8 @@ def _looking_down(text: str, path: Place, where: str, above: Collection[str]) ->
 
 
 def _rules(data: Document) -> Iterator[Mistake]:
-    known = (*data["space"], *PREDICTED)
+    names = tuple(data["space"])
+    known = (*names, *PREDICTED)
     listing = f"The space has: {', '.join(data['space'])}; predicted are: {', '.join(PREDICTED)}"
     seen: dict[str, int] = {}
     for at, rule in enumerate(data.get("rules", [])):
@@ -113,8 +157,11 @@ def _rules(data: Document) -> Iterator[Mistake]:
             yield Mistake(("rules", at, "id"), told)
         seen[name] = at
         where = f"rule {name!r}"
-        path = ("rules", at, "require")
+        path: Place = ("rules", at, "require")
         yield from _misread(rule["require"], path, where, known, "parameter", listing)
+        if "when" in rule:
+            path, where = ("rules", at, "when"), f"the condition of rule {name!r}"
+            yield from _misread(rule["when"], path, where, names, "parameter", listing)
 
 
 def _misread(
@@ -127,12 +174,24 @@ def _misread(
 
 
 def by_default(study: Study) -> Iterator[Mistake]:
-    """Find rules that the default configuration breaks, as far as that needs no prediction."""
+    """Find what the default configuration breaks, as far as that needs no prediction."""
     default = study.space.defaults()
     if default is None:
         return
+    for name in study.space.outside(default):
+        domain = study.space[name].domain
+        if isinstance(domain, Derived):
+            told = f"the formula of {name} has no result for the defaults of the others"
+            yield Mistake(("space", name, "derived"), told)
+        else:
+            told = f"the default of {name} is {default[name]!r}, which is not between its bounds"
+            hint = "its bounds follow from the defaults of the others"
+            yield Mistake(("space", name, "default"), told, hint)
+    implied = implied_by(study.space)
     for at, rule in enumerate(study.rules.rules):
-        if rule.needs_prediction or not rule.applies_to(default) or rule.holds(default):
+        if rule in implied or rule.needs_prediction:
+            continue
+        if not rule.applies_to(default) or rule.holds(default):
             continue
         values = ", ".join(f"{name} = {default[name]!r}" for name in rule.require.names)
         told = f"the default configuration breaks rule {rule.id!r}: {values}"
@@ -140,21 +199,47 @@ def by_default(study: Study) -> Iterator[Mistake]:
         yield Mistake(("rules", at, "require"), told, hint)
 
 
+def kind_of(spec: Document) -> str:
+    """Return which kind of parameter a section describes."""
+    return next(one for one in ("float", "int", "choice", "ordinal", "derived") if one in spec)
+
+
 def read_domain(spec: Document) -> Domain:
     """Return the values that a parameter may take."""
-    log = spec.get("log", False)
-    if "float" in spec:
-        low, high = map(float, spec["float"])
-        return Float(low, high, log)
-    if "int" in spec:
-        low, high = map(int, spec["int"])
-        return Int(low, high, log, int(spec.get("step", 1)))
-    return Choice(tuple(spec["choice"]))
+    kind, log = kind_of(spec), spec.get("log", False)
+    stated = spec[kind]
+    if kind == "derived":
+        return Derived(Expression(stated))
+    if kind == "choice":
+        return Choice(tuple(stated))
+    if kind == "ordinal":
+        return Ordinal(tuple(stated))
+    if _depend(stated):
+        low, high = (Expression(str(bound)) for bound in stated)
+        return Bounded(low, high, log, whole=kind == "int")
+    low, high = stated
+    if kind == "int":
+        return Int(int(low), int(high), log, int(spec.get("step", 1)))
+    step = spec.get("step")
+    return Float(float(low), float(high), log, None if step is None else float(step))
 
 
 def read_default(spec: Document, domain: Domain) -> Value | None:
     """Return a parameter's default as its domain counts, if one is stated."""
-    stated = spec.get("default")
-    if stated is None or isinstance(domain, Choice):
+    stated: Value | None = spec.get("default")
+    if stated is None or isinstance(domain, Choice | Ordinal | Derived):
         return stated
-    return float(stated) if isinstance(domain, Float) else int(stated)
+    return int(stated) if "int" in spec else float(stated)
+
+
+def read_prior(spec: Document) -> Prior | Weights | None:
+    """Return where an expert expects good values of a parameter, if that is stated."""
+    prior = spec.get("prior")
+    if prior is None:
+        return None
+    if "weights" in prior:
+        weights = map(float, prior["weights"])
+        return Weights(tuple(zip(spec[kind_of(spec)], weights, strict=True)))
+    around = Expression(str(prior["around"]))
+    log = "factor" in prior
+    return Prior(around, float(prior["factor" if log else "within"]), log)

@@ -73,18 +73,19 @@ def importance(history: History, space: Space) -> Mapping[str, float]:
         return {}
     import optuna
 
-    from tasks.sampling import distributions
+    from tasks.drawing import distribution
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    kinds = distributions(space)
+    kinds = {name: distribution(axis) for name, axis in space.axes.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         study = optuna.create_study(direction=history.direction.value)
         for one in history.complete:
+            place = space.coordinates(one.params)
             study.add_trial(
                 optuna.trial.create_trial(
-                    params=dict(one.params),
-                    distributions={name: kinds[name] for name in one.params},
+                    params=place,
+                    distributions={name: kinds[name] for name in place},
                     value=one.value,
                 )
             )

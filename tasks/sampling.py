@@ -7,31 +7,34 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import chain, islice
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import optuna
-from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
-from domain.errors import NoAllowedConfiguration
+from domain import priors
+from domain.errors import NoAllowedConfiguration, UserMistake
 from domain.history import Purpose
-from domain.repair import allowed_step_by_step, nearest_allowed
+from domain.mending import mend
+from domain.repair import allowed_step_by_step, nearest_allowed, whole
 from domain.rules import RuleBook, Verdict
 from domain.space import Domain, Float, Params, Space, Value
-from tasks.drawing import Drawing, distributions, random_configurations
+from tasks.drawing import Drawing, Lessons, configuration_of
+from tasks.samplers import SamplerFactory, tpe
 from tasks.store_records import BEGUN
 
-__all__ = ["Predict", "Proposal", "distributions", "propose", "random_configurations", "tpe"]
+__all__ = ["Predict", "Proposal", "Proposer", "RuleSearch"]
 
 # A draw from a model costs milliseconds, one at random a tenth of that; and where a model has
 # been told nothing of the rules, a repair does as well as patience.
 _DRAWS_FROM_MODEL = 8
 _DRAWS_AT_RANDOM = 48
 _ATTEMPTS = 1000  # looks around one forbidden configuration, some microseconds each
+_MENDINGS = 4  # starts from which the broken rules are mended one by one
 _STARTS_WHEN_REPEATED = 4  # repairs that are tried to avoid asking the same question twice
 _STARTS_STEP_BY_STEP = 12  # the last resort: one search for each rule
 _KNOWN_STARTS = 4
@@ -43,12 +46,6 @@ _PRUNED_PER_COMPLETE = 9
 
 _Key: TypeAlias = frozenset[tuple[str, Value]]
 Predict = Callable[[Params], Mapping[str, float]]
-SamplerFactory = Callable[[int], BaseSampler]
-
-
-def tpe(seed: int) -> BaseSampler:
-    """Return Optuna's TPE: multivariate, with running trials counted as no good yet."""
-    return TPESampler(seed=seed, multivariate=True, constant_liar=True)
 
 
 @dataclass(frozen=True)
@@ -61,6 +58,8 @@ class Proposal:
         excluded: By rule id, how many of the drawn configurations the rule turned away.
         draws: How many configurations the sampler drew.
         repaired: Whether it is a neighbour of a draw and not a draw itself.
+        notes: What the sampler wants to find in the trial's system attributes later.
+        repeated: Whether it was tried before.
     """
 
     params: Params
@@ -68,46 +67,62 @@ class Proposal:
     excluded: Mapping[str, int]
     draws: int
     repaired: bool
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    repeated: bool = False
 
 
-def propose(
-    study: optuna.Study,
-    space: Space,
-    rules: RuleBook,
-    predict: Predict,
-    seed: int,
-    sampler: SamplerFactory = tpe,
-) -> Proposal:
-    """Propose the configuration of the study's next trial.
+@dataclass
+class Proposer:
+    """Proposes the configurations of a study's trials, one after the other.
 
     The sampler draws whole configurations until one is allowed and new; after a bounded number of
     draws a near neighbour of a draw is taken. A configuration that was tried before comes up again
-    only where no other was found.
-    The study is read and not written to. The same trials and the same seed give the same proposal,
-    in whatever process and after whatever calls: each proposal has a sampler of its own.
+    only where no other was found. The same trials and the same seed give the same proposal, in
+    whatever process and after whatever calls: each proposal has a sampler of its own.
 
-    Args:
-        study: The study so far. The sampler learns from all its trials but confirmations.
+    Attributes:
+        study: The study. The sampler learns from all its trials but confirmations; of what it says
+            of the whole study (how far a sequence has come) the study keeps a note.
         space: The space to propose from.
-        rules: The rules that the proposal obeys.
+        rules: The rules that each proposal obeys.
         predict: Gives `predicted.*` for a configuration; asked only where a rule needs it and no
             other rule is broken.
         seed: The seed of the search, not negative.
-        sampler: Makes a sampler from a seed.
-
-    Raises:
-        NoAllowedConfiguration: No allowed configuration was found; says which rule rejected how
-            many.
+        sampler: Makes a sampler from the seed of the search and one of the proposal.
+        earlier: Trials of other studies, which the sampler sees before this one's.
     """
-    trials = study.get_trials(deepcopy=False)
-    number = len(trials)
-    own_seed = int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
-    drawing = Drawing(sampler(own_seed), study, _lessons(trials), space, number)
-    search = _Search(space, _Gatekeeper(rules, predict), trials)
-    return search.run(drawing)
+
+    study: optuna.Study
+    space: Space
+    rules: RuleBook
+    predict: Predict
+    seed: int
+    sampler: SamplerFactory = tpe
+    earlier: Sequence[FrozenTrial] = ()
+    _lessons: Lessons = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._lessons = Lessons(self.space)
+
+    def propose(self) -> Proposal:
+        """Propose the configuration of the study's next trial.
+
+        Raises:
+            NoAllowedConfiguration: No allowed configuration was found; says which rule rejected how
+                many.
+        """
+        trials = self.study.get_trials(deepcopy=False)
+        number = len(trials)
+        own_seed = int(np.random.SeedSequence((self.seed, number)).generate_state(1)[0])
+        lessons = [self._lessons.of(one) for one in (*self.earlier, *_worth_learning(trials))]
+        sampler = self.sampler(self.seed, own_seed)
+        drawing = Drawing(sampler, self.study, lessons, self.space, number)
+        experts = Experts(self.space, lessons, own_seed)
+        gatekeeper = Gatekeeper(self.rules, self.predict)
+        return RuleSearch(self.space, gatekeeper, experts, trials).run(drawing)
 
 
-def _lessons(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+def _worth_learning(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """Return the trials that a sampler may learn from.
 
     A confirmation repeats a leader: learning from it would count the same good luck twice.
@@ -124,28 +139,61 @@ def _confirms(trial: FrozenTrial) -> bool:
     return begun is not None and begun["purpose"] == Purpose.CONFIRMATION
 
 
-class _Gatekeeper:
-    """Holds configurations against the rules, and asks for a prediction at most once each."""
+class Experts:
+    """Puts what experts expect in the place of some draws, often at first and then seldom.
+
+    Args:
+        space: The space, with the experts' priors.
+        lessons: The trials so far.
+        seed: The seed of the proposal.
+    """
+
+    def __init__(self, space: Space, lessons: Sequence[FrozenTrial], seed: int) -> None:
+        self._space = space
+        self._asked = any(one.prior is not None for one in space.parameters)
+        finished = sum(one.state is TrialState.COMPLETE for one in lessons)
+        self._trust = priors.trust(finished)
+        self._random = np.random.default_rng(seed)
+
+    def advise(self, params: Params) -> Params:
+        """Return a draw as it is, or with the parameters that experts speak of drawn anew."""
+        if not self._asked or self._random.random() >= self._trust:
+            return params
+        base = whole(params, self._space)
+        kept: dict[str, Value] = {}
+        for one in self._space.parameters:
+            if one.is_there(kept):
+                there = one.expected(float(self._random.random()), kept)
+                kept[one.name] = one.value(base.get(one.name) if there is None else there, kept)
+        return kept
+
+
+class Gatekeeper:
+    """Holds configurations against the rules, and asks for a prediction at most once each.
+
+    Attributes:
+        from_parameters: The rules that need no prediction.
+    """
 
     def __init__(self, rules: RuleBook, predict: Predict) -> None:
         self._rules, self._predict = rules, predict
-        self._from_parameters = rules.without_predictions
+        self.from_parameters = rules.without_predictions
         self._predicted: dict[_Key, Mapping[str, float]] = {}
 
     def allows(self, params: Params) -> bool:
         """Tell whether no rule is broken."""
-        if not self._from_parameters.allow(params, {}):
+        if not self.from_parameters.allow(params, {}):
             return False
         return not self._asks(params) or self._rules.allow(params, self._predictions(params))
 
-    def demands(self) -> list[Callable[[Params], bool]]:
+    def questions(self) -> list[Callable[[Params], bool]]:
         """Return one question for each rule that needs no prediction."""
-        books = (RuleBook((rule,)) for rule in self._from_parameters.rules)
+        books = (RuleBook((rule,)) for rule in self.from_parameters.rules)
         return [partial(book.allow, predicted={}) for book in books]
 
     def judge(self, params: Params) -> Verdict:
         """Return what the rules say; those that need a prediction only if no other is broken."""
-        verdict = self._from_parameters.judge(params, {})
+        verdict = self.from_parameters.judge(params, {})
         if verdict.allowed and self._asks(params):
             return self._rules.judge(params, self._predictions(params))
         return verdict
@@ -162,35 +210,97 @@ class _Gatekeeper:
         return self._predicted[key]
 
 
-class _Search:
+class RuleSearch:
     """The search for one allowed configuration that was not tried before."""
 
     def __init__(
-        self, space: Space, gatekeeper: _Gatekeeper, trials: Sequence[FrozenTrial]
+        self,
+        space: Space,
+        gatekeeper: Gatekeeper,
+        experts: Experts,
+        trials: Sequence[FrozenTrial],
     ) -> None:
         self._space, self._gatekeeper, self._trials = space, gatekeeper, trials
+        self._experts = experts
         self._repeated: list[Params] = []
 
     def run(self, drawing: Drawing) -> Proposal:
         """Draw, then repair, then take what was tried before, then give up."""
         excluded: Counter[str] = Counter()
         drawn: list[Params] = []
-        while len(drawn) < (_DRAWS_FROM_MODEL if drawing.joint else _DRAWS_AT_RANDOM):
-            params = drawing.draw()
+        while len(drawn) < self._patience(drawing):
+            params = self._experts.advise(drawing.draw())
             drawn.append(params)
             verdict = self._gatekeeper.judge(params)
             excluded.update(verdict.broken)
             # Chance does not draw a real number twice, so there the trials need not be read.
             if verdict.allowed and (self._has_real(params) or self._is_new(params)):
-                return Proposal(params, verdict, dict(excluded), len(drawn), repaired=False)
-        repaired = self._repair(drawn) or next(iter(self._repeated), None)
-        if repaired is None:
+                notes = drawing.notes
+                return Proposal(
+                    params, verdict, dict(excluded), len(drawn), repaired=False, notes=notes
+                )
+            notes = drawing.notes
+            drawing.turn_away()
+        repaired = None if drawing.listed else self._repair(drawn)
+        found = repaired or next(iter(self._repeated), None)
+        if found is None:
             raise _nothing_allowed(excluded, len(drawn))
-        verdict = self._gatekeeper.judge(repaired)
-        return Proposal(repaired, verdict, dict(excluded), len(drawn), repaired not in drawn)
+        return Proposal(
+            found,
+            self._gatekeeper.judge(found),
+            dict(excluded),
+            len(drawn),
+            repaired=found not in drawn,
+            notes=notes,
+            repeated=repaired is None,
+        )
+
+    def complete(self, drawing: Drawing, fixed: Params) -> Proposal:
+        """Draw what somebody has left open of a configuration.
+
+        Args:
+            drawing: The draws.
+            fixed: Values by name; of a parameter that is not there a value does not count.
+
+        Raises:
+            UserMistake: The values lie outside the space, or no draw of the others is allowed.
+        """
+        params: dict[str, Value] = {}
+        for count in range(1, _DRAWS_AT_RANDOM + 1):
+            drawn = whole(drawing.draw(), self._space)
+            params.clear()
+            for one in self._space.parameters:
+                if one.is_there(params):
+                    open_ = one.axis is None or one.name not in fixed
+                    value = one.value(drawn.get(one.name), params) if open_ else fixed[one.name]
+                    params[one.name] = value
+            outside = self._space.outside(params)
+            if outside:
+                told = ", ".join(f"{name} = {params.get(name)!r}" for name in outside)
+                raise UserMistake(f"a queued configuration lies outside the space: {told}")
+            verdict = self._gatekeeper.judge(params)
+            if verdict.allowed:
+                return Proposal(params, verdict, {}, count, repaired=False, notes=drawing.notes)
+            drawing.turn_away()
+        near = self._repair([params])
+        raise UserMistake(
+            f"a queued configuration breaks {', '.join(map(repr, verdict.broken))}: {params}",
+            "" if near is None else f"the nearest that is allowed: {near}",
+        )
+
+    def _patience(self, drawing: Drawing) -> int:
+        if drawing.listed:
+            return drawing.listed
+        if not drawing.joint:
+            return _DRAWS_AT_RANDOM
+        return 1 if drawing.repeats else _DRAWS_FROM_MODEL
 
     def _repair(self, drawn: Sequence[Params]) -> Params | None:
         starts = list(self._starts(drawn))
+        for start in starts[:_MENDINGS]:
+            mended = mend(start, self._space, self._gatekeeper.from_parameters, self._wanted)
+            if mended is not None:
+                return mended
         for tried, start in enumerate(starts):
             if self._repeated and tried >= _STARTS_WHEN_REPEATED:
                 return None
@@ -199,7 +309,7 @@ class _Search:
             near = nearest_allowed(start, self._space, self._wanted, _ATTEMPTS)
             if near is not None:
                 return near
-        demands = [*self._gatekeeper.demands(), self._wanted]
+        demands = [*self._gatekeeper.questions(), self._wanted]
         for start in starts[:_STARTS_STEP_BY_STEP]:
             far = allowed_step_by_step(start, self._space, demands, _ATTEMPTS)
             if far is not None:
@@ -210,7 +320,7 @@ class _Search:
         """Yield draws, and after some of them what was chosen or tried: it may lie nearer."""
         unlike = list({_key(params): params for params in drawn}.values())
         yield from unlike[:_DRAWS_FROM_MODEL]
-        known = chain([self._space.defaults()], (one.params for one in reversed(self._trials)))
+        known = chain([self._space.defaults()], map(configuration_of, reversed(self._trials)))
         inside = (one for one in known if one is not None and not self._space.outside(one))
         yield from islice(inside, _KNOWN_STARTS)
         yield from unlike[_DRAWS_FROM_MODEL:]
@@ -230,7 +340,7 @@ class _Search:
 
     @cached_property
     def _tried(self) -> set[_Key]:
-        return {_key(one.params) for one in self._trials}
+        return {_key(configuration_of(one)) for one in self._trials}
 
 
 def _key(params: Params) -> _Key:

@@ -16,6 +16,7 @@ from tasks.shapes import (
     Mistake,
     Named,
     Number,
+    NumberOrFormula,
     OneOf,
     Quantity,
     Scalar,
@@ -24,6 +25,7 @@ from tasks.shapes import (
     Variants,
 )
 
+SAMPLER_NAMES = ("tpe", "random", "gp", "cma-es", "nsga-ii", "qmc", "brute-force")
 RESERVED = ("predicted", *FUNCTIONS, *kwlist)
 
 _NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
@@ -36,42 +38,126 @@ _PRICE = Quantity(quantities.PRICE)
 
 _LOG = Field(Flag(), "whether ratios matter rather than differences")
 _WHEN = Field(_EXPRESSION, "the condition under which the parameter is there")
-_FLOAT = Field(ListOf(Number(), "two numbers: [low, high]", 2, 2), "the two bounds", required=True)
-_INT = Field(
-    ListOf(_WHOLE, "two whole numbers: [low, high]", 2, 2),
-    "the two bounds",
-    required=True,
-)
-_CHOICE = Field(
-    ListOf(Scalar(), "one or more values: [sgd, adamw]", at_least=1, unique=True),
-    "the values to choose from",
-    required=True,
-)
+_FORMULA = Text("a formula over the parameters above, such as 0.1 * lr")
 
 
 def _default(shape: Number | Scalar) -> Field:
     return Field(shape, "the value that somebody would choose without a search")
 
 
+def _bounds(number: Number, what: str) -> Field:
+    bound = NumberOrFormula(number, f"{number.expected}, or a formula such as 4 * channels")
+    return Field(ListOf(bound, f"two {what}: [low, high]", 2, 2), "the two bounds", required=True)
+
+
+def _values(what: str, at_least: int) -> Field:
+    return Field(
+        ListOf(Scalar(), what, at_least=at_least, unique=True),
+        "the values to choose from",
+        required=True,
+    )
+
+
+_AROUND = Field(
+    NumberOrFormula(Number(), "a number, or a formula such as 1e-3 * batch / 32"),
+    "the value that an expert would try first",
+    required=True,
+)
+_NUMBER_PRIOR = Variants(
+    "around with factor or within",
+    {
+        "factor": Section(
+            "a section",
+            {
+                "around": _AROUND,
+                "factor": Field(
+                    Number("a number above 1", above=1),
+                    "two of three good values lie within this factor",
+                    required=True,
+                ),
+            },
+        ),
+        "within": Section(
+            "a section",
+            {
+                "around": _AROUND,
+                "within": Field(
+                    Number("a number above 0", above=0),
+                    "two of three good values lie within this distance",
+                    required=True,
+                ),
+            },
+        ),
+    },
+)
+_CHOICE_PRIOR = Section(
+    "a section such as {weights: [3, 1]}",
+    {
+        "weights": Field(
+            ListOf(Number("a number from 0", low=0), "a weight for each value", at_least=1),
+            "how much likelier each value is to be good",
+            required=True,
+        )
+    },
+)
+
+
+def _prior(shape: Variants | Section) -> Field:
+    return Field(shape, "where an expert expects good values")
+
+
 _PARAMETER = Variants(
-    "one of float: [low, high], int: [low, high], choice: [values]",
+    "one of float: [low, high], int: [low, high], choice: [values], ordinal: [values], "
+    "derived: a formula",
     {
         "float": Section(
             "a section",
-            {"float": _FLOAT, "log": _LOG, "when": _WHEN, "default": _default(Number())},
+            {
+                "float": _bounds(Number(), "numbers"),
+                "log": _LOG,
+                "step": Field(
+                    Number("a number above 0", above=0), "the distance of neighbouring values"
+                ),
+                "when": _WHEN,
+                "default": _default(Number()),
+                "prior": _prior(_NUMBER_PRIOR),
+            },
         ),
         "int": Section(
             "a section",
             {
-                "int": _INT,
+                "int": _bounds(_WHOLE, "whole numbers"),
                 "log": _LOG,
                 "step": Field(_POSITIVE, "the distance of neighbouring values"),
                 "when": _WHEN,
                 "default": _default(_WHOLE),
+                "prior": _prior(_NUMBER_PRIOR),
             },
         ),
         "choice": Section(
-            "a section", {"choice": _CHOICE, "when": _WHEN, "default": _default(Scalar())}
+            "a section",
+            {
+                "choice": _values("one or more values: [sgd, adamw]", 1),
+                "when": _WHEN,
+                "default": _default(Scalar()),
+                "prior": _prior(_CHOICE_PRIOR),
+            },
+        ),
+        "ordinal": Section(
+            "a section",
+            {
+                "ordinal": _values("two or more values in their order: [16, 32, 64]", 2),
+                "when": _WHEN,
+                "default": _default(Scalar()),
+                "prior": _prior(_CHOICE_PRIOR),
+            },
+        ),
+        "derived": Section(
+            "a section",
+            {
+                "derived": Field(_FORMULA, "what it follows from", required=True),
+                "when": _WHEN,
+            },
         ),
     },
 )
@@ -123,6 +209,7 @@ _RULE = Section(
             Text("a name without spaces", r"^\S+$"), "the rule's name in reports", required=True
         ),
         "require": Field(_EXPRESSION, "the condition that must hold", required=True),
+        "when": Field(_EXPRESSION, "the condition under which the rule is asked at all"),
         "because": Field(Text("the reason, in words"), "the reason, in the expert's words"),
         "source": Field(Text("where that is written"), "where that is written"),
     },
@@ -186,6 +273,7 @@ STUDY = Section(
         ),
         "confirm": Field(_CONFIRM, "how leaders are checked once the search has stopped"),
         "resources": Field(_RESOURCES, "what a trial may use"),
+        "sampler": Field(OneOf(SAMPLER_NAMES), "what proposes; tpe where nothing is said"),
         "seed": Field(
             Number("a whole number from 0 to 4294967295", whole=True, low=0, high=2**32 - 1),
             "seeds the proposals and the trainings",

@@ -169,6 +169,25 @@ class Number:
 
 
 @dataclass(frozen=True)
+class NumberOrFormula:
+    """A number, or a text with a formula for one."""
+
+    number: Number
+    expected: str
+
+    def schema(self) -> JSONSchema:
+        """Describe the values as JSON Schema."""
+        return {"anyOf": [self.number.schema(), {"type": "string", "pattern": r"\S"}]}
+
+    def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
+        """Say what is wrong with a value."""
+        if isinstance(value, str):
+            yield from Text(self.expected).mistakes(value, path)
+        else:
+            yield from self.number.mistakes(value, path)
+
+
+@dataclass(frozen=True)
 class Scalar:
     """A word, a number or a truth value."""
 

@@ -8,8 +8,10 @@ writes once. Imports optuna and sqlalchemy: only for whoever opens a store.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import optuna
@@ -26,7 +28,7 @@ from domain.space import Params, Space
 from domain.summary import DecisionRecord, Ending
 from domain.worth import Direction
 from tasks.database import Database, decisions, guarded, searches
-from tasks.sampling import distributions
+from tasks.drawing import distributions
 from tasks.store_records import (
     ATTEMPT,
     BEGUN,
@@ -104,6 +106,7 @@ class Search:
         seed: int,
         purpose: Purpose,
         verdict: Verdict,
+        notes: Mapping[str, Any] = MappingProxyType({}),
     ) -> int:
         """Record that a trial begins, in one write and before it runs.
 
@@ -113,11 +116,12 @@ class Search:
             seed: The seed that it will be trained with.
             purpose: What it is for.
             verdict: What the rules said.
+            notes: What the sampler wants to find in Optuna's system attributes later.
 
         Returns:
             The trial's number, counted from 0.
         """
-        kinds = distributions(space)
+        kinds = distributions(space, params)
         trial_id = self._storage.create_new_trial(
             self._study_id,
             FrozenTrial(
@@ -127,10 +131,10 @@ class Search:
                 value=None,
                 datetime_start=datetime.now(),  # noqa: DTZ005  Optuna wants naive local time
                 datetime_complete=None,
-                params=dict(params),
-                distributions={name: kinds[name] for name in params},
+                params={name: params[name] for name in kinds},
+                distributions=kinds,
                 user_attrs={BEGUN: write_begun(params, seed, purpose, verdict)},
-                system_attrs={},
+                system_attrs=dict(notes),
                 intermediate_values={},
             ),
         )

@@ -5,21 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from domain.errors import UserMistake
 from domain.expressions import Expression
+from domain.priors import Prior, Weights
 from domain.quality import Gate
-from domain.rules import Rule, RuleBook
-from domain.space import Parameter, Space
+from domain.rules import Rule, RuleBook, implied_by
+from domain.space import Domain, Parameter, Space
 from domain.study import Confirming, DataSource, Objective, Resources, Study
 from domain.worth import Amount, Direction
 from tasks import amounts, contradictions, schema, source
 from tasks.amounts import Document
-from tasks.contradictions import PROBLEM, read_default, read_domain
+from tasks.contradictions import PROBLEM, read_default, read_domain, read_prior
 
 FILE = "study.yaml"
 
@@ -75,15 +76,24 @@ def study_digest(study: Study) -> str:
         "worth": [study.worth.money, study.worth.per, study.worth.target],
         "prices": asdict(study.prices),
         "space": [
-            [one.name, type(one.domain).__name__, asdict(one.domain), _text(one.when), one.default]
+            [one.name, _facts(one.domain), _text(one.when), one.default, _facts(one.prior)]
             for one in study.space.parameters
         ],
-        "rules": [[rule.id, _text(rule.require)] for rule in study.rules.rules],
+        "sampler": study.sampler,
+        "rules": [[rule.id, _text(rule.require), _text(rule.when)] for rule in study.rules.rules],
         "gates": [_text(gate.require) for gate in study.gates],
         "confirm": asdict(study.confirming),
         "seed": study.seed,
     }
     return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _facts(one: Domain | Prior | Weights | None) -> list[Any] | None:
+    if one is None:
+        return None
+    values = (getattr(one, field.name) for field in fields(one))
+    told = (_text(value) if isinstance(value, Expression) else value for value in values)
+    return [type(one).__name__, *told]
 
 
 def _text(expression: Expression | None) -> str | None:
@@ -111,6 +121,7 @@ def _build(data: Document, folder: Path, text: str) -> Study:
     found = amounts.read_amounts(data)
     prices = amounts.read_prices(found)
     objective = data["objective"]
+    space = Space(tuple(_parameter(name, spec) for name, spec in data["space"].items()))
     return Study(
         name=data["study"],
         folder=str(folder.resolve()),
@@ -120,13 +131,14 @@ def _build(data: Document, folder: Path, text: str) -> Study:
         worth=amounts.read_worth(data, prices),
         prices=prices,
         budget=amounts.read_budget(data, found, prices),
-        space=Space(tuple(_parameter(name, spec) for name, spec in data["space"].items())),
-        rules=RuleBook(tuple(map(_rule, data.get("rules", [])))),
+        space=space,
+        rules=RuleBook((*map(_rule, data.get("rules", [])), *implied_by(space))),
         gates=tuple(Gate(Expression(one)) for one in data.get("gates", [])),
         confirming=Confirming(
             **_stated(data.get("confirm", {}), leaders=int, seeds=int, share=float)
         ),
         resources=_resources(data.get("resources", {}), found.get(("resources", "memory"))),
+        sampler=data.get("sampler", "tpe"),
         seed=int(data.get("seed", 0)),
         text=text,
     )
@@ -135,12 +147,13 @@ def _build(data: Document, folder: Path, text: str) -> Study:
 def _parameter(name: str, spec: Document) -> Parameter:
     domain = read_domain(spec)
     when = Expression(spec["when"]) if "when" in spec else None
-    return Parameter(name, domain, when, read_default(spec, domain))
+    return Parameter(name, domain, when, read_default(spec, domain), read_prior(spec))
 
 
 def _rule(spec: Document) -> Rule:
     require = Expression(spec["require"])
-    return Rule(spec["id"], require, spec.get("because", ""), spec.get("source", ""))
+    when = Expression(spec["when"]) if "when" in spec else None
+    return Rule(spec["id"], require, spec.get("because", ""), spec.get("source", ""), when)
 
 
 def _resources(spec: Document, memory: Amount | None) -> Resources:

@@ -171,9 +171,9 @@ def test_a_configuration_drawn_from_the_space_lies_in_it(
     drawn: tuple[Space, dict[str, Value]],
 ) -> None:
     space, params = drawn
-    active = space.active(params)
+    active = space.configuration(params)
     assert space.outside(active) == ()
-    assert space.active({**params, **active}) == active
+    assert space.configuration({**params, **active}) == active
     assert active.items() <= params.items()
 
 
@@ -182,7 +182,7 @@ def test_what_does_not_fit_is_named(
     drawn: tuple[Space, dict[str, Value]], data: st.DataObject
 ) -> None:
     space, params = drawn
-    active = space.active(params)
+    active = space.configuration(params)
     name = data.draw(st.sampled_from(sorted(active)))
     assert name in space.outside({key: one for key, one in active.items() if key != name})
     assert name in space.outside({**active, name: "no value of any domain"})

@@ -7,18 +7,34 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState, create_trial
 
+from domain import columns
 from domain.errors import NoAllowedConfiguration
 from domain.expressions import Expression
 from domain.repair import nearest_allowed
-from domain.rules import Rule, RuleBook
-from domain.space import Choice, Float, Int, Parameter, Params, Space, Value
-from tasks.sampling import distributions, propose, random_configurations
+from domain.rules import Rule, RuleBook, implied_by
+from domain.space import (
+    Bounded,
+    Choice,
+    Derived,
+    Domain,
+    Float,
+    Int,
+    Ordinal,
+    Parameter,
+    Params,
+    Space,
+    Value,
+)
+from tasks.drawing import distributions, random_configurations
+from tasks.sampling import Proposer
+from tasks.store_records import BEGUN
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -44,29 +60,83 @@ class Ruled:
 NAMES = ("a", "b", "c", "d")
 
 
+Owns = Callable[[Any, Params], bool]  # of a value, given the parameters above
+
+
 @st.composite
-def floats(draw: st.DrawFn) -> tuple[Float, Callable[[Any], bool]]:
+def floats(draw: st.DrawFn) -> tuple[Domain, Owns]:
     log = draw(st.booleans())
     low = draw(st.sampled_from([1e-5, 0.01, 0.5, 1.0] if log else [-3.0, 0.0, 0.1]))
     high = low * draw(st.sampled_from([1.0, 3.0, 1e4])) if log else low + draw(st.floats(0, 9))
-    return Float(low, high, log), lambda value: type(value) is float and low <= value <= high
+    return Float(low, high, log), lambda value, _: type(value) is float and low <= value <= high
 
 
 @st.composite
-def ints(draw: st.DrawFn) -> tuple[Int, Callable[[Any], bool]]:
+def stepped(draw: st.DrawFn) -> tuple[Domain, Owns]:
+    low, step = draw(st.sampled_from([-1.0, 0.0, 0.1])), draw(st.sampled_from([0.1, 0.25, 3.0]))
+    steps = draw(st.integers(1, 9))
+    grid = [low + at * step for at in range(steps + 1)]
+    domain = Float(low, grid[-1] + step / 3, step=step)
+    return domain, lambda value, _: any(math.isclose(value, one, abs_tol=1e-9) for one in grid)
+
+
+@st.composite
+def ints(draw: st.DrawFn) -> tuple[Domain, Owns]:
     log = draw(st.booleans())
     low = draw(st.integers(1 if log else -5, 8))
     high = low + draw(st.integers(0, 60))
     step = 1 if log else draw(st.sampled_from([1, 1, 2, 7]))
     return Int(
         low, high, log, step
-    ), lambda value: type(value) is int and value in range(low, high + 1, step)
+    ), lambda value, _: type(value) is int and value in range(low, high + 1, step)
 
 
 @st.composite
-def choices(draw: st.DrawFn) -> tuple[Choice, Callable[[Any], bool]]:
+def choices(draw: st.DrawFn) -> tuple[Domain, Owns]:
     words = tuple(draw(st.sampled_from([("u",), ("u", "v"), ("u", "v", "w")])))
-    return Choice(words), lambda value: type(value) is str and value in words
+    return Choice(words), lambda value, _: type(value) is str and value in words
+
+
+@st.composite
+def ordinals(draw: st.DrawFn) -> tuple[Domain, Owns]:
+    sizes = tuple(draw(st.sampled_from([(1, 2), (16, 32, 64), (3, 1, 2)])))
+    return Ordinal(sizes), lambda value, _: type(value) is int and value in sizes
+
+
+def bounded(above: str) -> st.SearchStrategy[tuple[Domain, Owns]]:
+    """Bounds that depend on a number above, and that leave nothing where it is below zero."""
+
+    def real(value: Any, seen: Params) -> bool:
+        limit = 2 * seen[above]  # type: ignore[operator]
+        return type(value) is float and -1e-12 <= value <= limit + 1e-9
+
+    def whole(value: Any, seen: Params) -> bool:
+        first: Any = seen[above]
+        return type(value) is int and first / 2 <= value <= first + 3
+
+    return st.sampled_from(
+        [
+            (Bounded(Expression("0"), Expression(f"2 * {above}")), real),
+            (Bounded(Expression(f"{above} / 2"), Expression(f"{above} + 3"), whole=True), whole),
+        ]
+    )
+
+
+def derived(above: str) -> st.SearchStrategy[tuple[Domain, Owns]]:
+    def inverse(value: Any, seen: Params) -> bool:
+        number: Any = seen[above]
+        return bool(number != 0 and value == 1 / number)
+
+    def square(value: Any, seen: Params) -> bool:
+        number: Any = seen[above]
+        return bool(value == number * number)
+
+    return st.sampled_from(
+        [
+            (Derived(Expression(f"1 / {above}")), inverse),
+            (Derived(Expression(f"{above} * {above}")), square),
+        ]
+    )
 
 
 # -- the rules: text for the parser, and the same in plain Python ---------------------------------
@@ -170,12 +240,17 @@ def conditions(numbers: list[str], words: list[str]) -> st.SearchStrategy[Twin]:
 @st.composite
 def ruled_spaces(draw: st.DrawFn) -> Ruled:
     parameters: list[Parameter] = []
-    own: dict[str, Callable[[Any], bool]] = {}
+    own: dict[str, Owns] = {}
     there: dict[str, Twin] = {}
     numbers: list[str] = []
     words: list[str] = []
     for name in NAMES[: draw(st.integers(1, 4))]:
-        domain, own[name] = draw(st.one_of(floats(), ints(), ints(), choices()))
+        kinds = [floats(), stepped(), ints(), ints(), choices(), ordinals()]
+        # What is always there: a bound on what may be absent would need a condition itself.
+        certain = [one for one in numbers if one not in there]
+        if certain:
+            kinds += [bounded(certain[-1]), derived(certain[-1])]
+        domain, own[name] = draw(st.one_of(*kinds))
         when = draw(st.none() | conditions(numbers, words)) if parameters else None
         if when is not None:
             there[name] = when
@@ -188,17 +263,20 @@ def ruled_spaces(draw: st.DrawFn) -> Ruled:
         seen: dict[str, Value] = {}
         for one in parameters:
             wanted = one.name not in there or there[one.name](seen) is True
-            if wanted != (one.name in params) or (wanted and not own[one.name](params[one.name])):
+            if wanted != (one.name in params) or (
+                wanted and not own[one.name](params[one.name], seen)
+            ):
                 return False
             if wanted:
                 seen[one.name] = params[one.name]
         return len(seen) == len(params)
 
     def permitted(params: Params) -> bool:
-        return all(twin(params) is not False for twin in twins)
+        return inside(params) and all(twin(params) is not False for twin in twins)
 
     rules = (Rule(f"rule-{at}", Expression(twin.text)) for at, twin in enumerate(twins))
-    return Ruled(Space(tuple(parameters)), RuleBook(tuple(rules)), inside, permitted)
+    space = Space(tuple(parameters))
+    return Ruled(space, RuleBook((*rules, *implied_by(space))), inside, permitted)
 
 
 def no_prediction(params: Params) -> Mapping[str, float]:
@@ -206,14 +284,15 @@ def no_prediction(params: Params) -> Mapping[str, float]:
 
 
 def add(study: optuna.Study, ruled: Ruled, params: Params, number: int) -> None:
-    kinds = distributions(ruled.space)
     pruned = number % 5 == 4
+    kinds = distributions(ruled.space, params)
     study.add_trial(
         create_trial(
             state=TrialState.PRUNED if pruned else TrialState.COMPLETE,
             value=None if pruned else float(number * 7 % 11),
-            params=dict(params),
-            distributions={name: kinds[name] for name in params},
+            params={name: params[name] for name in kinds},
+            distributions=kinds,
+            user_attrs={BEGUN: {"params": dict(params), "purpose": "search"}},
         )
     )
 
@@ -224,7 +303,7 @@ def test_no_proposal_breaks_a_rule_or_leaves_the_space(ruled: Ruled, seed: int) 
     study = optuna.create_study()
     for number in range(13):  # beyond the ten at random, so that the model has its say
         try:
-            proposal = propose(study, ruled.space, ruled.rules, no_prediction, seed)
+            proposal = Proposer(study, ruled.space, ruled.rules, no_prediction, seed).propose()
         except NoAllowedConfiguration:
             assert number == 0  # what was found once is found again
             assert study.get_trials(deepcopy=False) == []
@@ -244,9 +323,10 @@ def test_a_proposal_depends_on_history_and_seed_alone(ruled: Ruled, seed: int) -
     def search() -> list[Params]:
         study = optuna.create_study()
         found: list[Params] = []
+        proposer = Proposer(study, ruled.space, ruled.rules, no_prediction, seed)
         try:
             for number in range(12):
-                found.append(propose(study, ruled.space, ruled.rules, no_prediction, seed).params)
+                found.append(proposer.propose().params)
                 add(study, ruled, found[-1], number)
         except NoAllowedConfiguration:
             assert not found
@@ -265,15 +345,14 @@ def test_a_neighbour_is_in_the_space_allowed_and_bounded_in_price(
     def allowed(params: Params) -> bool:
         nonlocal asked
         asked += 1
-        assert ruled.inside(params)
         return ruled.permitted(params)
 
     for start in random_configurations(ruled.space, 3, seed):
-        assert ruled.inside(start)
         asked = 0
         found = nearest_allowed(start, ruled.space, allowed, attempts)
         assert asked <= attempts
         assert found is None or (ruled.permitted(found) and found != start)
+        assert found is None or ruled.space.outside(found) == ()
         assert found == nearest_allowed(start, ruled.space, ruled.permitted, attempts)
 
 
@@ -283,6 +362,28 @@ def test_the_rule_book_agrees_with_plain_python(ruled: Ruled, seed: int) -> None
     for params in random_configurations(ruled.space, 20, seed):
         assert ruled.rules.allow(params, {}) is ruled.permitted(params)
         assert ruled.rules.judge(params, {}).allowed is ruled.permitted(params)
+
+
+@settings(max_examples=100, deadline=None)
+@given(ruled_spaces(), st.integers(0, 2**31))
+def test_a_sieve_lets_all_through_that_is_allowed(ruled: Ruled, seed: int) -> None:
+    space = ruled.space
+    places = np.random.default_rng(seed).random((40, len(space.axes)))
+    values, there = columns.configurations(space, places)
+    through = columns.allowed(ruled.rules, values, there)
+    for at, row in enumerate(places):
+        coordinates = {}
+        for (name, axis), place in zip(space.axes.items(), row, strict=True):
+            if isinstance(axis, Choice):
+                coordinates[name] = axis.choices[int(place * len(axis.choices))]
+            else:
+                coordinates[name] = axis.at(float(place))
+        params = space.configuration(coordinates)
+        assert {name for name in space.names if there[name][at]} == set(params)
+        for name, value in params.items():
+            if not isinstance(value, str) and not math.isnan(value):
+                assert values[name][at] == pytest.approx(value)
+        assert through[at] or not ruled.rules.allow(params, {})
 
 
 @settings(max_examples=20, deadline=None)
@@ -296,6 +397,6 @@ def test_a_contradiction_is_told_and_leaves_no_trial(ruled: Ruled, seed: int) ->
     study = optuna.create_study()
     rules = RuleBook((*ruled.rules.rules, *clash))
     with pytest.raises(NoAllowedConfiguration, match="rule 'not-so' rejected 48 of 48") as caught:
-        propose(study, ruled.space, rules, no_prediction, seed)
+        Proposer(study, ruled.space, rules, no_prediction, seed).propose()
     assert "rule 'so'" not in caught.value.message
     assert study.get_trials(deepcopy=False) == []

@@ -110,7 +110,7 @@ def test_a_small_space_is_looked_at_whole() -> None:
         )
     )
     every = [
-        space.active({"a": a, "b": b, "c": c})
+        space.configuration({"a": a, "b": b, "c": c})
         for a, b, c in product(range(4), "uvw", (10, 20, 30))
         if a >= 2 or c == 10
     ]
@@ -169,5 +169,6 @@ def test_nothing_can_be_changed_in_a_space_of_one_configuration() -> None:
 def test_without_a_default_the_middle_is_usual(
     domain: Float | Int | Choice, value: float | str
 ) -> None:
-    assert usual(domain) == pytest.approx(value)
-    assert usual(domain) in domain
+    found = usual(Parameter("x", domain))
+    assert found == pytest.approx(value)
+    assert found in domain

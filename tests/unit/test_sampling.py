@@ -13,7 +13,7 @@ from typing import Any
 
 import optuna
 import pytest
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from domain.errors import NoAllowedConfiguration
@@ -21,7 +21,9 @@ from domain.expressions import Expression
 from domain.history import Purpose
 from domain.rules import Rule, RuleBook, Verdict
 from domain.space import Choice, Float, Int, Parameter, Params, Space
-from tasks.sampling import Proposal, distributions, propose, random_configurations
+from tasks.drawing import distribution, distributions, random_configurations
+from tasks.samplers import SAMPLERS, SamplerFactory, tpe
+from tasks.sampling import Predict, Proposal, Proposer
 from tasks.store_records import BEGUN
 
 SPACE = Space(
@@ -42,6 +44,17 @@ RULES = RuleBook(
 NO_RULES = RuleBook()
 
 
+def propose(
+    study: optuna.Study,
+    space: Space,
+    rules: RuleBook,
+    predict: Predict,
+    seed: int,
+    sampler: SamplerFactory = tpe,
+) -> Proposal:
+    return Proposer(study, space, rules, predict, seed, sampler).propose()
+
+
 def unpredicted(params: Params) -> Mapping[str, float]:
     raise AssertionError(f"no rule needs a prediction, but one was asked for: {params}")
 
@@ -59,14 +72,15 @@ def add(
     space: Space = SPACE,
     purpose: Purpose | None = None,
 ) -> None:
-    kinds = distributions(space)
+    kinds = distributions(space, params)
+    begun = {} if purpose is None else {BEGUN: {"params": params, "purpose": purpose.value}}
     study.add_trial(
         create_trial(
             state=state,
             params=dict(params),
             distributions={name: kinds[name] for name in params},
             value=value,
-            user_attrs={} if purpose is None else {BEGUN: {"purpose": purpose.value}},
+            user_attrs=begun,
         )
     )
 
@@ -123,7 +137,7 @@ class Listening(TPESampler):
 
 def shown_to_sampler(study: optuna.Study) -> set[int]:
     listener = Listening(1)
-    ask(study, sampler=lambda seed: listener)
+    ask(study, sampler=lambda _seed, _own: listener)
     return {one.number for one in listener.shown}
 
 
@@ -136,7 +150,7 @@ def test_distributions_speak_of_the_same_values() -> None:
             Parameter("d", Choice(("x", "y"))),
         )
     )
-    assert distributions(space) == {
+    assert {name: distribution(axis) for name, axis in space.axes.items()} == {
         "a": optuna.distributions.FloatDistribution(1e-3, 1.0, log=True),
         "b": optuna.distributions.IntDistribution(0, 8, step=4),
         "c": optuna.distributions.IntDistribution(1, 9, log=True),
@@ -194,10 +208,10 @@ def test_another_process_proposes_the_same(tmp_path: Path, root: Path) -> None:
     study = searched(15, storage=url, study_name="shared")
     code = f"""
 import optuna, pickle
-from tasks.sampling import propose
+from tasks.sampling import Proposer
 space, rules = pickle.loads({pickle.dumps((SPACE, RULES))!r})
 study = optuna.load_study(study_name="shared", storage={url!r})
-print(dict(propose(study, space, rules, None, 7).params))
+print(dict(Proposer(study, space, rules, None, 7).propose().params))
 """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
@@ -335,7 +349,7 @@ SMALL = Space(
 )
 SMALL_RULES = RuleBook((Rule("odd-is-u", Expression("a % 2 == 0 or b == 'u'")),))
 SMALL_ALLOWED = {
-    tuple(SMALL.active({"a": a, "b": b, "c": c}).items())
+    tuple(SMALL.configuration({"a": a, "b": b, "c": c}).items())
     for a, b, c in product(range(4), "uv", range(2))
     if a % 2 == 0 or b == "u"
 }
@@ -396,21 +410,43 @@ def test_parameters_of_one_value_need_no_sampler() -> None:
     assert proposal == Proposal({"x": 0.5, "n": 3}, Verdict({}, {}), {}, 1, repaired=False)
 
 
-@pytest.mark.parametrize(
-    "factory",
-    [
-        lambda seed: RandomSampler(seed=seed),
-        lambda seed: TPESampler(seed=seed, multivariate=False),
-    ],
-)
-def test_other_samplers_obey_too(factory: Any) -> None:
-    def sampler(seed: int) -> BaseSampler:
-        made: BaseSampler = factory(seed)
-        return made
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_sampler_obeys_and_remembers(name: str) -> None:
+    space = Space(
+        (
+            Parameter("a", Int(1, 12)),
+            Parameter("b", Int(1, 12)),
+            Parameter("c", Choice(("u", "v"))),
+            Parameter("d", Int(0, 3), when=Expression("c == 'u'")),
+        )
+    )
+    rules = RuleBook((Rule("small", Expression("a * b <= 12")), Rule("odd", Expression("a % 2"))))
+    study = new_study()
+    for _ in range(12 if name == "gp" else 30):  # a proposal of GP takes a second
+        proposal = propose(study, space, rules, unpredicted, 3, SAMPLERS[name])
+        params = proposal.params
+        assert space.outside(params) == ()
+        assert params["a"] * params["b"] <= 12  # type: ignore[operator]
+        assert params["a"] % 2 == 1  # type: ignore[operator]
+        study.add_trial(
+            create_trial(
+                params=dict(params),
+                distributions=distributions(space, params),
+                value=float(params["a"]) + float(params["b"]),
+                system_attrs=dict(proposal.notes),
+            )
+        )
+    if name == "cma-es":  # its state is in the trials, or it would begin anew each time
+        assert any(key.startswith("cma:") for one in study.trials for key in one.system_attrs)
+    if name == "nsga-ii":
+        assert all("NSGAIISampler:generation" in one.system_attrs for one in study.trials)
 
-    study = searched(12)
-    for seed in range(3):
-        proposal = ask(study, seed, sampler=sampler)
-        assert SPACE.outside(proposal.params) == ()
-        assert RULES.allow(proposal.params, {})
-        assert ask(study, seed, sampler=sampler) == proposal
+
+def test_brute_force_tries_all_that_is_allowed_once() -> None:
+    study = new_study()
+    found = []
+    for _ in range(len(SMALL_ALLOWED)):
+        proposal = propose(study, SMALL, SMALL_RULES, unpredicted, 1, SAMPLERS["brute-force"])
+        found.append(tuple(proposal.params.items()))
+        add(study, proposal.params, 1.0, space=SMALL)
+    assert set(found) == SMALL_ALLOWED

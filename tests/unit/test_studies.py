@@ -46,7 +46,7 @@ gates:
 # Lists that end many hints.
 LISTS = {
     "{KEYS}": "study, problem, data, objective, worth, prices, budget, space, rules, gates,"
-    " confirm, resources, seed",
+    " confirm, resources, sampler, seed",
     "{NAMES}": "The space has: channels, groups, lr, optimizer, momentum; predicted are:"
     " predicted.parameters, predicted.macs",
     "{TIMES}": "s, sec, second, seconds, min, mins, minute, minutes, h, hour, hours, d, day, days",
