@@ -8,23 +8,47 @@ from typing import Any
 
 import optuna
 from optuna.samplers import BaseSampler
+from optuna.trial import TrialState, create_trial
 
 from benchmarks.rules.evaluator import Entry, Spec
 from domain.expressions import Expression
 from domain.rules import Rule, RuleBook
 from domain.space import Choice, Domain, Float, Int, Parameter, Space
-from tasks.sampling import Proposal, propose, tpe
+from tasks.drawing import distributions
+from tasks.samplers import SAMPLERS as BY_NAME
+from tasks.samplers import SamplerFactory
+from tasks.sampling import Proposal, Proposer
 
 STARTUP = 10
 
 Predict = Callable[[Mapping[str, Any]], Mapping[str, float]]
 Propose = Callable[[], Proposal]
-MakeSampler = Callable[[int], BaseSampler]
 
-# Each slow sampler with the kinds of parameters that it can draw at all.
-SAMPLERS: dict[str, tuple[Callable[[Space], MakeSampler], tuple[str, ...]]] = {
-    "random": (lambda space: optuna.samplers.RandomSampler, ("float", "int", "choice")),
-    "tpe": (lambda space: tpe, ("float", "int", "choice")),
+_EVERYTHING = ("float", "int", "choice")
+_COUNTABLE = ("int", "choice")  # what goes through all values cannot go through real numbers
+_GRID_POINTS = 4  # in each number's range; more of them in eight parameters never come to an end
+
+
+def _grid(spec: Spec) -> SamplerFactory:
+    """Go through a grid of a few values of each parameter."""
+    values = {entry.name: _few(entry) for entry in spec.entries}
+    return lambda seed, own: optuna.samplers.GridSampler(values, seed=seed)
+
+
+def _few(entry: Entry) -> list[Any]:
+    if entry.kind == "choice":
+        return list(entry.choices)
+    whole = list(range(int(entry.low), int(entry.high) + 1, entry.step))
+    return whole[:: max(len(whole) // _GRID_POINTS, 1)]
+
+
+# Each sampler with the kinds of parameters that it can draw at all.
+SAMPLERS: dict[str, tuple[Callable[[Spec], SamplerFactory], tuple[str, ...]]] = {
+    **{
+        name: (lambda _, make=make: make, _COUNTABLE if name == "brute-force" else _EVERYTHING)
+        for name, make in BY_NAME.items()
+    },
+    "grid": (_grid, _COUNTABLE),
 }
 
 
@@ -46,11 +70,30 @@ def rules_of(spec: Spec) -> RuleBook:
 
 
 def proposer(
-    study: optuna.Study, spec: Spec, predict: Predict, seed: int, sampler: MakeSampler
+    study: optuna.Study, spec: Spec, predict: Predict, seed: int, sampler: SamplerFactory
 ) -> Propose:
     """Return a function that proposes the study's next configuration."""
-    space, rules = space_of(spec), rules_of(spec)
-    return lambda: propose(study, space, rules, predict, seed, sampler)
+    return Proposer(study, space_of(spec), rules_of(spec), predict, seed, sampler).propose
+
+
+def told(
+    study: optuna.Study,
+    space: Space,
+    params: Mapping[str, Any],
+    value: float | None,
+    state: TrialState = TrialState.COMPLETE,
+    notes: Mapping[str, Any] | None = None,
+) -> None:
+    """Add a trial to a study as it ended."""
+    study.add_trial(
+        create_trial(
+            state=state,
+            params=dict(params),
+            distributions=distributions(space, params),
+            value=value,
+            system_attrs=dict(notes or {}),
+        )
+    )
 
 
 def predicts_nothing(_: Mapping[str, Any]) -> Mapping[str, float]:
@@ -76,11 +119,11 @@ class Stopwatch:
     def __init__(self) -> None:
         self.seconds = 0.0
 
-    def on(self, make: MakeSampler) -> MakeSampler:
+    def on(self, make: SamplerFactory) -> SamplerFactory:
         """Return a maker of the same samplers, with their draws counted."""
 
-        def timed(seed: int) -> BaseSampler:
-            sampler = make(seed)
+        def timed(seed: int, own: int) -> BaseSampler:
+            sampler = make(seed, own)
             for name in ("infer_relative_search_space", "sample_relative", "sample_independent"):
                 setattr(sampler, name, self._counted(getattr(sampler, name)))
             return sampler

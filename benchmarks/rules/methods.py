@@ -2,7 +2,7 @@
 
 TPE: multivariate, `constant_liar`, 10 trials at random first. A question that is answered by
 "forbidden" costs a contestant no training. Where it has to ask again, it may ask 20 times as often
-as it trains (`trial_pruned`, `told_failed`, `soft`), or 100 times for one training (`rejection`,
+as it trains (`trial_pruned`, `told_failed`, `soft`), or 20 times for one training (`rejection`,
 `configspace`), and is then given what its users would do: a draw at random among the allowed.
 
 - `ours`: the engine of this project.
@@ -27,17 +27,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution
-from optuna.trial import TrialState, create_trial
+from optuna.trial import TrialState
 
 from benchmarks.rules import peer
 from benchmarks.rules.drawing import draw
-from benchmarks.rules.engine import STARTUP, proposer, rules_of, space_of
+from benchmarks.rules.engine import STARTUP, proposer, rules_of, told
 from benchmarks.rules.problems import Problem
-from tasks.sampling import distributions, tpe
+from tasks.samplers import tpe
 
 _ASKS_PER_TRAINING = 20
-_ASKS_FOR_ONE = 100
+_ASKS_FOR_ONE = 20
 
 # Yields the loss of each training, in order; may end early where its questions are used up.
 Method: TypeAlias = Callable[[Problem, int], Iterator[float]]
@@ -69,17 +68,8 @@ def _suggest(trial: optuna.Trial, problem: Problem) -> dict[str, Any]:
 def _tell(study: optuna.Study, problem: Problem, params: Mapping[str, Any]) -> float:
     """Train a configuration that did not come from the study's own sampler, and tell it."""
     loss = problem.loss(params)
-    kinds = _kinds(problem)
-    study.add_trial(
-        create_trial(
-            params=dict(params), distributions={name: kinds[name] for name in params}, value=loss
-        )
-    )
+    told(study, problem.space, params, loss)
     return loss
-
-
-def _kinds(problem: Problem) -> dict[str, BaseDistribution]:
-    return distributions(space_of(problem.spec))
 
 
 def _allowed(problem: Problem, seed: int) -> Iterator[dict[str, Any]]:

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.rules.drawing import draw
-from benchmarks.rules.engine import Predict, predicts_nothing
+from benchmarks.rules.engine import Predict, predicts_nothing, space_of
 from benchmarks.rules.evaluator import Entry, Spec
+from domain.space import Space
 
 _REFERENCE_DRAWS = 100_000
 
@@ -47,6 +48,11 @@ class Problem:
     def allowed(self, params: Mapping[str, Any]) -> bool:
         """Tell whether no rule is broken."""
         return not self.spec.breaches(params, self.predict(params))
+
+    @cached_property
+    def space(self) -> Space:
+        """The space in the engine's words."""
+        return space_of(self.spec)
 
     @cached_property
     def reference(self) -> tuple[float, float, float]:

@@ -14,14 +14,13 @@ from multiprocessing import Pool
 from random import Random
 
 import optuna
-from optuna.trial import TrialState, create_trial
+from optuna.trial import TrialState
 
 from benchmarks.rules.drawing import draw
-from benchmarks.rules.engine import SAMPLERS, predicts_nothing, proposer, space_of
+from benchmarks.rules.engine import SAMPLERS, predicts_nothing, proposer, space_of, told
 from benchmarks.rules.evaluator import Spec
 from benchmarks.rules.generator import random_spec
 from domain.errors import NoAllowedConfiguration
-from tasks.sampling import distributions
 
 _PROPOSALS_PER_SPACE = 20
 _DRAWS_BEFORE_BELIEVING = 20_000
@@ -58,11 +57,10 @@ def one_space(job: tuple[str, int, int]) -> Counter[str]:
         spec, contradictory = random_spec(random)
     counts: Counter[str] = Counter(spaces=1)
     study = optuna.create_study()
-    propose = proposer(study, spec, predicts_nothing, at, make(space_of(spec)))
-    kept = distributions(space_of(spec))
+    propose, space = proposer(study, spec, predicts_nothing, at, make(spec)), space_of(spec)
     for _ in range(_PROPOSALS_PER_SPACE):
         try:
-            params = propose().params
+            found = propose()
         except NoAllowedConfiguration:
             counts["contradictory" if contradictory else _refusal(spec, random)] += 1
             break
@@ -70,20 +68,15 @@ def one_space(job: tuple[str, int, int]) -> Counter[str]:
             counts["crashed"] += 1
             print(f"  crashed: {sampler}, seed {seed}, space {at}: {error!r}")
             break
+        params = found.params
         counts["proposals"] += 1
         if wrong := spec.breaches(params):
             counts["forbidden"] += 1
             print(f"  forbidden: {sampler}, seed {seed}, space {at}: {params} breaks {wrong}")
             break
         state = random.choice(_ENDS)
-        study.add_trial(
-            create_trial(
-                state=state,
-                params=dict(params),
-                distributions={name: kept[name] for name in params},
-                value=random.random() if state is TrialState.COMPLETE else None,
-            )
-        )
+        value = random.random() if state is TrialState.COMPLETE else None
+        told(study, space, params, value, state, found.notes)
     return counts
 
 

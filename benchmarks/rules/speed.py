@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import optuna
 from numpy.typing import NDArray
-from optuna.trial import create_trial
 
 from benchmarks.rules import peer
 from benchmarks.rules.drawing import draw
@@ -28,11 +27,11 @@ from benchmarks.rules.engine import (
     predicts_nothing,
     proposer,
     space_of,
+    told,
 )
 from benchmarks.rules.evaluator import Entry, Spec
 from domain.errors import NoAllowedConfiguration
 from domain.expressions import Expression
-from tasks.sampling import distributions
 
 HISTORY = 50  # trials in the study from which a sampler learns
 _SHARE_DRAWS = 200_000
@@ -116,10 +115,10 @@ def share(spec: Spec) -> float:
 def proposals(spec: Spec, sampler: str, count: int) -> Timing:
     """Time proposals in a study that grows to twice HISTORY trials and is then begun anew."""
     rows, repaired, refused = [], 0, 0
-    kinds = distributions(space_of(spec))
+    space = space_of(spec)
     study, watch = optuna.create_study(), Stopwatch()
     random = Random(0)
-    make = watch.on(SAMPLERS[sampler][0](space_of(spec)))
+    make = watch.on(SAMPLERS[sampler][0](spec))
     while len(rows) + refused < count:
         if len(study.get_trials(deepcopy=False)) >= 2 * HISTORY:
             study = optuna.create_study()
@@ -134,13 +133,7 @@ def proposals(spec: Spec, sampler: str, count: int) -> Timing:
         took = time.process_time() - begun
         rows.append((1e3 * watch.seconds, 1e3 * (took - watch.seconds), found.draws))
         repaired += found.repaired
-        study.add_trial(
-            create_trial(
-                params=dict(found.params),
-                distributions={name: kinds[name] for name in found.params},
-                value=random.random(),
-            )
-        )
+        told(study, space, found.params, random.random(), notes=found.notes)
     own, added, draws = np.array(rows or [(np.nan,) * 3]).T
     return Timing(own, added, draws, repaired, refused)
 
