@@ -3,7 +3,8 @@
 Each random space with its rules gets a study of its own, whose trials end in all the ways that
 trials do. Rules that leave nothing must end in `NoAllowedConfiguration`: that they leave nothing is
 known where two of them contradict each other by construction, and elsewhere believed where none of
-20,000 independent draws is allowed. Giving up where one is allowed is counted as missed.
+20,000 independent draws is allowed. Giving up where one is allowed is counted as missed; a grid
+gives up where nothing that is left of it is allowed, which is as it should be.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
 A proposal's time is split: the wrapped sampler's own draws (redraws included, and counted), and
 what comes on top, which is ours. It is processor time, so that what else runs on the machine counts
-less. ConfigSpace is timed on the rules that it can state: those that
-compare two parameters.
+less. ConfigSpace is timed on the rules that it can state: those that compare two parameters.
 """
 
 from __future__ import annotations
