@@ -41,6 +41,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/endurance.py
 	$(BIN)/python benchmarks/decision_cost.py
 	$(BIN)/python benchmarks/predictions.py
+	$(BIN)/python -m benchmarks.rules
 
 clean:
 	rm -rf $(VENV) .satisfice

@@ -55,7 +55,7 @@ def mend(
         left = np.flatnonzero(allowed(rules, values, there))
         far = _distance(places[left], _places(start, space), space)
         for at in left[np.argsort(far, kind="stable")[:_LOOKS]]:
-            found = _coordinates(places[at], space)
+            found = coordinates(places[at], space)
             if wanted(space.configuration(found)):
                 return _moved_back(found, start, space, rules, wanted)
     return None
@@ -74,7 +74,7 @@ def first_allowed(
     """
     values, there = configurations(space, places)
     for at in np.flatnonzero(allowed(rules, values, there))[:_LOOKS]:
-        found = space.configuration(_coordinates(places[at], space))
+        found = space.configuration(coordinates(places[at], space))
         if wanted(found):
             return found
     return None
@@ -136,7 +136,9 @@ def _place(axis: Axis, value: Value) -> float:
     return (at + 0.5) / len(axis.choices)
 
 
-def _coordinates(places: _Floats, space: Space) -> dict[str, Value]:
+def coordinates(places: _Floats, space: Space) -> dict[str, Value]:
+    """Return the values on the axes at places, one for each axis."""
+
     def value(axis: Axis, place: float) -> Value:
         if isinstance(axis, Choice):
             return axis.choices[min(int(place * len(axis.choices)), len(axis.choices) - 1)]

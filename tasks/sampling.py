@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import chain, islice
 from typing import Any, TypeAlias
@@ -26,6 +26,7 @@ from domain.rules import Predict, RuleBook, Verdict
 from domain.space import Domain, Float, Params, Space, Value
 from tasks.drawing import Drawing, Lessons, configuration_of
 from tasks.samplers import SamplerFactory, tpe
+from tasks.sifting import SiftingTPE
 from tasks.store_records import BEGUN
 
 __all__ = ["Predict", "Proposal", "Proposer", "RuleSearch"]
@@ -41,7 +42,7 @@ _MENDINGS = 4  # starts from which the broken rules are mended one by one
 _STARTS = 8  # the last resort: neighbours one by one, and one search for each rule
 _STARTS_WHEN_REPEATED = 2  # of them, to avoid asking the same question twice
 _KNOWN_STARTS = 4
-_PREDICTIONS = 200  # a prediction costs milliseconds too: no proposal asks for more than these
+_PREDICTIONS = 1000  # a prediction takes milliseconds: no proposal asks for more than these
 
 # TPE takes the best tenth of all finished trials for good ones, and fills it up with pruned trials
 # where complete ones are short. With this many pruned for each complete one it never has to.
@@ -66,7 +67,7 @@ class Proposal:
 
     params: Params
     verdict: Verdict
-    excluded: Mapping[str, int]
+    excluded: dict[str, int]
     draws: int
     repaired: bool
     notes: Mapping[str, Any] = field(default_factory=dict)
@@ -117,11 +118,16 @@ class Proposer:
         number = len(trials)
         own_seed = int(np.random.SeedSequence((self.seed, number)).generate_state(1)[0])
         lessons = [self._lessons.of(one) for one in (*self.earlier, *_worth_learning(trials))]
-        sampler = self.sampler(self.seed, own_seed)
-        drawing = Drawing(sampler, self.study, lessons, self.space, number)
         experts = Experts(self.space, lessons, own_seed)
         gatekeeper = Gatekeeper(self.rules, self.predict)
-        return RuleSearch(self.space, gatekeeper, experts, trials).run(drawing)
+        search = RuleSearch(self.space, gatekeeper, experts, trials)
+        if self.sampler is not tpe or not self.rules.rules:
+            sampler = self.sampler(self.seed, own_seed)
+            return search.run(Drawing(sampler, self.study, lessons, self.space, number))
+        sifting = SiftingTPE(own_seed, self.space, gatekeeper.from_parameters, search.wants)
+        proposal = search.run(Drawing(sifting, self.study, lessons, self.space, number))
+        turned_away = gatekeeper.broken_by_parameters(sifting.unruled)
+        return replace(proposal, excluded=proposal.excluded | dict.fromkeys(turned_away, 1))
 
 
 def _worth_learning(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
@@ -196,6 +202,10 @@ class Gatekeeper:
         """Return one question for each rule that needs no prediction."""
         books = (RuleBook((rule,)) for rule in self.from_parameters.rules)
         return [partial(book.allow, predicted={}) for book in books]
+
+    def broken_by_parameters(self, params: Params | None) -> tuple[str, ...]:
+        """Name the rules that a configuration breaks, those that need a prediction left out."""
+        return () if params is None else self.from_parameters.judge(params, {}).broken
 
     def judge(self, params: Params) -> Verdict:
         """Return what the rules say; those that need a prediction only if no other is broken."""
@@ -301,7 +311,7 @@ class RuleSearch:
         for _ in range(_BATCHES):
             places = self._experts.random.random((_SCATTERED, len(self._space.axes)))
             rules = self._gatekeeper.from_parameters
-            found = first_allowed(places, self._space, rules, self._wanted)
+            found = first_allowed(places, self._space, rules, self.wants)
             if found is not None:
                 return found
         return None
@@ -321,18 +331,18 @@ class RuleSearch:
     def _repair(self, drawn: Sequence[Params]) -> Params | None:
         starts = list(self._starts(drawn))
         for start in starts[:_MENDINGS]:  # draws
-            mended = mend(start, self._space, self._gatekeeper.from_parameters, self._wanted)
+            mended = mend(start, self._space, self._gatekeeper.from_parameters, self.wants)
             if mended is not None:
                 return mended
         for tried, start in enumerate(starts):
             if self._repeated and tried >= _STARTS_WHEN_REPEATED:
                 return None
-            if self._wanted(start):
+            if self.wants(start):
                 return start
-            near = nearest_allowed(start, self._space, self._wanted, _ATTEMPTS)
+            near = nearest_allowed(start, self._space, self.wants, _ATTEMPTS)
             if near is not None:
                 return near
-        demands = [*self._gatekeeper.questions(), self._wanted]
+        demands = [*self._gatekeeper.questions(), self.wants]
         for start in starts:
             far = allowed_step_by_step(start, self._space, demands, _ATTEMPTS)
             if far is not None:
@@ -347,7 +357,8 @@ class RuleSearch:
         inside = (one for one in known if one is not None and not self._space.outside(one))
         yield from islice(inside, _KNOWN_STARTS)
 
-    def _wanted(self, params: Params) -> bool:
+    def wants(self, params: Params) -> bool:
+        """Tell whether a configuration is allowed and new."""
         return self._gatekeeper.allows(params) and self._is_new(params)
 
     def _is_new(self, params: Params) -> bool:

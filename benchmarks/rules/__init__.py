@@ -1,0 +1,1 @@
+"""What the rules promise, measured: `python -m benchmarks.rules --help`."""

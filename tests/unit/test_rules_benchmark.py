@@ -1,0 +1,123 @@
+"""The judge of the benchmark agrees with the engine's own, and its statistics are right."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.rules import peer
+from benchmarks.rules.drawing import draw
+from benchmarks.rules.engine import rules_of, space_of
+from benchmarks.rules.evaluator import Entry, Spec
+from benchmarks.rules.generator import random_spec
+from benchmarks.rules.safety import one_space
+from benchmarks.rules.statistics import best_of, holm, mean_ranks, paired
+
+SPEC = Spec(
+    (
+        Entry("width", "int", 4, 64, step=4),
+        Entry("rate", "float", 1e-4, 1.0, log=True),
+        Entry("optimizer", "choice", choices=("sgd", "adamw")),
+        Entry("momentum", "float", 0.0, 0.9, when="optimizer == 'sgd'"),
+    ),
+    ("width * rate <= 8", "momentum <= 0.5", "predicted.seconds < 3"),
+)
+
+
+@pytest.mark.parametrize(
+    ("params", "seconds", "wrong"),
+    [
+        ({"width": 8, "rate": 0.1, "optimizer": "adamw"}, 1, []),
+        ({"width": 8, "rate": 0.1, "optimizer": "adamw"}, 3, ["predicted.seconds < 3"]),
+        ({"width": 64, "rate": 0.5, "optimizer": "adamw"}, 1, ["width * rate <= 8"]),
+        (
+            {"width": 8, "rate": 0.1, "optimizer": "sgd", "momentum": 0.6},
+            1,
+            ["momentum <= 0.5"],
+        ),
+        ({"width": 8, "rate": 0.1, "optimizer": "sgd"}, 1, ["missing: momentum"]),
+        (
+            {"width": 8, "rate": 0.1, "optimizer": "adamw", "momentum": 0.1},
+            1,
+            ["superfluous: momentum"],
+        ),
+        ({"width": 9, "rate": 0.1, "optimizer": "adamw"}, 1, ["outside: width = 9"]),
+        ({"width": 8.0, "rate": 0.1, "optimizer": "adamw"}, 1, ["outside: width = 8.0"]),
+        ({"width": 8, "rate": 0.1, "optimizer": "adamw", "wd": 1}, 1, ["unknown: wd"]),
+    ],
+)
+def test_the_judge_names_what_is_wrong(
+    params: dict[str, object], seconds: float, wrong: list[str]
+) -> None:
+    assert SPEC.breaches(params, {"predicted.seconds": seconds}) == wrong
+
+
+def test_a_rule_without_a_result_is_broken() -> None:
+    spec = Spec((Entry("a", "int", 0, 3),), ("1 / a <= 1",))
+    assert spec.breaches({"a": 0}) == ["1 / a <= 1"]
+    assert spec.breaches({"a": 1}) == []
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from(("none", "drop", "push")))
+def test_two_judges_agree(seed: int, damage: str) -> None:
+    random = Random(seed)
+    spec, _ = random_spec(random)
+    space, rules = space_of(spec), rules_of(spec)
+    for _ in range(20):
+        params = draw(spec, random)
+        if damage == "drop":
+            del params[random.choice(list(params))]
+        elif damage == "push":
+            params[random.choice(spec.names)] = random.choice((-100, 1e9, "sgd", True, 3))
+        inside = not space.outside(params)
+        assert inside == (not [one for one in spec.breaches(params) if one not in spec.rules])
+        if inside:
+            assert rules.allow(params, {}) == (not spec.breaches(params))
+
+
+def test_random_rules_forbid_something_and_allow_something() -> None:
+    random = Random(0)
+    shares = []
+    for _ in range(100):
+        spec, _ = random_spec(random)
+        shares.append(np.mean([not spec.breaches(draw(spec, random)) for _ in range(50)]))
+    assert np.mean([0 < one < 1 for one in shares]) > 0.5
+    assert min(shares) == 0
+
+
+def test_a_space_is_proposed_from_and_judged() -> None:
+    found = sum((one_space(("random", 0, at)) for at in range(3)), start=one_space(("tpe", 0, 3)))
+    assert found["proposals"] > 0
+    assert found["forbidden"] == found["crashed"] == 0
+
+
+def test_holm_steps_down() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.9, 0.02]) == pytest.approx([0.9, 0.04])
+
+
+def test_paired_asks_whether_ours_is_higher() -> None:
+    theirs = np.arange(12.0)
+    assert paired(theirs + 1, theirs) < 0.001
+    assert paired(theirs - 1, theirs) > 0.999
+    assert paired(theirs, theirs) == 1.0
+
+
+def test_ranks_share_ties() -> None:
+    results = [np.array([[0.0, 1.0], [0.0, 2.0], [5.0, 0.0]])]
+    assert mean_ranks(results) == pytest.approx([1.75, 2.25, 2.0])
+
+
+def test_the_best_has_the_lowest_median() -> None:
+    assert best_of(np.array([[0.0, 3.0, 3.0], [2.0, 2.0, 9.0]])) == 1
+
+
+def test_the_peer_states_comparisons_of_two_parameters() -> None:
+    entries = (Entry("a", "int", 1, 9), Entry("b", "int", 1, 9))
+    spec = Spec(entries, ("a < b", "a * b <= 20", "a <= 5", "b >= a"))
+    assert peer.stated(spec) == [("a", "<", "b"), ("b", ">=", "a")]
