@@ -59,7 +59,8 @@ class _Choices:
     def draw(self, kernel: npt.NDArray[np.int_], uniform: Floats) -> Floats:
         count = self.shares.shape[1]
         at = (uniform[:, None] > np.cumsum(self.shares, axis=1)[kernel]).sum(axis=1)
-        return (np.minimum(at, count - 1) + 0.5) / count
+        place: Floats = (np.minimum(at, count - 1) + 0.5) / count
+        return place
 
     def log_density(self, place: Floats) -> Floats:
         count = self.shares.shape[1]
