@@ -40,6 +40,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/endurance.py
 	$(BIN)/python benchmarks/decision_cost.py
+	$(BIN)/python benchmarks/predictions.py
 
 clean:
 	rm -rf $(VENV) .satisfice

@@ -73,6 +73,8 @@ class TrialRecord:
         failure: Why it failed, where it did.
         reason: In one sentence, why it ended as it did, where that needs saying.
         metrics: Whatever else it reported at its end.
+        measured: What its process was seen to need, by the names under which it is predicted:
+            `memory_mb`, `checkpoint_bytes`; what is not known is not in it.
     """
 
     number: int
@@ -86,6 +88,7 @@ class TrialRecord:
     failure: Failure | None = None
     reason: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
+    measured: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def has_value(self) -> bool:

@@ -35,6 +35,7 @@ class TrialOrder:
             be repeated bit for bit; None: the clock.
         keep_model: Whether to save the model, so that it can be measured and registered.
         pruning: Path of a snapshot of what the pruning question may look at; None: never prune.
+        time_inferences: Whether to time a few inferences of a complete training, for predictions.
         tracking_run: The MLflow run that the trial is recorded in; None: not tracked.
     """
 
@@ -56,6 +57,7 @@ class TrialOrder:
     epoch_seconds: float | None = None
     keep_model: bool = False
     pruning: str | None = None
+    time_inferences: bool = False
     tracking_run: str | None = None
 
 
@@ -74,6 +76,7 @@ class TrialResult:
         failure: Why it failed, where it did.
         reason: In one sentence, why it ended as it did, where that needs saying.
         artefacts: Paths by name: `model`, `checkpoint`, `log`.
+        measured: What its process was seen to need, by the names under which it is predicted.
     """
 
     number: int
@@ -86,3 +89,4 @@ class TrialResult:
     failure: Failure | None = None
     reason: str = ""
     artefacts: Mapping[str, str] = field(default_factory=dict)
+    measured: Mapping[str, float] = field(default_factory=dict)

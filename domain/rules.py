@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
 from typing import Any, TypeAlias
 
 from domain.expressions import NO_RESULT, Expression
+from domain.predicted import LEARNT, PREDICTED, PREFIX, Forecast, Predicted, middles
 from domain.space import Bounded, Derived, Space
 
-Predict: TypeAlias = Callable[[Mapping[str, Any]], Mapping[str, float]]
+__all__ = ["ENOUGH", "PREDICTED", "Predict", "Rule", "RuleBook", "Verdict"]
 
-PREDICTED = ("predicted.parameters", "predicted.macs")
+Predict: TypeAlias = Callable[[Mapping[str, Any]], Predicted]
+
+# Before so many trials a rule's confidence is not asked for: almost nothing would be sure enough.
+ENOUGH = 5
+_DECIDED = 0.95  # a prior alone turns away what it is as sure of as that
 _UNDECIDED = (*NO_RESULT, KeyError)  # the key error: a prediction is missing
 
 
@@ -26,6 +32,8 @@ class Rule:
         because: The reason, in the expert's words.
         source: Where that is written, if anywhere.
         when: Under which condition the rule is asked at all; None: always.
+        confidence: How sure it has to be that the condition holds, where it speaks of what is
+            learnt: from 0.5 to below 1; None: the middle of a forecast is taken for the truth.
     """
 
     id: str
@@ -33,6 +41,7 @@ class Rule:
     because: str = ""
     source: str = ""
     when: Expression | None = None
+    confidence: float | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -82,6 +91,34 @@ class Rule:
             return 1.0 if math.isnan(measured) else max(measured, 0.0)
         return -1.0 if math.isnan(measured) else min(measured, -math.ulp(0.0))
 
+    def margin_under(self, params: Mapping[str, Any], predicted: Predicted) -> float:
+        """Return the margin that counts where predictions may be wrong.
+
+        With a confidence it is the smallest at the middle and at both ends of each forecast, so
+        that the condition holds at the end that is the worse one, whichever that is. A prior alone
+        is given the benefit of the doubt: the largest of them counts.
+
+        Args:
+            params: The active parameters.
+            predicted: The predictions, by their full names.
+        """
+        known = {**params, **middles(predicted)}
+        named = {name: predicted.get(name) for name in self.require.names if name in LEARNT}
+        forecasts = {name: one for name, one in named.items() if isinstance(one, Forecast)}
+        trials = min((one.trials for one in forecasts.values()), default=0)
+        if not forecasts or (trials and (self.confidence is None or trials < ENOUGH)):
+            return self.margin(known)
+        sure = self.confidence if trials and self.confidence else _DECIDED
+        margins = (self.margin({**known, **case}) for case in _cases(forecasts, sure))
+        return min(margins) if trials else max(margins)
+
+
+def _cases(forecasts: Mapping[str, Forecast], sure: float) -> Iterator[dict[str, float]]:
+    """Yield every combination of the forecasts' middles and ends."""
+    values = [(one.at(1 - sure), one.median, one.at(sure)) for one in forecasts.values()]
+    for case in product(*values):
+        yield dict(zip(forecasts, case, strict=True))
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -89,11 +126,13 @@ class Verdict:
 
     Attributes:
         margins: By rule id, how far the configuration is from the limit; below zero: it breaks it.
-        predicted: The predictions that the verdict rests on.
+        predicted: The predictions that the verdict rests on; of forecasts, their middles.
+        forecasts: Those of them that may be wrong: with their error and their version.
     """
 
     margins: Mapping[str, float]
     predicted: Mapping[str, float]
+    forecasts: Mapping[str, Forecast] = field(default_factory=dict)
 
     @property
     def broken(self) -> tuple[str, ...]:
@@ -128,10 +167,13 @@ class RuleBook:
         """The rules that can be decided from the parameters alone."""
         return RuleBook(tuple(rule for rule in self.rules if not rule.needs_prediction))
 
-    def allow(self, params: Mapping[str, Any], predicted: Mapping[str, float]) -> bool:
+    def allow(self, params: Mapping[str, Any], predicted: Predicted) -> bool:
         """Tell whether no rule is broken; the same answer as `judge` gives, in less time."""
+        applying = (rule for rule in self.rules if rule.applies_to(params))
+        if any(isinstance(one, Forecast) for one in predicted.values()):
+            return all(rule.margin_under(params, predicted) >= 0 for rule in applying)
         values = {**params, **predicted}
-        return all(rule.holds(values) for rule in self.rules if rule.applies_to(params))
+        return all(rule.holds(values) for rule in applying)
 
     def judge_asking(self, params: Mapping[str, Any], predict: Predict) -> Verdict:
         """Judge a configuration, with predictions only where they can still change the verdict.
@@ -146,7 +188,7 @@ class RuleBook:
             return plain
         return self.judge(params, predict(params))
 
-    def judge(self, params: Mapping[str, Any], predicted: Mapping[str, float]) -> Verdict:
+    def judge(self, params: Mapping[str, Any], predicted: Predicted) -> Verdict:
         """Hold a configuration against every rule that applies to it.
 
         A rule whose expression has no result here (a division by zero, a prediction that is
@@ -156,9 +198,13 @@ class RuleBook:
             params: The active parameters.
             predicted: Values of `predicted.*`, by their full names.
         """
-        values = {**params, **predicted}
-        margins = {rule.id: rule.margin(values) for rule in self.rules if rule.applies_to(params)}
-        return Verdict(margins, dict(predicted))
+        margins = {
+            rule.id: rule.margin_under(params, predicted)
+            for rule in self.rules
+            if rule.applies_to(params)
+        }
+        forecasts = {name: one for name, one in predicted.items() if isinstance(one, Forecast)}
+        return Verdict(margins, middles(predicted), forecasts)
 
 
 def implied_by(space: Space) -> tuple[Rule, ...]:
@@ -183,4 +229,4 @@ def implied_by(space: Space) -> tuple[Rule, ...]:
 
 
 def _is_predicted(name: str) -> bool:
-    return name.startswith("predicted.")
+    return name.startswith(PREFIX)

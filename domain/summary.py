@@ -25,6 +25,7 @@ class Ending(StrEnum):
     DATA_GATE_FAILED = "Data gate failed"
     NOTHING_AFFORDABLE = "Nothing affordable"
     NOTHING_WORKED = "Nothing worked"  # every trial failed, so there is nothing to choose from
+    NOTHING_ALLOWED = "Nothing allowed"  # by what predictions have learnt, every rest is forbidden
     STOPPED_BY_HAND = "Stopped by hand"
     INTERRUPTED = "Interrupted"
 

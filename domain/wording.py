@@ -17,6 +17,15 @@ def number(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def percent(share: float) -> str:
+    """Return a share, with more digits near none and near all: `0.035 %`, `21 %`, `99.96 %`."""
+    rest = 100 * min(share, 1 - share)
+    exact = rest > 5 or rest < 1e-9
+    digits = 0 if exact else (share < 0.5) - math.floor(math.log10(rest))
+    text = f"{100 * share:.{max(digits, 0)}f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
+
+
 def duration(seconds: float) -> str:
     """Return a length of time in the unit that suits it: `2.1 s`, `11 min`, `3.5 h`."""
     if abs(seconds) < 100:

@@ -159,11 +159,16 @@ def resume(study: str, **options: Any) -> None:
 
 @cli.command()
 @STUDY
-def check(study: str) -> None:
-    """Show everything that can be known of STUDY before paying: specification, rules, data."""
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of text.")
+def check(study: str, as_json: bool) -> None:
+    """Show everything that can be known of STUDY before paying: specification, rules, data.
+
+    Of each rule: how much of the space it allows, something that it forbids, and the nearest that
+    is allowed. Rules that contradict each other are a mistake in the study: exit code 2.
+    """
     from flows.checking import check_study
 
-    sys.exit(Exit.DONE if check_study(study) else Exit.DATA_GATE_FAILED)
+    sys.exit(Exit.DONE if check_study(study, as_json) else Exit.DATA_GATE_FAILED)
 
 
 @cli.command()

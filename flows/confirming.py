@@ -11,6 +11,7 @@ _CONFIRMED = (
     Ending.WORTHWHILE_STOP,
     Ending.BUDGET_SPENT,
     Ending.PLAN_DONE,
+    Ending.NOTHING_ALLOWED,
     Ending.STOPPED_BY_HAND,
 )
 

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from domain.cost import Budget, Cost
 from domain.decision import Decision
+from domain.errors import NoAllowedConfiguration
 from domain.forecast import expected_cost
 from domain.history import Failure, History, Purpose, TrialRecord, TrialState
 from domain.orders import TrialOrder, TrialResult
@@ -36,6 +37,7 @@ from flows.view import View
 from tasks import control, events
 from tasks.home import search_folder, trial_folder
 from tasks.live import LiveView
+from tasks.predicting import Predictor, interval
 from tasks.progress import LOG, Progress
 from tasks.pruner import write_snapshot
 from tasks.samplers import SAMPLERS
@@ -76,7 +78,8 @@ class Coordinator:
         search: The search in the store.
         digest: Digest of the data that the gate passed.
         submit: Hands an order to a worker.
-        predict: Returns `predicted.*` of a configuration.
+        predict: Counts what is known of a configuration before it is trained; what is learnt of
+            the trials comes on top (`tasks.predicting`).
         show: Called with a view a few times a second and with each finished trial.
         epoch_seconds: A stated duration of an epoch in place of the clock's.
         plan: The configurations of a sweep, in order; None: whatever the sampler proposes. A plan
@@ -104,17 +107,19 @@ class Coordinator:
         self.journal = events.EventLog(journal)
         prunes = self.plan is None
         self.orders = OrderBook(self.study, info.search, self.digest, self.epoch_seconds, prunes)
+        self.history = self.search.history()
+        self.predictor = Predictor(self.study, self.predict)
+        self.predictor.learn(self.history.trials)
         self.proposer = Proposer(
             self.search.optuna_study,
             self.study.space,
             self.study.rules,
-            self.predict,
+            self.predictor,
             self.study.seed,
             SAMPLERS[self.study.sampler],
         )
         self.clock = SearchClock(info.elapsed)
         self.live = LiveView()
-        self.history = self.search.history()
         self.confirmations = list(self.search.confirmations())
         self.ledger = self.search.ledger(self.study.budget)
         self.decision = Decision.to_continue("no trial has finished yet")
@@ -126,6 +131,7 @@ class Coordinator:
         self._done: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._saved = 0.0
         self._asking = 0.0
+        self._barren, self._why_barren = -1, ""  # after how many trials no rule allowed anything
         self._untold: list[TrialRecord] = []  # finished, and not shown yet
         control.give(self.control, "run")
 
@@ -241,12 +247,22 @@ class Coordinator:
         number = len(self.history.trials) + len(self._flights)
         default = self.study.space.defaults() if number == 0 else None
         if default is not None:
-            verdict = self.study.rules.judge_asking(default, self.predict)
+            verdict = self.study.rules.judge_asking(default, self.predictor)
             if verdict.allowed:
                 self._begin(default, verdict, Purpose.DEFAULT, cost)
                 return True
+        if self._barren == len(self.history.trials):
+            return False
         began = time.perf_counter()
-        proposal = self.proposer.propose()
+        try:
+            proposal = self.proposer.propose()
+        except NoAllowedConfiguration as error:
+            if not self.history.trials and not self._flights:
+                raise
+            # Predictions learn: what they allowed before they may rule out by now. What still runs
+            # may teach them otherwise, so nobody asks again before it has.
+            self._barren, self._why_barren = len(self.history.trials), error.message
+            return False
         self._asking = time.perf_counter() - began
         self._begin(proposal.params, proposal.verdict, Purpose.SEARCH, cost, proposal.notes)
         self.exclude(proposal.excluded)
@@ -255,7 +271,7 @@ class Coordinator:
     def _begin_planned(self, cost: Cost) -> None:
         """Begin the next trial of the plan; a prediction that has learnt may forbid it by now."""
         params = self._planned.popleft()
-        verdict = self.study.rules.judge_asking(params, self.predict)
+        verdict = self.study.rules.judge_asking(params, self.predictor)
         if verdict.allowed:
             self._begin(params, verdict, Purpose.SEARCH, cost)
         else:
@@ -292,6 +308,7 @@ class Coordinator:
             verdict={
                 "margins": dict(order.verdict.margins),
                 "predicted": dict(order.verdict.predicted),
+                "forecasts": {name: interval(one) for name, one in order.verdict.forecasts.items()},
             },
         )
         self._asking = 0.0
@@ -354,6 +371,7 @@ class Coordinator:
             cost=self._cost(progress),
             failure=Failure.LOST,
             reason=f"the worker was lost: {error}",
+            measured=progress.measured,
         )
 
     def _take_in(self, record: TrialRecord) -> None:
@@ -364,6 +382,7 @@ class Coordinator:
             self.confirmations.append(record)
         else:
             self.history = History((*self.history.trials, record), self.history.direction)
+            self.predictor.learn([record])
             # What still runs cannot call a search back that has ended; a plan goes on.
             if not self.decision.stop or self.plan is not None:
                 self.decision = self._decide()
@@ -394,6 +413,9 @@ class Coordinator:
         return None
 
     def _unaffordable(self) -> Ending:
+        if self._barren == len(self.history.trials):
+            self.decision = Decision.to_stop(self._why_barren)
+            return Ending.NOTHING_ALLOWED
         return Ending.BUDGET_SPENT if self.history.trials else Ending.NOTHING_AFFORDABLE
 
     def _ended(self, ending: Ending) -> Ending:
@@ -462,6 +484,7 @@ class Coordinator:
             cost=self._cost(progress),
             failure=failure,
             reason=reason,
+            measured=progress.measured,
         )
         self.ledger = self.ledger.reserve(left.number, record.cost)
         self._take_in(record)

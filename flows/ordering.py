@@ -10,6 +10,7 @@ from typing import Any
 from domain.cost import Cost
 from domain.history import Failure, Purpose, TrialRecord, TrialState
 from domain.orders import TrialOrder, TrialResult
+from domain.predicted import INFERENCE
 from domain.rules import Verdict
 from domain.study import Study
 from tasks.home import search_folder, trial_folder
@@ -69,6 +70,8 @@ class OrderBook:
             epoch_seconds=self.epoch_seconds,
             keep_model=not searching,
             pruning=str(folder / "pruning.json") if searching and self.prunes else None,
+            time_inferences=searching
+            and any(name in INFERENCE for name in self.study.rules.predictions),
         )
 
 
@@ -87,6 +90,7 @@ def record_of(order: TrialOrder, result: TrialResult) -> TrialRecord:
         failure=Failure.STOPPED if failed else result.failure,
         reason=result.reason,
         metrics=result.metrics,
+        measured=result.measured,
     )
 
 
@@ -97,6 +101,7 @@ def facts_of(record: TrialRecord) -> dict[str, Any]:
         "state": record.state,
         "value": record.value,
         "metrics": dict(record.metrics),
+        "measured": dict(record.measured),
         "cost": asdict(record.cost),
         "failure": record.failure,
         "reason": record.reason,

@@ -11,10 +11,17 @@ from domain.history import Failure, Purpose, TrialState
 from domain.orders import TrialOrder
 from tasks import checkpoints
 from tasks.channel import Setting
-from tasks.checkpoints import save_model
+from tasks.checkpoints import save_model, tracked_bytes
 from tasks.data import Data
 from tasks.events import EventLog
-from tasks.limits import heartbeats, is_out_of_memory, lift_memory_limit, limit_memory
+from tasks.limits import (
+    Facts,
+    heartbeats,
+    is_out_of_memory,
+    lift_memory_limit,
+    limit_memory,
+    memory_needed,
+)
 from tasks.problem import Problem, describe, telling_lines
 from tasks.progress import LOG, Progress
 from tasks.trial import End, Outcome, Trial
@@ -34,7 +41,7 @@ def run(order: TrialOrder, problem: Problem, data: Data, setting: Setting) -> No
     saved = checkpoints.load(
         folder, before.digests, lambda file, reason: log.append("refused", file=file, reason=reason)
     )
-    usage = Usage(order, before, setting.watts_per_core)
+    usage, memory = Usage(order, before, setting.watts_per_core), memory_needed()
     trial = Trial(order, setting.metric, log, usage, before, saved)
     log.append(
         "started",
@@ -42,18 +49,23 @@ def run(order: TrialOrder, problem: Problem, data: Data, setting: Setting) -> No
         pid=os.getpid(),
         from_epoch=saved.epoch + 1 if saved else 1,
     )
-    with heartbeats(log, usage):
+    needed: Facts = {}
+    with heartbeats(log, usage, memory):
         limit_memory(order.memory_mb, order.threads)
         try:
             _settle_randomness(order)
             outcome = _train(trial, problem, data, setting.metric)
             model = None
+            needed = memory() | tracked_bytes(trial.tracked)
             if outcome.state is TrialState.COMPLETE:
                 log.append("trained", **usage.read().facts())
+                if order.time_inferences:
+                    needed |= _inferences(trial, problem, setting.watts_per_core)
                 outcome, model = _conclude(outcome, order, trial, problem, data)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is a fact to record
             lift_memory_limit()
             outcome, model = _failed(error, problem), None
+            needed = needed or memory()
     used = usage.read().facts()
     if outcome.state is TrialState.FAILED:
         failure = outcome.failure or Failure.CRASHED
@@ -62,6 +74,7 @@ def run(order: TrialOrder, problem: Problem, data: Data, setting: Setting) -> No
             failure=failure.value,
             reason=outcome.reason,
             traceback=outcome.traceback,
+            measured=needed,
             **used,
         )
         return
@@ -72,6 +85,7 @@ def run(order: TrialOrder, problem: Problem, data: Data, setting: Setting) -> No
         metrics=trial.metrics,
         model=model,
         reason=outcome.reason,
+        measured=needed,
         **used,
     )
     if outcome.state is not TrialState.RUNNING:
@@ -111,6 +125,21 @@ def _conclude(
         path, note = _kept(order, trial, problem)
         notes += note
     return Outcome(TrialState.COMPLETE, "; ".join(notes)), path
+
+
+def _inferences(trial: Trial, problem: Problem, watts_per_core: float) -> Facts:
+    """Time a few inferences, if the model and an input for it are known."""
+    from tasks.measuring import glance
+
+    model, example = trial.tracked.get("model"), trial.example_input
+    if example is None:
+        example = problem.input_for(trial.params)
+    if model is None or example is None:
+        return {}
+    try:
+        return glance(model, example, watts_per_core)
+    except Exception:  # noqa: BLE001 - a forecast less; the training's value stands all the same
+        return {}
 
 
 def _kept(order: TrialOrder, trial: Trial, problem: Problem) -> tuple[str | None, list[str]]:

@@ -97,6 +97,26 @@ def load(
     return None
 
 
+def tracked_bytes(tracked: Mapping[str, Any]) -> dict[str, float]:
+    """Return `checkpoint_bytes`, the size of all tensors that a checkpoint of these holds.
+
+    Args:
+        tracked: Objects with a `state_dict()`, by name; of none, nothing is known.
+    """
+    if not tracked:
+        return {}
+    return {"checkpoint_bytes": float(sum(_bytes(one.state_dict()) for one in tracked.values()))}
+
+
+def _bytes(state: Any) -> int:
+    """Return the size of the tensors in a state: in mappings and lists of whatever depth."""
+    if isinstance(state, Mapping):
+        return sum(map(_bytes, state.values()))
+    if isinstance(state, list | tuple):
+        return sum(map(_bytes, state))
+    return int(getattr(state, "nbytes", 0))
+
+
 def remove(folder: Path) -> None:
     """Remove the checkpoints of a trial that will not be resumed."""
     for name in (CURRENT, PREVIOUS):

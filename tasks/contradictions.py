@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TypeAlias
 
 from domain.expressions import Expression, ExpressionError
+from domain.kinds import check_condition, check_number, check_value, infer
+from domain.predicted import LEARNT, PREDICTED
 from domain.priors import Prior, Weights
 from domain.quality import GATED
-from domain.rules import PREDICTED, implied_by
+from domain.rules import implied_by
+from domain.sorts import NUMBER, Kind, Kinds
+from domain.sorts import kind_of as kind_of_domain
 from domain.space import Bounded, Choice, Derived, Domain, Float, Int, Ordinal, Value
 from domain.study import Study
 from tasks import amounts
@@ -18,6 +23,8 @@ from tasks.shapes import Mistake, Spot
 from tasks.shapes import Path as Place
 
 PROBLEM = "problem.py"
+
+_Check: TypeAlias = Callable[[Expression, Kinds], None]
 
 
 def between(data: Document, folder: Path) -> Iterator[Mistake]:
@@ -28,7 +35,7 @@ def between(data: Document, folder: Path) -> Iterator[Mistake]:
         yield from _misfits(name, spec)
     yield from _conditions(data["space"])
     yield from _rules(data)
-    known = (*GATED, data["objective"]["metric"])
+    known = dict.fromkeys((*GATED, data["objective"]["metric"]), NUMBER)
     listing = f"A gate may name: {', '.join(known)}"
     for at, gate in enumerate(data.get("gates", [])):
         yield from _misread(gate, ("gates", at), "this gate", known, "quality attribute", listing)
@@ -111,27 +118,41 @@ def _in_words(domain: Float | Int | Choice | Ordinal) -> str:
 
 def _conditions(space: Document) -> Iterator[Mistake]:
     listing = f"The space has: {', '.join(space)}"
-    names = list(space)
+    kinds = _kinds(space)
     for at, (name, spec) in enumerate(space.items()):
-        for path, where, text in _formulas(name, spec):
-            wrong = list(_misread(text, path, where, names, "parameter", listing))
-            yield from wrong or _looking_down(text, path, where, names[:at])
+        for path, where, text, check in _formulas(name, spec):
+            wrong = list(_misread(text, path, where, kinds, "parameter", listing, check))
+            yield from wrong or _looking_down(text, path, where, list(space)[:at])
 
 
-def _formulas(name: str, spec: Document) -> Iterator[tuple[Place, str, str]]:
+def _kinds(space: Document) -> Kinds:
+    kinds: dict[str, Kind] = {}
+    for name, spec in space.items():
+        try:
+            domain = read_domain(spec)
+            if isinstance(domain, Derived):
+                kinds[name] = infer(domain.formula, kinds)
+            else:
+                kinds[name] = kind_of_domain(domain)
+        except (ExpressionError, KeyError):  # told where the formula is looked at
+            kinds[name] = NUMBER
+    return kinds
+
+
+def _formulas(name: str, spec: Document) -> Iterator[tuple[Place, str, str, _Check]]:
     """Yield the formulas of a parameter, each with its place and what it is called."""
     kind, at = kind_of(spec), ("space", name)
     if "when" in spec:
-        yield (*at, "when"), f"the condition of {name!r}", spec["when"]
+        yield (*at, "when"), f"the condition of {name!r}", spec["when"], check_condition
     if kind == "derived":
-        yield (*at, kind), f"the formula of {name!r}", spec[kind]
+        yield (*at, kind), f"the formula of {name!r}", spec[kind], check_value
     bounds = spec[kind] if kind in ("float", "int") else ()
     for side, bound in enumerate(bounds):
         if isinstance(bound, str):
-            yield (*at, kind, side), f"the bounds of {name!r}", bound
+            yield (*at, kind, side), f"the bounds of {name!r}", bound, check_number
     around = spec.get("prior", {}).get("around")
     if isinstance(around, str):
-        yield (*at, "prior", "around"), f"the prior of {name!r}", around
+        yield (*at, "prior", "around"), f"the prior of {name!r}", around, check_number
 
 
 def _looking_down(text: str, path: Place, where: str, above: Collection[str]) -> Iterator[Mistake]:
@@ -146,8 +167,8 @@ def _looking_down(text: str, path: Place, where: str, above: Collection[str]) ->
 
 
 def _rules(data: Document) -> Iterator[Mistake]:
-    names = tuple(data["space"])
-    known = (*names, *PREDICTED)
+    kinds = _kinds(data["space"])
+    known = {**kinds, **dict.fromkeys(PREDICTED, NUMBER)}
     listing = f"The space has: {', '.join(data['space'])}; predicted are: {', '.join(PREDICTED)}"
     seen: dict[str, int] = {}
     for at, rule in enumerate(data.get("rules", [])):
@@ -158,17 +179,33 @@ def _rules(data: Document) -> Iterator[Mistake]:
         seen[name] = at
         where = f"rule {name!r}"
         path: Place = ("rules", at, "require")
-        yield from _misread(rule["require"], path, where, known, "parameter", listing)
+        wrong = list(_misread(rule["require"], path, where, known, "parameter", listing))
+        yield from wrong or _overconfident(rule, ("rules", at, "confidence"), where)
         if "when" in rule:
             path, where = ("rules", at, "when"), f"the condition of rule {name!r}"
-            yield from _misread(rule["when"], path, where, names, "parameter", listing)
+            yield from _misread(rule["when"], path, where, kinds, "parameter", listing)
+
+
+def _overconfident(rule: Document, path: Place, where: str) -> Iterator[Mistake]:
+    """Find a confidence that is asked of a rule which is never in doubt."""
+    if "confidence" in rule and not set(Expression(rule["require"]).names) & set(LEARNT):
+        told = f"{where} asks for a confidence, but names nothing that is learnt and so uncertain"
+        yield Mistake(path, told, f"leave it out; what is learnt is: {', '.join(LEARNT)}")
 
 
 def _misread(
-    text: str, path: Place, where: str, known: Collection[str], kind: str, listing: str
+    text: str,
+    path: Place,
+    where: str,
+    known: Kinds,
+    kind: str,
+    listing: str,
+    check: _Check = check_condition,
 ) -> Iterator[Mistake]:
     try:
-        Expression(text).check_names(known, kind, listing)
+        expression = Expression(text)
+        expression.check_names(known, kind, listing)
+        check(expression, known)
     except ExpressionError as error:
         yield Mistake(path, f"{error.message} in {where}", error.hint, within=error)
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import resource
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import psutil
 
 from tasks.events import EventLog
 from tasks.usage import Usage
+
+Facts: TypeAlias = dict[str, float]
 
 HEARTBEAT_SECONDS = 1.0
 MIB = 1 << 20
@@ -23,8 +27,14 @@ _NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "out of memory"
 
 
 @contextlib.contextmanager
-def heartbeats(log: EventLog, usage: Usage) -> Iterator[None]:
-    """Append a heartbeat each second, from a thread of its own."""
+def heartbeats(log: EventLog, usage: Usage, memory: Callable[[], Facts]) -> Iterator[None]:
+    """Append a heartbeat each second, from a thread of its own.
+
+    Args:
+        log: The trial's event log.
+        usage: What it has used.
+        memory: What it is known to have needed; one that is killed tells it by a heartbeat alone.
+    """
     enough = threading.Event()
     me = psutil.Process()
 
@@ -33,7 +43,7 @@ def heartbeats(log: EventLog, usage: Usage) -> Iterator[None]:
             # At the memory limit this thread fails like any other, and tries again.
             with contextlib.suppress(MemoryError):
                 rss = round(me.memory_info().rss / MIB, 1)
-                log.append("heartbeat", rss_mb=rss, **usage.read().facts())
+                log.append("heartbeat", rss_mb=rss, measured=memory(), **usage.read().facts())
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()
@@ -88,5 +98,33 @@ def resident_mib(pid: int) -> float:
     status = Path(f"/proc/{pid}/status")
     if not status.exists():
         return float(psutil.Process(pid).memory_info().rss) / MIB
-    fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
-    return sum(int(fields[name].split()[0]) for name in ("RssAnon", "RssShmem")) / 1024
+    fields = _fields(status)
+    return (fields["RssAnon"] + fields["RssShmem"]) / 1024
+
+
+def memory_needed() -> Callable[[], Facts]:
+    """Return a function that tells the most that this process has needed beyond what it has now.
+
+    The kernel keeps the peak of all resident memory; what is mapped from files is taken off, as it
+    is from the limit. That grows while code is first used and hardly ever shrinks, so that its last
+    size is its size at the peak. A peak on a GPU is not in it.
+
+    Returns:
+        A function that returns `memory_mb`, in MiB; nothing where the system does not tell.
+    """
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return dict
+    idle = resident_mib(os.getpid())
+
+    def needed() -> Facts:
+        fields = _fields(status)
+        return {"memory_mb": max((fields["VmHWM"] - fields["RssFile"]) / 1024 - idle, 0.0)}
+
+    return needed
+
+
+def _fields(status: Path) -> dict[str, int]:
+    """Return the sizes in a process's status file, in KiB."""
+    lines = (line.split() for line in status.read_text().splitlines() if line.endswith(" kB"))
+    return {name.removesuffix(":"): int(size) for name, size, _ in lines}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from domain.cost import EnergyMode
 from domain.quality import QualityAttributes
 from tasks.energy import Meter
 from tasks.prediction import count_macs, count_parameters, evaluating
@@ -21,8 +22,9 @@ REPETITIONS = 200
 FEWEST = 3  # of a model so slow that the time is up before that
 AT_LEAST_SECONDS = 0.2  # counters of energy tick in thousandths to tenths of a second
 AT_MOST_SECONDS = 2.0
+GLANCES = 50
+GLANCE_SECONDS = 0.4  # a trial of seconds is not made longer by more than that
 WARM_UP_ROUND = 10
-WARM_UP_SECONDS = 0.5
 STABLE = 0.05  # relative change of the median between two rounds
 
 
@@ -39,10 +41,39 @@ def measure(
         watts_per_core: Power of a busy core, where energy has to be estimated.
         path: The saved weights.
     """
-    import torch
-
     example = example_input[:1]
     macs = count_macs(model, example)
+    speed, energy = _speed(
+        model, example, watts_per_core, REPETITIONS, (AT_LEAST_SECONDS, AT_MOST_SECONDS)
+    )
+    return QualityAttributes(
+        **speed,
+        energy=energy,
+        parameters=count_parameters(model),
+        macs=macs,
+        size_bytes=path.stat().st_size,
+    )
+
+
+def glance(
+    model: torch.nn.Module, example_input: torch.Tensor, watts_per_core: float
+) -> dict[str, float]:
+    """Measure in a moment how fast a model is, beside whatever else runs.
+
+    Returns:
+        `latency_ms_p50`, `latency_ms_p95` and `energy_wh_per_1000`, rougher than `measure` does.
+    """
+    return _speed(model, example_input[:1], watts_per_core, GLANCES, (0.0, GLANCE_SECONDS))[0]
+
+
+def _speed(
+    model: torch.nn.Module,
+    example: torch.Tensor,
+    watts_per_core: float,
+    times: int,
+    between: tuple[float, float],
+) -> tuple[dict[str, float], EnergyMode]:
+    import torch
 
     def infer() -> None:
         model(example)
@@ -50,27 +81,23 @@ def measure(
             torch.cuda.synchronize(example.device)
 
     with evaluating(model), torch.inference_mode():
-        _warm_up(infer)
+        _warm_up(infer, between[1] / 4)
         meter = Meter(watts_per_core)
-        seconds = _repeat(infer, REPETITIONS, AT_LEAST_SECONDS, AT_MOST_SECONDS)
+        seconds = _repeat(infer, times, *between)
         energy = meter.read()
     p50, p95 = np.percentile(seconds, (50, 95)) * 1e3
-    return QualityAttributes(
-        latency_ms_p50=float(p50),
-        latency_ms_p95=float(p95),
-        energy_wh_per_1000=energy.kwh * 1e6 / len(seconds),
-        energy=energy.mode,
-        parameters=count_parameters(model),
-        macs=macs,
-        size_bytes=path.stat().st_size,
-    )
+    return {
+        "latency_ms_p50": float(p50),
+        "latency_ms_p95": float(p95),
+        "energy_wh_per_1000": energy.kwh * 1e6 / len(seconds),
+    }, energy.mode
 
 
-def _warm_up(infer: Callable[[], None]) -> None:
+def _warm_up(infer: Callable[[], None], most: float) -> None:
     """Run rounds of inferences until the medians of two agree, or the time for it is used up."""
-    before, end = math.inf, time.perf_counter() + WARM_UP_SECONDS
+    before, end = math.inf, time.perf_counter() + most
     while time.perf_counter() < end:
-        median = float(np.median(_repeat(infer, WARM_UP_ROUND, 0, WARM_UP_SECONDS)))
+        median = float(np.median(_repeat(infer, WARM_UP_ROUND, 0, most)))
         if abs(median - before) <= STABLE * median:
             return
         before = median

@@ -1,26 +1,32 @@
-"""What can be known of a model before it is trained: its size and its work for one example."""
+"""What can be counted of a model before it is trained: its size and its work for one example."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from domain.errors import ProblemFault
-from domain.rules import PREDICTED
+from domain.predicted import (
+    ACTIVATIONS,
+    COUNTED,
+    LARGEST,
+    MACS,
+    OPERATIONS,
+    PARAMETERS,
+    SIZE,
+)
 from domain.space import Params
 
 if TYPE_CHECKING:
     import torch
-
-PARAMETERS, MACS = PREDICTED
 
 
 def predict(
     problem: Any,
     params: Params,
     example_shape: tuple[int, ...] | None = None,
-    names: Collection[str] = PREDICTED,
+    names: Collection[str] = COUNTED,
 ) -> dict[str, float]:
     """Count the weights and the work of the model that a configuration would build.
 
@@ -32,11 +38,13 @@ def predict(
         problem: The study's code, with `build(params)` and, optionally, `example_input(params)`.
         params: The configuration.
         example_shape: The shape of one training example, for a problem without `example_input`.
-        names: What is wanted of the two.
+        names: What is wanted of them.
 
     Returns:
-        `predicted.parameters`, the number of weights, and `predicted.macs`, the
-        multiply-accumulate operations of one inference on one example.
+        `predicted.parameters`, the number of weights; `predicted.size_bytes`, the bytes of these
+        and of the model's buffers; of one inference on one example `predicted.macs`, the
+        multiply-accumulates, `operations`, their number, `activation_bytes`, all that they make,
+        and `largest_bytes`, what goes into and comes out of the largest of them.
 
     Raises:
         ProblemFault: There is no `build`, or the model cannot be built or run without its values.
@@ -47,17 +55,17 @@ def predict(
             "move the making of the model into build(params), and let train() call it",
         )
     model = _build(problem, params)
-    said = {}
-    if MACS in names or _is_lazy(model):
+    said: dict[str, float] = {}
+    if not {PARAMETERS, SIZE}.issuperset(names) or _is_lazy(model):
         example = _example(problem, params, example_shape)
         try:
-            said[MACS] = float(count_macs(model, example))
+            said |= count_work(model, example)
         except Exception as fault:
             raise ProblemFault(
                 f"the model cannot be run on an example of shape {tuple(example.shape)}: {fault}",
                 "define example_input(params), which returns the input for one example",
             ) from fault
-    said[PARAMETERS] = float(count_parameters(model))
+    said |= {PARAMETERS: float(count_parameters(model)), SIZE: float(count_bytes(model))}
     return {name: said[name] for name in names}
 
 
@@ -107,8 +115,19 @@ def count_parameters(model: torch.nn.Module) -> int:
     return sum(weight.numel() for weight in model.parameters())
 
 
+def count_bytes(model: torch.nn.Module) -> int:
+    """Count the bytes of a model's weights and of the buffers that are saved with them."""
+    kept = {id(one): one for one in model.state_dict(keep_vars=True).values()}  # shared ones once
+    return sum(int(one.nbytes) for one in kept.values())
+
+
 def count_macs(model: torch.nn.Module, example: torch.Tensor) -> int:
-    """Count the multiply-accumulate operations of one inference.
+    """Count the multiply-accumulates of one inference; see `count_work`."""
+    return int(count_work(model, example)[MACS])
+
+
+def count_work(model: torch.nn.Module, example: torch.Tensor) -> dict[str, float]:
+    """Count the operations of one inference: multiply-accumulates, number, bytes.
 
     Matrix products, convolutions and attention are counted, as PyTorch's own counter defines them;
     additions, normalisation and activations are not. One multiply-accumulate is two of its FLOPs.
@@ -120,10 +139,45 @@ def count_macs(model: torch.nn.Module, example: torch.Tensor) -> int:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    counter = FlopCounterMode(display=False)
-    with evaluating(model), torch.no_grad(), _without_fused_kernels(), counter:
+    counter, tally = FlopCounterMode(display=False), _tally(model)
+    with evaluating(model), torch.no_grad(), _without_fused_kernels(), counter, tally:
         model(example)
-    return int(counter.get_total_flops()) // 2
+    return {MACS: float(int(counter.get_total_flops()) // 2), **tally.said}
+
+
+def _tally(model: torch.nn.Module) -> Any:
+    """Return a mode of PyTorch's under which the operations and their bytes are counted."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    def places(tensors: Iterable[Any]) -> set[int]:
+        return {one.untyped_storage()._cdata for one in tensors}
+
+    own = set() if _is_lazy(model) else places([*model.parameters(), *model.buffers()])
+
+    class Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
+        def __init__(self) -> None:
+            super().__init__()  # type: ignore[no-untyped-call]
+            self.said = {OPERATIONS: 0.0, ACTIVATIONS: 0.0, LARGEST: 0.0}
+
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            result = func(*args, **(kwargs or {}))
+            given = [one for one in args if isinstance(one, torch.Tensor)]
+            results = result if isinstance(result, tuple | list) else [result]
+            known = places(given)
+            made = [one for one in results if isinstance(one, torch.Tensor)]
+            made = [one for one in made if not places([one]) <= known]
+            if made:  # a view, or what is changed in place, takes no room
+                size = sum(one.nbytes for one in made)
+                moved = size + sum(one.nbytes for one in given if not places([one]) <= own)
+                self.said[OPERATIONS] += 1
+                self.said[ACTIVATIONS] += size
+                self.said[LARGEST] = max(self.said[LARGEST], moved)
+            return result
+
+    return Tally()
 
 
 @contextmanager

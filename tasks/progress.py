@@ -31,6 +31,7 @@ class Progress:
         longest: Seconds of the longest epoch.
         paused: Whether it waits at an epoch boundary.
         trained: Whether `train()` has returned.
+        measured: What the process was seen to need; of its memory the most, over all attempts.
         digests: The digests of all checkpoints that were written.
         end: The event that ended the last attempt; None while there is none.
     """
@@ -44,6 +45,7 @@ class Progress:
     longest: float = 0.0
     paused: bool = False
     trained: bool = False
+    measured: dict[str, float] = field(default_factory=dict)
     digests: set[str] = field(default_factory=set)
     end: Event | None = None
     _modes: set[EnergyMode] = field(default_factory=set, repr=False)
@@ -75,6 +77,8 @@ class Progress:
     def _take(self, event: Event) -> None:
         self.seconds = max(self.seconds, event.get("seconds", 0.0))
         self.kwh = max(self.kwh, event.get("kwh", 0.0))
+        for name, value in event.get("measured", {}).items():
+            self.measured[name] = max(self.measured.get(name, 0.0), value)
         if "energy" in event:
             self._modes.add(EnergyMode(event["energy"]))
         match event["kind"]:

@@ -20,8 +20,9 @@ from domain import priors
 from domain.errors import NoAllowedConfiguration, UserMistake
 from domain.history import Purpose
 from domain.mending import first_allowed, mend
+from domain.predicted import Predicted
 from domain.repair import allowed_step_by_step, nearest_allowed, whole
-from domain.rules import RuleBook, Verdict
+from domain.rules import Predict, RuleBook, Verdict
 from domain.space import Domain, Float, Params, Space, Value
 from tasks.drawing import Drawing, Lessons, configuration_of
 from tasks.samplers import SamplerFactory, tpe
@@ -47,7 +48,6 @@ _PREDICTIONS = 200  # a prediction costs milliseconds too: no proposal asks for 
 _PRUNED_PER_COMPLETE = 9
 
 _Key: TypeAlias = frozenset[tuple[str, Value]]
-Predict = Callable[[Params], Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ class Gatekeeper:
     def __init__(self, rules: RuleBook, predict: Predict) -> None:
         self._rules, self._predict = rules, predict
         self.from_parameters = rules.without_predictions
-        self._predicted: dict[_Key, Mapping[str, float]] = {}
+        self._predicted: dict[_Key, Predicted] = {}
 
     def allows(self, params: Params) -> bool:
         """Tell whether no rule is broken."""
@@ -207,7 +207,7 @@ class Gatekeeper:
     def _asks(self, params: Params) -> bool:
         return any(one.needs_prediction and one.applies_to(params) for one in self._rules.rules)
 
-    def _predictions(self, params: Params) -> Mapping[str, float]:
+    def _predictions(self, params: Params) -> Predicted:
         key = _key(params)
         if key not in self._predicted:
             if len(self._predicted) >= _PREDICTIONS:

@@ -212,6 +212,10 @@ _RULE = Section(
         "when": Field(_EXPRESSION, "the condition under which the rule is asked at all"),
         "because": Field(Text("the reason, in words"), "the reason, in the expert's words"),
         "source": Field(Text("where that is written"), "where that is written"),
+        "confidence": Field(
+            Number("a number from 0.5 to below 1", low=0.5, below=1),
+            "how sure it has to be that the condition holds, where a prediction may be wrong",
+        ),
     },
 )
 _CONFIRM = Section(

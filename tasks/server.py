@@ -16,6 +16,7 @@ from typing import Self
 
 from domain.errors import OutsideFault, ProblemFault
 from domain.orders import TrialOrder
+from domain.predicted import EXAMPLES, counted_for
 from domain.quality import QualityAttributes
 from domain.space import Params
 from domain.study import Study
@@ -101,16 +102,19 @@ class TrialServer:
             return self._ready
 
     def predict(self, params: Params) -> dict[str, float]:
-        """Predict what can be known of a configuration before it is trained.
+        """Count what can be known of a configuration before it is trained.
 
         Returns:
-            What the study's rules speak of: `predicted.parameters`, `predicted.macs`.
+            What the study's rules speak of: `predicted.parameters`, `predicted.macs`; and the sizes
+            that the forecasts rest on which they speak of (`domain.predicting.Sizes`).
 
         Raises:
             ProblemFault: The study's `build(params)` raised, or ended its process.
         """
         # Counting operations takes seconds the first time: only what a rule speaks of is asked for.
-        question = {"params": dict(params), "names": self.study.rules.predictions}
+        names = counted_for(self.study.rules.predictions)
+        question = {"params": dict(params), "names": [one for one in names if one != EXAMPLES]}
+        known = {EXAMPLES: float(self.ready().rows["train"])} if EXAMPLES in names else {}
         with self._predicting:
             # The study's code might end its process or fill it: a child answers, and is replaced.
             for _ in range(2):
@@ -128,7 +132,7 @@ class TrialServer:
                     self._predictor = predictor
                     raise
                 self._predictor = predictor
-                return answer
+                return answer | known
         raise Gone(f"the trial server of {self.study.name} died twice over one prediction")
 
     def measure(self, model: Path) -> QualityAttributes:

@@ -63,6 +63,10 @@ class Source:
             blocks = (str(UserMistake(self._told(place, one), one.hint)) for place, one in found)
             raise UserMistake("\n".join(blocks), f"{len(found)} mistakes in {self.path}")
 
+    def line(self, path: Path) -> int:
+        """Return the line of a value that is there, counted from 1."""
+        return int(self._find(path)[1].start_mark.line) + 1
+
     def _told(self, place: _Place, mistake: Mistake) -> str:
         told = f"{self.path}:{place.line + 1}: {mistake.message}"
         if mistake.within is not None and not place.width:  # written in a way that has no columns

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from optuna.trial import TrialState as OptunaState
 
 from domain.cost import Cost, EnergyMode
 from domain.history import CurvePoint, Failure, Purpose, TrialRecord, TrialState
+from domain.predicted import Forecast
 from domain.rules import Verdict
 from domain.space import Params
 
@@ -53,6 +55,9 @@ def write_begun(params: Params, seed: int, purpose: Purpose, verdict: Verdict) -
         "verdict": {
             "margins": write_numbers(verdict.margins),
             "predicted": write_numbers(verdict.predicted),
+            "forecasts": {
+                name: write_numbers(asdict(one)) for name, one in verdict.forecasts.items()
+            },
         },
     }
 
@@ -78,6 +83,7 @@ def write_result(record: TrialRecord) -> Json:
         "failure": None if record.failure is None else record.failure.value,
         "reason": record.reason,
         "metrics": write_numbers(record.metrics),
+        "measured": write_numbers(record.measured),
     }
 
 
@@ -106,6 +112,7 @@ def read_record(number: int, begun: Json, result: Json | None) -> TrialRecord:
         failure=None if failure is None else Failure(failure),
         reason=result["reason"],
         metrics=read_numbers(result["metrics"]),
+        measured=read_numbers(result.get("measured", {})),  # a record of version 0.1.0 has none
         **known,
     )
 
@@ -113,7 +120,13 @@ def read_record(number: int, begun: Json, result: Json | None) -> TrialRecord:
 def read_verdict(begun: Json) -> Verdict:
     """Return the verdict that a trial was begun with."""
     verdict = begun["verdict"]
-    return Verdict(read_numbers(verdict["margins"]), read_numbers(verdict["predicted"]))
+    forecasts = {
+        name: Forecast(
+            float(one["median"]), float(one["spread"]), float(one["freedom"]), int(one["trials"])
+        )
+        for name, one in verdict.get("forecasts", {}).items()
+    }
+    return Verdict(read_numbers(verdict["margins"]), read_numbers(verdict["predicted"]), forecasts)
 
 
 def for_optuna(record: TrialRecord) -> tuple[OptunaState, float | None, dict[int, float]]:

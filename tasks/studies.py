@@ -62,6 +62,13 @@ def recorded_study(text: str, folder: str) -> Study:
     return _build(written.data, Path(folder), text)
 
 
+def rule_lines(study: Study) -> dict[str, int]:
+    """Return in which line of its file each rule begins that the file states."""
+    written = source.parse(FILE, study.text)
+    stated = written.data.get("rules", [])
+    return {rule["id"]: written.line(("rules", at)) for at, rule in enumerate(stated)}
+
+
 def study_digest(study: Study) -> str:
     """Return 16 hexadecimal digits that change when a search of the study would be another one.
 
@@ -80,7 +87,10 @@ def study_digest(study: Study) -> str:
             for one in study.space.parameters
         ],
         "sampler": study.sampler,
-        "rules": [[rule.id, _text(rule.require), _text(rule.when)] for rule in study.rules.rules],
+        "rules": [
+            [rule.id, _text(rule.require), _text(rule.when), rule.confidence]
+            for rule in study.rules.rules
+        ],
         "gates": [_text(gate.require) for gate in study.gates],
         "confirm": asdict(study.confirming),
         "seed": study.seed,
@@ -153,7 +163,9 @@ def _parameter(name: str, spec: Document) -> Parameter:
 def _rule(spec: Document) -> Rule:
     require = Expression(spec["require"])
     when = Expression(spec["when"]) if "when" in spec else None
-    return Rule(spec["id"], require, spec.get("because", ""), spec.get("source", ""), when)
+    stated = _stated(spec, confidence=float)
+    because, source = spec.get("because", ""), spec.get("source", "")
+    return Rule(spec["id"], require, because, source, when, **stated)
 
 
 def _resources(spec: Document, memory: Amount | None) -> Resources:

@@ -45,6 +45,7 @@ _ENDED = {
     Ending.WORTHWHILE_STOP: "FINISHED",
     Ending.BUDGET_SPENT: "FINISHED",
     Ending.PLAN_DONE: "FINISHED",
+    Ending.NOTHING_ALLOWED: "FINISHED",
     Ending.STOPPED_BY_HAND: "KILLED",
     Ending.INTERRUPTED: "KILLED",
 }
@@ -249,6 +250,8 @@ class _Shipping:
         verdict = event["verdict"]
         batch.measure(numbers(verdict["margins"], "margin/"), event["at"], 0)
         batch.measure(numbers(verdict["predicted"]), event["at"], 0)
+        for name, forecast in verdict.get("forecasts", {}).items():
+            batch.measure(numbers(forecast, f"{name}/"), event["at"], 0)
 
     def _trial_run(self, event: Event) -> str:
         number, purpose = event["number"], event["purpose"]
@@ -355,6 +358,7 @@ def _add_result(batch: Batch, result: Event, trial: OpenTrial) -> None:
     rest = {name: one for name, one in result["metrics"].items() if name not in trial.curves}
     batch.measure(numbers(rest), result["at"], trial.epoch)
     batch.measure(numbers(result["cost"], COST), result["at"], trial.epoch)
+    batch.measure(numbers(result.get("measured", {}), "measured/"), result["at"], trial.epoch)
     batch.tags |= {
         "satisfice.state": result["state"],
         "satisfice.energy_mode": result["cost"]["energy"],

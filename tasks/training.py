@@ -211,6 +211,7 @@ def _result(
         failure=failure,
         reason=reason,
         artefacts=_artefacts(Path(order.folder)),
+        measured=dict(progress.measured),
     )
 
 

@@ -27,10 +27,12 @@ from optuna.trial import FrozenTrial
 from domain.cost import Budget, Cost, EnergyMode, Prices
 from domain.decision import Decision
 from domain.errors import OutsideFault, StudyBusy, UserMistake
+from domain.expressions import Expression
 from domain.history import CurvePoint, Failure, Purpose, TrialRecord, TrialState
 from domain.plan import Known, Sweep, SweepRequest
+from domain.predicted import Forecast
 from domain.rules import Verdict
-from domain.space import Choice, Float, Int, Parameter, Space
+from domain.space import Bounded, Choice, Derived, Float, Int, Ordinal, Parameter, Space
 from domain.study import DataSource, Objective, Study
 from domain.summary import DecisionRecord, Ending
 from domain.worth import Direction, Worth
@@ -52,7 +54,11 @@ SPACE = Space(
     )
 )
 PARAMS = {"depth": 2**53 - 1, "lr": 0.1, "kind": True}
-ALLOWED = Verdict({"fits": 0.5, "wide": math.inf}, {"predicted.parameters": 1234.0})
+ALLOWED = Verdict(
+    {"fits": 0.5, "wide": math.inf},
+    {"predicted.parameters": 1234.0, "predicted.memory_mb": 80.5},
+    {"predicted.memory_mb": Forecast(80.5, 0.25, 6.0, 2)},
+)
 
 
 def study_named(name: str = "digits", direction: Direction = Direction.MAXIMIZE) -> Study:
@@ -96,6 +102,7 @@ def record(number: int, **changes: Any) -> TrialRecord:
         cost=Cost(2.5, 1e-5, 5e-6, 0.01, EnergyMode.MEASURED),
         seed=5,
         metrics={"loss": 0.25},
+        measured={"memory_mb": 81.25},
     )
     return replace(base, **changes)
 
@@ -391,7 +398,7 @@ def test_a_begun_trial_stands_in_the_tables_as_if_optuna_had_created_it(
         datetime_start=ours.datetime_start,
         datetime_complete=None,
         params=dict(PARAMS),
-        distributions={name: distributions(SPACE)[name] for name in PARAMS},
+        distributions=distributions(SPACE, PARAMS),
         user_attrs={BEGUN: write_begun(PARAMS, 5, Purpose.SEARCH, ALLOWED)},
         system_attrs={},
         intermediate_values={},
@@ -408,6 +415,28 @@ def test_a_begun_trial_stands_in_the_tables_as_if_optuna_had_created_it(
         half = len(rows) // 2
         kept = [{name: one[name] for name in one if name not in ids} for one in rows]
         assert kept[:half] == kept[half:]
+
+
+def test_parameters_of_every_kind_come_back_as_they_were(store_url: str, search: Search) -> None:
+    space = Space(
+        (
+            Parameter("batch", Ordinal((16, 32, 128))),
+            Parameter("lr", Float(0.0, 1.0, step=0.1)),
+            Parameter("decay", Derived(Expression("lr / 2"))),
+            Parameter("warm", Bounded(Expression("1"), Expression("batch"), whole=True)),
+        )
+    )
+    params = {"batch": 32, "lr": 0.3, "decay": 0.15, "warm": 17}
+    notes = {"sampler:generation": 3, "sampler:state": "ab" * 3000}
+    search.begin_trial(params, space, 5, Purpose.SEARCH, ALLOWED, notes)
+    (running,) = search.running()
+    assert running.params == params
+    assert [type(one) for one in running.params.values()] == [int, float, float, int]
+    study = optuna.load_study(study_name="digits-1", storage=driver_url(store_url))
+    (trial,) = study.get_trials()
+    assert trial.params == {"batch": 32, "lr": 0.3, "warm": 17}  # Optuna has no derived ones
+    assert trial.distributions["warm"] == optuna.distributions.IntDistribution(1, 32)
+    assert trial.system_attrs == notes
 
 
 ASK_FOR_TRIALS = """

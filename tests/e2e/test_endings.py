@@ -167,27 +167,72 @@ def test_a_mistake_in_the_studys_code(service: Service, old: str, new: str, told
     assert "Traceback" not in ended.output
 
 
-def test_check_prints_the_space_the_rules_and_the_data(service: Service) -> None:
-    study = service.study()
-    rule = """\
+RULES = """\
 rules:
   - id: not-too-large
     require: x <= 0.9
     because: the rest is known to diverge
 """
+CLASHING = """\
+  - id: large
+    require: x * x > 0.9
+"""
+
+
+def test_check_prints_the_space_the_rules_and_the_data(service: Service) -> None:
+    study = service.study()
     _expect_too_much(study)
-    (study / "study.yaml").write_text((study / "study.yaml").read_text() + rule)
+    _add(study, RULES)
     ended = service.run("check", study)
+    lines = [line.strip() for line in ended.output.splitlines()]
 
     assert ended.code == 3, ended.output
     assert "0 to 1, default 0.1" in ended.output
-    assert "not-too-large: x <= 0.9" in ended.output
-    assert "because the rest is known to diverge" in ended.output
-    assert "the default configuration is allowed" in ended.output
+    assert "not-too-large: x <= 0.9" in lines
+    assert "because the rest is known to diverge" in lines
+    assert "allows  89 % of the space (88 % to 90 %)" in lines
+    assert any(line.startswith("forbids x=0.9") for line in lines)
+    assert "nearest x=0.9" in lines
+    assert "the default configuration is allowed" in lines
     assert "12 train, 12 validation, 12 test" in ended.output
-    assert "BROKEN label values must belong to this set: 0" in ended.output
+    assert "BROKEN label values must belong to this set: 0" in lines
     assert "holds" in ended.output
     assert not (service.home / "optuna.db").exists()
+
+
+def test_check_for_machines(service: Service) -> None:
+    study = service.study()
+    _add(study, RULES)
+    ended = service.run("check", "--json", study)
+    document = json.loads(ended.output)
+    (rule,) = document["rules"]["rules"]
+
+    assert ended.code == 0, ended.output
+    assert rule["id"] == "not-too-large"
+    assert rule["allows"]["low"] < 0.9 < rule["allows"]["high"]
+    assert rule["forbidden"]["x"] > 0.9 >= rule["nearest"]["x"]
+    assert document["rules"]["clash"] is None
+    assert document["data"]["passed"] is True
+
+
+def test_check_refuses_rules_that_contradict_each_other(service: Service) -> None:
+    study = service.study()
+    _add(study, RULES + CLASHING)
+    specification = study / "study.yaml"
+    specification.write_text(specification.read_text().replace(", default: 0.1", ""))
+    line = 1 + specification.read_text().splitlines().index("  - id: large")
+    ended = service.run("check", study)
+
+    assert ended.code == 2, ended.output
+    assert "nothing was found that fulfils rules 'not-too-large' and 'large'" in ended.output
+    assert f"line {line}, large: x * x > 0.9" in ended.output
+    assert "all together allow nothing that was found" in ended.output
+    assert "Traceback" not in ended.output
+
+
+def _add(study: Path, rules: str) -> None:
+    with (study / "study.yaml").open("a") as specification:
+        specification.write(rules)
 
 
 def _expect_too_much(study: Path) -> None:

@@ -116,6 +116,16 @@ def fault(trial, data):
     ctypes.string_at(0)
 
 
+def needy(trial, data):  # so many MiB, in use for a moment of the first epoch
+    model = build(trial.params)
+    trial.track(model=model)
+    for epoch in trial.epochs(2):
+        if epoch == 1:
+            np.ones(trial.params["mib"] << 20, dtype=np.uint8)
+        trial.report(accuracy=0.5)
+    trial.finish(example_input=torch.as_tensor(data.train.x[:1]))
+
+
 def numpy_hog(trial, data):
     trial.report(accuracy=0.5)
     kept = [np.ones(8 << 20, dtype=np.uint8) for _ in range(200)]

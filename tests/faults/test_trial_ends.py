@@ -16,8 +16,10 @@ import pytest
 
 from domain.cost import EnergyMode, Prices
 from domain.errors import ProblemFault
+from domain.expressions import Expression
 from domain.history import CurvePoint, Failure, History, Purpose, TrialRecord, TrialState
 from domain.orders import TrialOrder, TrialResult
+from domain.rules import Rule, RuleBook
 from domain.worth import Direction, Worth
 from tasks.checkpoints import load_model
 from tasks.events import read
@@ -136,6 +138,30 @@ def test_a_memory_limit_leaves_room_for_what_fits(give: Any, server: Any) -> Non
     assert result.state is TrialState.COMPLETE, result.reason
 
 
+def test_a_training_tells_what_it_has_needed(give: Any, server: Any) -> None:
+    small, large = (
+        run_order(give("needy", number, {"mib": mib}), PRICES, server).measured
+        for number, mib in enumerate((64, 192))
+    )
+    assert 60 < small["memory_mb"] < 80  # the kernel counts in batches of pages
+    assert large["memory_mb"] - small["memory_mb"] == pytest.approx(128, abs=4)
+    assert small["checkpoint_bytes"] == 58 * 4  # its weights, which are all that it tracks
+    assert small.keys() == {"memory_mb", "checkpoint_bytes"}
+
+
+def test_inferences_are_timed_where_a_rule_predicts_them(give: Any, server: Any) -> None:
+    order = give("needy", params={"mib": 1}, time_inferences=True)
+    said = run_order(order, PRICES, server).measured
+    assert 0 < said["latency_ms_p50"] <= said["latency_ms_p95"] < 1000
+    assert said["energy_wh_per_1000"] >= 0
+
+
+def test_a_training_without_memory_tells_how_far_it_came(give: Any, server: Any) -> None:
+    result = run_order(give("shared_hog", memory_mb=100), PRICES, server)
+    assert result.failure is Failure.OUT_OF_MEMORY
+    assert result.measured.get("memory_mb", 0.0) < 500  # its last heartbeat, if there was one
+
+
 @pytest.mark.parametrize("act", ["endless", "stuck"])
 def test_an_epoch_without_end_is_killed_within_the_grace(give: Any, server: Any, act: str) -> None:
     order = give(act, deadline_seconds=0.2, grace_seconds=0.3)
@@ -221,6 +247,19 @@ def test_a_trial_that_is_not_worth_its_rest_is_pruned_with_the_reason(
 def test_orders_for_other_data_are_refused(give: Any, server: Any) -> None:
     with pytest.raises(ProblemFault, match="the data gate passed 0123, and load"):
         run_order(give("learn", data_digest="0123"), PRICES, server)
+
+
+def test_forecasts_rest_on_what_is_counted(server: TrialServer) -> None:
+    learning = replace(
+        server.study, rules=RuleBook((Rule("quick", Expression("predicted.epoch_seconds < 9")),))
+    )
+    with TrialServer(learning) as other:
+        counted = other.predict({"act": "learn"})
+        rows = other.ready().rows["train"]
+    assert counted["predicted.size_bytes"] == 58 * 4
+    assert counted["predicted.macs"] == 48
+    assert counted["examples"] == rows > 0
+    assert counted["operations"] > 0
 
 
 def test_predictions_outlive_a_build_that_ends_its_process(server: TrialServer) -> None:

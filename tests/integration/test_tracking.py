@@ -30,6 +30,7 @@ from tasks.tracking import log_outcome, prepare, ship
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
+FORECAST = {"low": 40.0, "high": 160.0, "trials": 3.0}
 TEXT = "study: {study}\nobjective: {{metric: accuracy, direction: maximize}}\n"
 
 
@@ -64,7 +65,11 @@ class Logs:
             purpose=purpose,
             seed=7,
             folder="",
-            verdict={"margins": {"wide": 3.0}, "predicted": {"predicted.parameters": 99.0}},
+            verdict={
+                "margins": {"wide": 3.0},
+                "predicted": {"predicted.parameters": 99.0, "predicted.memory_mb": 80.0},
+                "forecasts": {"predicted.memory_mb": FORECAST},
+            },
         )
         return EventLog(trial_log(self.folder, number))
 
@@ -185,7 +190,8 @@ def test_a_search_is_a_run_with_a_nested_run_a_trial(logs: Logs, uri: str) -> No
     assert trial.info.run_name == "trial 0, default"
     assert seen.curve(trial.info.run_id, "accuracy") == [(1, 0.5), (2, 0.6), (3, 0.8)]
     wanted = {"cost/seconds": 2.0, "cost/kwh": 0.25, "cost/kgco2e": 0.12, "cost/money": 0.5}
-    wanted |= {"margin/wide": 3.0, "predicted.parameters": 99.0}
+    wanted |= {"margin/wide": 3.0, "predicted.parameters": 99.0, "predicted.memory_mb": 80.0}
+    wanted |= {f"predicted.memory_mb/{name}": one for name, one in FORECAST.items()}
     assert wanted.items() <= trial.data.metrics.items()
     assert trial.data.tags["satisfice.energy_mode"] == "estimated"
     assert trial.data.tags["satisfice.state"] == "complete"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -10,9 +11,11 @@ import torch
 from torch import nn
 
 from domain.errors import ProblemFault
-from tasks.prediction import count_macs, count_parameters, evaluating, predict
+from domain.predicted import ACTIVATIONS, LARGEST, MACS, OPERATIONS, SIZE
+from tasks.prediction import count_macs, count_parameters, count_work, evaluating, predict
 
 Build = Callable[[], nn.Module]
+SIZES = (ACTIVATIONS, LARGEST, OPERATIONS)
 
 
 class SelfAttention(nn.Module):
@@ -95,11 +98,41 @@ BY_HAND: dict[str, tuple[Build, tuple[int, ...], int, int]] = {
 @pytest.mark.parametrize("kind", BY_HAND)
 def test_a_prediction_is_what_a_built_model_has(kind: str) -> None:
     build, shape, parameters, macs = BY_HAND[kind]
-    said = predict(SimpleNamespace(build=lambda params: build()), {}, shape)
+    problem, names = SimpleNamespace(build=lambda params: build()), ["predicted.parameters", MACS]
+    said = predict(problem, {}, shape, names)
     assert said == {"predicted.parameters": parameters, "predicted.macs": macs}
     model = build()
     assert count_macs(model, torch.randn(1, *shape)) == macs
     assert count_parameters(model) == parameters
+
+
+@pytest.mark.parametrize("kind", [one for one in BY_HAND if one != "lazy"])
+def test_the_size_is_that_of_the_saved_tensors(kind: str, tmp_path: Path) -> None:
+    build, shape, _, _ = BY_HAND[kind]
+    said = predict(SimpleNamespace(build=lambda params: build()), {}, shape, [SIZE])
+    model = build()
+    torch.save(model.state_dict(), tmp_path / "model.pt")
+    overhead = 2000 + 500 * len(model.state_dict())  # names and alignment
+    assert 0 <= (tmp_path / "model.pt").stat().st_size - said[SIZE] < overhead
+
+
+def test_the_work_of_one_inference_is_counted_by_hand() -> None:
+    model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Flatten(), nn.Linear(4, 2))
+    said = count_work(model, torch.zeros(1, 6))
+    assert said == {
+        MACS: 24 + 8,
+        "operations": 3,  # a view is none
+        "activation_bytes": (4 + 4 + 2) * 4,
+        "largest_bytes": (6 + 4) * 4,  # weights are no activations
+    }
+
+
+def test_the_sizes_are_the_same_with_and_without_memory() -> None:
+    for kind in ("linear", "convolutions", "norm", "tied"):
+        build, shape, _, _ = BY_HAND[kind]
+        problem = SimpleNamespace(build=lambda params, build=build: build())
+        said = predict(problem, {}, shape, [MACS, *SIZES])
+        assert count_work(build(), torch.zeros(1, *shape)) == pytest.approx(said, rel=0.02)
 
 
 def test_the_configuration_decides() -> None:

@@ -7,6 +7,7 @@ import pickle
 import pytest
 
 from domain.expressions import Expression
+from domain.predicted import Forecast
 from domain.rules import Rule, RuleBook
 
 
@@ -93,3 +94,59 @@ def test_a_book_travels_to_other_processes() -> None:
     travelled = pickle.loads(pickle.dumps(book))
     assert travelled == book
     assert travelled.judge({"x": 3}, {}).broken == ("a-rule",)
+
+
+MEMORY = "predicted.memory_mb"
+
+
+def forecast(median: float, trials: int) -> Forecast:
+    return Forecast(median, 0.3, 4.0 + trials, trials)
+
+
+@pytest.mark.parametrize("require", ["predicted.memory_mb <= 1000", "1000 >= predicted.memory_mb"])
+def test_with_a_confidence_the_worse_end_counts(require: str) -> None:
+    said = forecast(700.0, 20)
+    assert said.at(0.8) < 1000 < said.at(0.95)
+    for confidence, allowed in ((None, True), (0.8, True), (0.95, False)):
+        book = RuleBook((Rule("fits", Expression(require), confidence=confidence),))
+        assert book.allow({}, {MEMORY: said}) is allowed
+    verdict = RuleBook((Rule("fits", Expression(require), confidence=0.95),)).judge(
+        {}, {MEMORY: said}
+    )
+    assert verdict.margins["fits"] == pytest.approx(1000 - said.at(0.95))
+
+
+def test_the_worse_end_may_be_the_lower_one() -> None:
+    said = forecast(1500.0, 20)
+    for confidence, allowed in ((None, True), (0.8, True), (0.95, False)):
+        book = RuleBook((Rule("big", Expression(f"{MEMORY} >= 1000"), confidence=confidence),))
+        assert book.allow({}, {MEMORY: said}) is allowed
+
+
+def test_of_several_forecasts_the_worst_together_counts() -> None:
+    said = {MEMORY: forecast(100.0, 20), "predicted.epoch_seconds": forecast(100.0, 20)}
+    require = Expression("predicted.memory_mb - predicted.epoch_seconds <= 100")
+    margin = Rule("both", require, confidence=0.95).margin_under({}, said)
+    assert margin == pytest.approx(100 - (said[MEMORY].at(0.95) - said[MEMORY].at(0.05)))
+
+
+def test_a_prior_turns_away_only_what_it_is_sure_of() -> None:
+    book = RuleBook((Rule("fits", Expression(f"{MEMORY} <= 1000"), confidence=0.99),))
+    vague = Forecast(5000.0, 1.0, 4.0, 0)
+    assert vague.at(0.05) < 1000
+    assert book.allow({}, {MEMORY: vague})
+    assert not book.allow({}, {MEMORY: Forecast(50_000.0, 1.0, 4.0, 0)})
+
+
+def test_a_confidence_is_asked_for_once_there_is_enough_to_be_sure_by() -> None:
+    book = RuleBook((Rule("fits", Expression(f"{MEMORY} <= 1000"), confidence=0.95),))
+    allowed = [book.allow({}, {MEMORY: forecast(900.0, trials)}) for trials in range(1, 8)]
+    assert allowed == [True] * 4 + [False] * 3
+    assert not book.allow({}, {MEMORY: forecast(1100.0, 1)})
+
+
+def test_a_verdict_freezes_the_error_and_the_version() -> None:
+    said = {MEMORY: forecast(700.0, 20), "predicted.parameters": 5.0}
+    verdict = RuleBook((rule(f"{MEMORY} <= 1000"),)).judge({}, said)
+    assert verdict.predicted == {MEMORY: 700.0, "predicted.parameters": 5.0}
+    assert verdict.forecasts == {MEMORY: said[MEMORY]}

@@ -48,7 +48,10 @@ LISTS = {
     "{KEYS}": "study, problem, data, objective, worth, prices, budget, space, rules, gates,"
     " confirm, resources, sampler, seed",
     "{NAMES}": "The space has: channels, groups, lr, optimizer, momentum; predicted are:"
-    " predicted.parameters, predicted.macs",
+    " predicted.parameters, predicted.macs, predicted.size_bytes, {LEARNT}",
+    "{LEARNT}": "predicted.memory_mb, predicted.checkpoint_bytes, predicted.epoch_seconds,"
+    " predicted.epoch_money, predicted.latency_ms_p50, predicted.latency_ms_p95,"
+    " predicted.energy_wh_per_1000",
     "{TIMES}": "s, sec, second, seconds, min, mins, minute, minutes, h, hour, hours, d, day, days",
     "{MONEYS}": "€, euro, euros, $, dollar, dollars, £, pound, pounds, or a currency such as EUR",
 }
@@ -361,6 +364,18 @@ def test_the_digest_does_not_depend_on_where_the_study_lies(folder: Path) -> Non
     assert study_digest(replace(study, folder="/elsewhere")) == study_digest(study)
     assert len(study_digest(study)) == 16
     assert int(study_digest(study), 16) >= 0
+
+
+def test_a_rule_may_ask_for_confidence(folder: Path) -> None:
+    plain = "require: channels % groups == 0"
+    asking = "require: predicted.memory_mb <= 4000"
+    texts = (plain, asking, f"{asking}\n    confidence: 0.9", f"{asking}\n    confidence: 0.95")
+    studies = []
+    for text in texts:
+        (folder / "study.yaml").write_text(STUDY.replace(plain, text), "utf-8")
+        studies.append(read_study(folder))
+    assert [one.rules.rules[0].confidence for one in studies] == [None, None, 0.9, 0.95]
+    assert len({study_digest(one) for one in studies}) == 4
 
 
 def test_reading_a_study_imports_nothing_heavy(root: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from domain.cost import EnergyMode
 from domain.history import CurvePoint, Purpose, TrialState
 from domain.orders import TrialOrder, TrialResult
+from domain.predicted import Forecast
 from domain.quality import QualityAttributes
 from domain.rules import Verdict
 from tasks.wire import from_json, to_json
@@ -23,7 +24,11 @@ ORDER = TrialOrder(
     params={"flag": True, "depth": 1, "lr": 1e-3, "optimizer": "sgd", "whole": 2.0},
     seed=2**40,
     purpose=Purpose.CONFIRMATION,
-    verdict=Verdict({"always": math.inf, "close": 1e-300}, {"predicted.parameters": 12.0}),
+    verdict=Verdict(
+        {"always": math.inf, "close": 1e-300},
+        {"predicted.parameters": 12.0, "predicted.memory_mb": 80.5},
+        {"predicted.memory_mb": Forecast(80.5, 0.25, 6.0, 2)},
+    ),
     data_digest="0123",
     deadline_seconds=0.1,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from domain.wording import counted, duration, money, number
+from domain.wording import counted, duration, money, number, percent
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,23 @@ from domain.wording import counted, duration, money, number
 )
 def test_numbers(value: float, text: str) -> None:
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.0, "0 %"),
+        (0.000346, "0.035 %"),
+        (0.0424, "4.2 %"),
+        (0.2113, "21 %"),
+        (0.906, "91 %"),
+        (0.99904, "99.9 %"),
+        (0.9996, "99.96 %"),
+        (1.0, "100 %"),
+    ],
+)
+def test_shares(share: float, text: str) -> None:
+    assert percent(share) == text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,83 @@
+"""What rules forbid near what they allow, and the other way round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from domain import finite
+from domain.judging import Judge
+from domain.repair import allowed_step_by_step, nearest_allowed
+from domain.rules import Rule
+from domain.space import Params, Space, Value
+
+_ATTEMPTS = 1000  # looks around one configuration
+_PREDICTIONS = 100  # predictions for them
+_HALVINGS = 20  # of a distance of 1, a millionth remains
+
+
+def allowed_near(space: Space, judge: Judge, start: Params) -> dict[str, Value] | None:
+    """Return the nearest configuration that is found to fulfil all rules.
+
+    Args:
+        space: The space.
+        judge: Knows the rules; it is given leave for some predictions.
+        start: A configuration that breaks a rule.
+    """
+    judge.leave = _PREDICTIONS
+    rules = judge.rules.rules
+    fulfils = partial(judge.fulfils, rules)
+    nearest = nearest_allowed(start, space, fulfils, _ATTEMPTS)
+    if nearest is None:
+        plain = [partial(judge.fulfils, [one]) for one in rules if not one.needs_prediction]
+        nearest = allowed_step_by_step(start, space, [*plain, fulfils], _ATTEMPTS)
+    return None if nearest is None else _moved_back(space, fulfils, start, nearest)
+
+
+def forbidden_near(
+    space: Space, judge: Judge, starts: Iterable[Params], broken: Rule, kept: Rule | None = None
+) -> Params | None:
+    """Look for a configuration that breaks one rule, and keeps another if one is given.
+
+    Only the parameters that these rules are about are moved: that leaves fewer ways to try.
+    """
+
+    def keeps(params: Params) -> bool:
+        return kept is None or judge.fulfils([kept], params)
+
+    def breaks(params: Params) -> bool:
+        return not judge.fulfils([broken], params)
+
+    rules = (broken,) if kept is None else (broken, kept)
+    part = finite.part_about(space, {name for one in rules for name in one.names})
+    for start in starts:
+        here = finite.within(part, start)
+        found = allowed_step_by_step(here, part, (keeps, breaks), _ATTEMPTS)
+        if found is not None:
+            return finite.completed(space, found, start)
+    return None
+
+
+def _moved_back(
+    space: Space, fulfils: Callable[[Params], bool], start: Params, found: dict[str, Value]
+) -> dict[str, Value]:
+    """Move real numbers back to where they came from, as far as the rules allow: by halving."""
+    for name, far in found.items():
+        near = start.get(name)
+        if isinstance(near, float) and isinstance(far, float):
+            found = {**found, name: _nearer(near, far, partial(_fits, space, fulfils, found, name))}
+    return found
+
+
+def _nearer(near: float, far: float, fits: Callable[[float], bool]) -> float:
+    for _ in range(_HALVINGS):
+        middle = (near + far) / 2
+        near, far = (near, middle) if fits(middle) else (middle, far)
+    return far
+
+
+def _fits(
+    space: Space, fulfils: Callable[[Params], bool], params: Params, name: str, value: float
+) -> bool:
+    moved = {**params, name: value}
+    return not space.outside(moved) and fulfils(moved)

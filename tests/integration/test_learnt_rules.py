@@ -1,0 +1,167 @@
+"""Rules on what is learnt: what they let through, when they begin to bite, and what is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from domain.expressions import Expression
+from domain.history import TrialRecord
+from domain.orders import TrialOrder, TrialResult
+from domain.predicted import EPOCH_SECONDS, MEMORY, Forecast, Sizes
+from domain.rules import ENOUGH, Rule, RuleBook
+from domain.space import Params
+from domain.study import Study
+from domain.summary import Ending
+from flows.confirming import confirm
+from flows.coordinator import Coordinator
+from flows.view import View
+from tasks import events
+from tasks.store import Search, Store, open_store
+from tests.integration.test_coordinator import Workers, study_of
+
+MIB = float(1 << 20)
+
+
+def sizes(params: Params) -> Sizes:
+    weights = float(params["depth"]) * MIB
+    return {
+        "predicted.size_bytes": weights,
+        "predicted.macs": 1e6,
+        "activation_bytes": 0.0,
+        "largest_bytes": 0.0,
+        "operations": 10.0,
+        "examples": 100.0,
+    }
+
+
+def needed(params: Params) -> float:
+    """The memory of a training here; the prior says 4 + 4 depth, and so less than half of it."""
+    return 30.0 + 10.0 * float(params["depth"])
+
+
+class Needy(Workers):
+    """Workers whose trainings need memory, and tell."""
+
+    def _train(self, order: TrialOrder) -> TrialResult:
+        return replace(super()._train(order), measured={"memory_mb": needed(order.params)})
+
+
+@dataclass
+class Run:
+    """A search that has run."""
+
+    coordinator: Coordinator
+    search: Search
+    orders: list[TrialOrder]
+
+    def forecast(self, order: TrialOrder, name: str = MEMORY) -> Forecast:
+        return self.search.verdict(order.number).forecasts[name]
+
+
+def study_with(require: str, confidence: float | None = None, **terms: int) -> Study:
+    rule = Rule("fits-the-card", Expression(require), confidence=confidence)
+    return replace(study_of(**terms), rules=RuleBook((rule,)))
+
+
+def coordinator_of(search: Search, study: Study, workers: Workers) -> Coordinator:
+    def submit(order: TrialOrder) -> Future[TrialResult]:
+        return workers.submit(order)
+
+    def show(_view: View, _finished: TrialRecord | None) -> None:
+        pass
+
+    return Coordinator(study, search, "0" * 16, submit, sizes, show)
+
+
+def run(store: Store, study: Study) -> tuple[Run, Ending]:
+    workers, search = Needy(study.prices), store.begin(study)
+    coordinator = coordinator_of(search, study, workers)
+    ending, _ = coordinator.run()
+    return Run(coordinator, search, workers.orders), ending
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    with open_store() as opened:
+        yield opened
+
+
+def test_a_rule_on_memory_bites_once_the_search_has_learnt(store: Store) -> None:
+    study = study_with("predicted.memory_mb <= 105", confidence=0.9, trials=30, workers=2)
+    done, ending = run(store, study)
+    assert ending is Ending.BUDGET_SPENT
+    versions = [done.forecast(order).trials for order in done.orders]
+    assert versions[0] == 0
+    assert versions == sorted(versions)
+    assert versions[-1] >= 28
+    knowing = [order for order in done.orders if done.forecast(order).trials >= ENOUGH]
+    assert len(knowing) >= 23
+    assert all(needed(order.params) <= 105 for order in knowing)
+    assert all(done.forecast(order).at(0.9) <= 105 for order in knowing)
+    assert len({order.params["depth"] for order in knowing}) >= 4  # what fits is still searched
+    assert done.coordinator.excluded["fits-the-card"] > 0
+
+
+def test_what_a_verdict_rests_on_is_frozen_with_it(store: Store) -> None:
+    study = study_with("predicted.memory_mb <= 105", confidence=0.9, trials=8, workers=1)
+    done, _ = run(store, study)
+    journal = events.read(done.coordinator.folder / "journal.jsonl")[0]
+    told = [event for event in journal if event["kind"] == "trial"]
+    assert len(told) == len(done.orders) == 8
+    for version, (order, event) in enumerate(zip(done.orders, told, strict=True)):
+        kept = done.search.verdict(order.number)
+        assert kept == order.verdict
+        said = kept.forecasts[MEMORY]
+        assert said.trials == version
+        assert kept.predicted[MEMORY] == said.median
+        shown = event["verdict"]["forecasts"][MEMORY]
+        assert shown == pytest.approx(
+            {"low": said.at(0.05), "high": said.at(0.95), "trials": version}
+        )
+
+
+def test_a_search_that_is_resumed_knows_what_it_knew(store: Store) -> None:
+    study = study_with("predicted.memory_mb <= 105", trials=7, workers=1)
+    done, _ = run(store, study)
+    done.coordinator.close()
+    search = store.open(done.search.info.search)
+    again = coordinator_of(search, study, Needy(study.prices))
+    params = {"x": 0.5, "depth": 3, "act": "left"}
+    assert again.predictor(params) == done.coordinator.predictor(params)
+    assert [one.measured for one in again.history.trials] == [
+        {"memory_mb": needed(one.params)} for one in again.history.trials
+    ]
+
+
+def test_epochs_that_are_learnt_to_be_slow_are_kept_out(store: Store) -> None:
+    class Slow(Workers):
+        def _train(self, order: TrialOrder) -> TrialResult:
+            result = super()._train(order)
+            pace = float(order.params["depth"])
+            curve = tuple(replace(one, seconds=one.seconds * pace) for one in result.curve)
+            return replace(result, curve=curve)
+
+    study = study_with("predicted.epoch_seconds <= 8", trials=40, workers=1)
+    workers, search = Slow(study.prices, epochs=lambda _order: 3), store.begin(study)
+    coordinator_of(search, study, workers).run()
+    done = [search.verdict(order.number).forecasts[EPOCH_SECONDS] for order in workers.orders]
+    assert all(one.median <= 8 for one in done[1:])
+    late = [float(order.params["depth"]) for order in workers.orders[20:]]
+    assert max(late) <= 12  # of 20; the middle of a forecast is no promise
+
+
+def test_a_search_ends_in_order_when_nothing_is_allowed_any_more(store: Store) -> None:
+    study = study_with("predicted.memory_mb <= 20", trials=40, workers=2)  # all need 40 or more
+    done, ending = run(store, study)
+    assert ending is Ending.NOTHING_ALLOWED
+    assert 1 <= len(done.coordinator.history.trials) <= 10
+    assert "fits-the-card" in done.coordinator.decision.reason
+    assert done.search.running() == ()
+    confirmed = confirm(done.coordinator, ending)
+    assert confirmed
+    assert all(needed(one.params) > 20 for one in confirmed)

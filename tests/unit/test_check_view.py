@@ -1,0 +1,120 @@
+"""What `satisfice check` says of rules."""
+
+from __future__ import annotations
+
+import pytest
+
+from domain.checking import Findings, examine
+from domain.clashes import Clash
+from domain.errors import NoAllowedConfiguration
+from domain.expressions import Expression
+from domain.finite import every_configuration
+from domain.judging import Judge
+from domain.rules import Rule, RuleBook
+from domain.space import Choice, Float, Int, Parameter, Space
+from flows.check_view import clash, rules
+from tasks.drawing import random_configurations
+
+SMALL = Space(
+    (
+        Parameter("a", Int(1, 6), default=4),
+        Parameter("b", Int(1, 4), default=2),
+        Parameter("c", Choice(("x", "y")), when=Expression("a > 3"), default="x"),
+    )
+)
+LARGE = Space(
+    (Parameter("lr", Float(0.0, 1.0)), Parameter("a", Int(1, 3), when=Expression("lr > 2")))
+)
+
+
+def book(*requirements: str) -> RuleBook:
+    numbered = enumerate(requirements, 1)
+    return RuleBook(
+        tuple(Rule(f"r{at}", Expression(text), f"reason {at}") for at, text in numbered)
+    )
+
+
+def told(findings: Findings) -> list[str]:
+    return [line.plain.rstrip() for line in rules(findings)]
+
+
+def test_a_small_space_is_told_in_full() -> None:
+    predicted = book("a % b == 0", "predicted.macs < 5", "c == 'x'")
+    judge = Judge(predicted, lambda params: {"predicted.macs": float(params["a"])})
+    assert told(examine(SMALL, judge, every_configuration(SMALL), whole=True)) == [
+        "rules, held against all 36 configurations, 12 predictions",
+        "  r1: a % b == 0",
+        "    because reason 1",
+        "    allows  19 of 36 (53 % of the space)",
+        "    forbids a=1 b=2",
+        "    nearest a=2",
+        "  r2: predicted.macs < 5",
+        "    because reason 2",
+        "    allows  8 of 12 (67 % of what the rules on parameters allow)",
+        "    forbids a=5 b=1 c=x",
+        "    nearest a=4",
+        "  r3: c == 'x'",
+        "    because reason 3",
+        "    allows  24 of 36 (67 % of the space); silent about 33 %",
+        "    forbids a=4 b=1 c=y",
+        "    nearest a=3 no c",
+        "  all together allow 8 of 36 (22 % of the space)",
+        "  the default configuration is allowed",
+    ]
+
+
+def test_a_sample_is_told_with_intervals_and_doubts() -> None:
+    doubtful = book("lr <= 0.5", "lr <= 0.6", "lr >= 0", "a < 3")
+    judge = Judge(doubtful, lambda params: {})
+    lines = told(examine(LARGE, judge, random_configurations(LARGE, 1000, 0)))
+    assert lines[0] == (
+        "rules, held against 1,000 configurations drawn at random; in brackets, 95 % intervals"
+    )
+    assert lines[3] == "    allows  52 % of the space (49 % to 55 %)"
+    assert "    allows  100 % of the space (99.6 % to 100 %)" in lines
+    assert "    allows  100 % of the space (99.6 % to 100 %); silent about 100 %" in lines
+    warnings = [line.removeprefix("  warning rule ") for line in lines[-3:]]
+    assert warnings == [
+        "'r3' is always true: it forbids none of 1,000 configurations, so is it needed?",
+        "'r4' never applies: what it names is never there together in 1,000 configurations",
+        "'r2' adds nothing to 'r1', which forbids all that it was seen to forbid, too",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (
+            Clash(("r1", "r2"), 2000, ("a", "b")),
+            """\
+nothing fulfils rules 'r1' and 'r2' together: not one of 2,000 combinations of a and b
+    line 7, r1: a > b
+    line 9, r2: a < b
+  loosen one of them or widen the space: without any one of them, the others can be fulfilled""",
+        ),
+        (
+            Clash(("r2",), 125, ("a",)),
+            """\
+nothing fulfils rule 'r2': not one of 125 values of a
+    line 9, r2: a < b
+  loosen it or widen the space""",
+        ),
+        (
+            Clash(("r2",), 1, ()),
+            """\
+nothing fulfils rule 'r2', whatever the parameters are
+    line 9, r2: a < b
+  loosen it or widen the space""",
+        ),
+        (
+            Clash(("r1",), 12974),
+            """\
+nothing was found that fulfils rule 'r1', among 12,974 configurations
+    line 7, r1: a > b
+  loosen it or widen the space""",
+        ),
+    ],
+)
+def test_a_contradiction_says_what_was_proven(found: Clash, message: str) -> None:
+    told_and_hint = clash(book("a > b", "a < b"), found, {"r1": 7, "r2": 9})
+    assert str(NoAllowedConfiguration(*told_and_hint)) == message
