@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
 from domain.cost import Cost, total
 from domain.errors import NoAllowedConfiguration
 from domain.plan import Key, Known, Plan, Sweep, SweepRequest, key_of, make_plan
+from domain.predicted import Sizes
 from domain.rules import Predict, Verdict
 from domain.space import Params
 from domain.study import Study
@@ -17,6 +18,7 @@ from domain.wording import counted, duration, money
 from flows.console import short
 from flows.limits import Limits
 from flows.sweeping import configurations, understand
+from tasks.predicting import Predictor
 from tasks.server import TrialServer
 from tasks.store import Store, open_store
 from tasks.studies import read_study
@@ -60,7 +62,7 @@ class Planned:
 
 
 def plan_sweep(
-    study: Study, request: SweepRequest, store: Store, data: str, predict: Predict
+    study: Study, request: SweepRequest, store: Store, data: str, count: Callable[[Params], Sizes]
 ) -> Planned:
     """Hold what is asked for against the rules and against what was trained before.
 
@@ -69,19 +71,21 @@ def plan_sweep(
         request: What is asked for.
         store: All searches.
         data: Digest of the data.
-        predict: Gives `predicted.*`; asked only where a rule needs it.
+        count: Counts what is known of a configuration's model without training it; asked only
+            where a rule needs it. What is learnt of earlier trials comes on top.
 
     Raises:
         UserMistake: The notation cannot be read, or does not fit the space.
         NoAllowedConfiguration: The rules allow none of it; says which rule excludes how many.
     """
+    earlier = list(comparable(store, study, data, code_digest(study)))
+    predict = Predictor(study, count)
+    predict.learn(one.record for one in earlier)
     judge = partial(_judge, study, predict)
     plan = make_plan(configurations(study, request), judge, request.random)
     if not plan.points:
         raise _nothing_allowed(plan)
-    seen = [
-        one for one in comparable(store, study, data, code_digest(study)) if one.record.has_value
-    ]
+    seen = [one for one in earlier if one.record.has_value]
     known = tuple(_known(plan, seen))
     tried: set[Key] = set() if request.again else {key_of(one.params) for one in known}
     points = tuple(one for one in plan.points if key_of(one) not in tried)
