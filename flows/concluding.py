@@ -39,13 +39,14 @@ class Conclusion:
         backstage: The processes that draw, track and measure.
         artifacts: What Prefect's pages show.
         shipping: What MLflow gets.
+        notes: What else a person should know of the search.
     """
 
     coordinator: Coordinator
     backstage: Backstage
     artifacts: Artifacts
     shipping: Shipping
-    notes: list[str] = field(default_factory=list, init=False)
+    notes: list[str] = field(default_factory=list)
 
     def write(
         self,

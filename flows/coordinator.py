@@ -16,6 +16,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from optuna.trial import FrozenTrial
+
 from domain.cost import Budget, Cost
 from domain.decision import Decision
 from domain.errors import NoAllowedConfiguration
@@ -84,6 +86,7 @@ class Coordinator:
         epoch_seconds: A stated duration of an epoch in place of the clock's.
         plan: The configurations of a sweep, in order; None: whatever the sampler proposes. A plan
             is trained to its end: what decides of a search is recorded, and does not stop it.
+        lessons: Trials of earlier sweeps, for the sampler alone.
     """
 
     study: Study
@@ -94,6 +97,7 @@ class Coordinator:
     show: Callable[[View, TrialRecord | None], None]
     epoch_seconds: float | None = None
     plan: Sequence[Params] | None = None
+    lessons: Sequence[FrozenTrial] = ()
     excluded: Counter[str] = field(default_factory=Counter, init=False)
 
     def __post_init__(self) -> None:
@@ -117,6 +121,7 @@ class Coordinator:
             self.predictor,
             self.study.seed,
             SAMPLERS[self.study.sampler],
+            self.lessons,
         )
         self.clock = SearchClock(info.elapsed)
         self.live = LiveView()

@@ -39,7 +39,8 @@ from tasks.server import ServerReady
 from tasks.store import Search, SearchInfo, Store, open_store
 from tasks.studies import read_study
 from tasks.sweep_records import read_sweep, write_sweep
-from tasks.warm_start import code_digest
+from tasks.warm_start import Lessons, code_digest
+from tasks.warm_start import lessons as learn_from_sweeps
 
 _STATES = {
     Ending.INTERRUPTED: Cancelled,
@@ -115,10 +116,10 @@ def _run(
         if unfinished is not None:
             refuse_other_data(unfinished, ready.digest)
             spec = replace(spec, seed=unfinished.seed)
-            return _carry_out(spec, store.open(unfinished.search), ready, backstage)
+            return _carry_out(spec, store, store.open(unfinished.search), ready, backstage)
         ground = (ready.digest, code_digest(spec))
         if asked is None:
-            return _carry_out(spec, store.begin(spec, *ground), ready, backstage)
+            return _carry_out(spec, store, store.begin(spec, *ground), ready, backstage)
         planned = plan_sweep(spec, asked, store, ready.digest, backstage.server.predict)
         _screen().say("\n".join(told(planned)))
         if dry_run:
@@ -126,11 +127,12 @@ def _run(
         if not planned.points:
             return Completed(name="Nothing to run", message="all of it was trained before")
         searching = store.begin(spec, *ground, write_sweep(planned.sweep))
-        return _carry_out(spec, searching, ready, backstage, planned.plan.counts)
+        return _carry_out(spec, store, searching, ready, backstage, planned.plan.counts)
 
 
 def _carry_out(
     spec: Study,
+    store: Store,
     searching: Search,
     ready: ServerReady,
     backstage: Backstage,
@@ -140,6 +142,7 @@ def _carry_out(
 
     Args:
         spec: The study.
+        store: All searches.
         searching: The search, begun or taken up again.
         ready: The data.
         backstage: The processes behind it.
@@ -154,6 +157,10 @@ def _carry_out(
     data = validate_data(spec, ready, folder, backstage)
     screen.say(f"data {spec.data.source} ({ready.digest}): {data.decision.reason}")
     watchers = Watchers(screen, artifacts, shipping)
+    lessons = _lessons(spec, store, searching, ready.digest, backstage)
+    notes = [] if lessons is None or not lessons.found else [_begins_with(lessons)]
+    for note in notes:
+        screen.say(note)
     coordinator = Coordinator(
         spec,
         searching,
@@ -162,6 +169,7 @@ def _carry_out(
         predict=backstage.server.predict,
         show=watchers.show,
         plan=None if sweep is None else sweep.points,
+        lessons=() if lessons is None else lessons.frozen,
     )
     coordinator.journal.append("search", **_facts(spec, searching, data))
     coordinator.exclude(excluded or {})
@@ -186,7 +194,7 @@ def _carry_out(
         if coordinator.interrupted:
             ending = Ending.INTERRUPTED
         screen.say("concluding: quality attributes, registry, report ...")
-        summary = Conclusion(coordinator, backstage, artifacts, shipping).write(
+        summary = Conclusion(coordinator, backstage, artifacts, shipping, notes).write(
             ending, decision, data, confirmations
         )
     coordinator.close()
@@ -198,6 +206,21 @@ def _carry_out(
     if state is None:
         return Completed(name=str(ending), message=summary.decision.reason, data=summary)
     return state(name=str(ending), message=summary.decision.reason, data=NoWinner(summary))
+
+
+def _lessons(
+    spec: Study, store: Store, searching: Search, data: str, backstage: Backstage
+) -> Lessons | None:
+    """Return what the sampler may learn of earlier sweeps; a sweep has no sampler."""
+    if searching.info.sweep:
+        return None
+    predict, code = backstage.server.predict, code_digest(spec)
+    return learn_from_sweeps(store, spec, data, code, predict, before=searching.info)
+
+
+def _begins_with(lessons: Lessons) -> str:
+    counts = (f"{count} of {search}" for search, count in lessons.searches.items())
+    return f"the sampler begins with trials of earlier sweeps: {', '.join(counts)}"
 
 
 def _screen() -> console.Console:

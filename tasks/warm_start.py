@@ -1,4 +1,4 @@
-"""What earlier searches and sweeps of a study have found out, for those that come later.
+"""What earlier sweeps of a study have found out, for the searches that come later.
 
 A value can be compared with that of another trial where the same code was trained on the same data
 for the same metric. Budget, worth, space and rules may have changed since: whether a configuration
@@ -71,7 +71,13 @@ def code_digest(study: Study) -> str:
 
 
 def comparable(
-    store: Store, study: Study, data: str, code: str, before: SearchInfo | None = None
+    store: Store,
+    study: Study,
+    data: str,
+    code: str,
+    before: SearchInfo | None = None,
+    *,
+    sweeps: bool = False,
 ) -> Iterator[Found]:
     """Yield the finished trials of earlier searches whose values can be compared with new ones.
 
@@ -85,9 +91,12 @@ def comparable(
         code: Digest of its code.
         before: Only searches that began before this one; None: all. A search that is resumed then
             learns from what it learned from when it began.
+        sweeps: Whether only sweeps count.
     """
     for info in reversed(store.searches(study.name)):
         if before is not None and info.started >= before.started:
+            continue
+        if sweeps and not info.sweep:
             continue
         search = _opened(store, info, study) if (info.data, info.code) == (data, code) else None
         if search is None:
@@ -105,10 +114,10 @@ def lessons(
     predict: Predict,
     before: SearchInfo | None = None,
 ) -> Lessons:
-    """Return what a sampler may learn from: trials that lie in today's space and that today's rules
-    allow.
+    """Return what a sampler may learn from: trials of sweeps that today's space and rules allow.
 
-    They are lessons for the sampler alone. They cost this search nothing, and say nothing of what
+    Earlier searches are left out, so that a search that is repeated stays the same search. The
+    trials are lessons for the sampler alone. They cost this search nothing, and say nothing of what
     one more of its own trials will bring, so budget and stopping rule do not see them.
 
     Args:
@@ -118,10 +127,10 @@ def lessons(
         code: Digest of its code.
         predict: Gives `predicted.*`; asked only where a rule speaks of what was not predicted then.
         before: As for `comparable`.
-    """  # noqa: D205 - one sentence
+    """
     by_search: dict[str, list[Found]] = {}
     refused = count = 0
-    for one in comparable(store, study, data, code, before):
+    for one in comparable(store, study, data, code, before, sweeps=True):
         if one.record.state not in (TrialState.COMPLETE, TrialState.PRUNED):
             continue
         if count == MOST:

@@ -85,6 +85,15 @@ def test_what_was_trained_before_tells_the_cost_and_is_not_trained_again(
         assert len(store.searches()) == 2
 
 
+def test_a_later_search_begins_with_what_sweeps_have_found(finished: Finished) -> None:
+    searched = finished.service.run("run", finished.study, "--trials", "2")
+
+    assert searched.code == 0, searched.output
+    told = "the sampler begins with trials of earlier sweeps: 4 of tiny-1, 2 of tiny-2"
+    assert searched.output.count(told) == 2  # as it begins, and in its closing lines
+    assert len(re.findall(r"^trial ", searched.output, re.MULTILINE)) == 2
+
+
 def test_status_why_and_report_know_of_sweeps(finished: Finished) -> None:
     status = finished.service.run("status").output
     why = finished.service.run("why", finished.study, "--search", "tiny-1").output

@@ -55,8 +55,8 @@ def predict(params: Params) -> Mapping[str, float]:
     return {"predicted.parameters": 100 * float(params["x"])}
 
 
-def begin(store: Store, study: Study, data: str = DATA) -> Search:
-    return store.begin(study, data, code_digest(study))
+def begin(store: Store, study: Study, data: str = DATA, sweep: str = "{}") -> Search:
+    return store.begin(study, data, code_digest(study), sweep)
 
 
 def add(
@@ -223,6 +223,11 @@ def test_a_later_search_learns_from_what_can_be_compared(store: Store, study: St
     before = lessons(store, study, DATA, code_digest(study), predict, before=second.info)
     assert before.searches == {"tiny-1": 2}
     assert lessons(store, study, DATA, code_digest(study), predict, first.info).found == ()
+
+
+def test_an_earlier_search_teaches_nothing(store: Store, study: Study) -> None:
+    add(begin(store, study, sweep=""), study, 0.1)
+    assert lessons(store, study, DATA, code_digest(study), predict).found == ()
 
 
 @pytest.mark.parametrize("act", [Choice(("work", "rest")), Ordinal(("work", "rest"))])
