@@ -61,7 +61,10 @@ class Line:
             self.end.sendall(text)
         else:
             sent = socket.send_fds(self.end, [text], [carried.fileno()])
-            self.end.sendall(text[sent:])
+            if sent < len(text):
+                # Not for nothing: even an empty rest is sent, and fails where the other end has
+                # read all of it and is closed by now.
+                self.end.sendall(text[sent:])
 
     def tell(self, message: Message) -> None:
         """Send a message, or do nothing where nobody listens any more."""

@@ -126,7 +126,8 @@ class Proposer:
             return search.run(Drawing(sampler, self.study, lessons, self.space, number))
         sifting = SiftingTPE(own_seed, self.space, gatekeeper.from_parameters, search.wants)
         proposal = search.run(Drawing(sifting, self.study, lessons, self.space, number))
-        turned_away = gatekeeper.broken_by_parameters(sifting.unruled)
+        unruled = sifting.unruled
+        turned_away = () if unruled is None else gatekeeper.judge(unruled).broken
         return replace(proposal, excluded=proposal.excluded | dict.fromkeys(turned_away, 1))
 
 
@@ -202,10 +203,6 @@ class Gatekeeper:
         """Return one question for each rule that needs no prediction."""
         books = (RuleBook((rule,)) for rule in self.from_parameters.rules)
         return [partial(book.allow, predicted={}) for book in books]
-
-    def broken_by_parameters(self, params: Params | None) -> tuple[str, ...]:
-        """Name the rules that a configuration breaks, those that need a prediction left out."""
-        return () if params is None else self.from_parameters.judge(params, {}).broken
 
     def judge(self, params: Params) -> Verdict:
         """Return what the rules say; those that need a prediction only if no other is broken."""

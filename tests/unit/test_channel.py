@@ -71,3 +71,30 @@ def test_waiting_for_the_end_reads_nothing_and_can_be_ended(ends: tuple[Line, Li
     one.close()
     assert when_closed(other.end)
     assert other.receive(5)[0][0]["waiting"]
+
+
+def test_what_was_read_whole_was_sent_whole_even_if_nobody_listens_any_more() -> None:
+    ours, its = map(Line, socket.socketpair())
+    carried, other = socket.socketpair()
+
+    def read_and_leave() -> None:
+        ((_, end),) = its.receive()
+        its.close()
+        assert end is not None
+        end.close()
+
+    reader = threading.Thread(target=read_and_leave)
+    reader.start()
+    real = socket.send_fds
+
+    def send_and_wait(*given: object) -> int:
+        sent = real(*given)  # type: ignore[arg-type]
+        reader.join()
+        return sent
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "send_fds", send_and_wait)
+        ours.send({"do": "train"}, carried)
+    for one in (carried, other):
+        one.close()
+    ours.close()
