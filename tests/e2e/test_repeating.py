@@ -63,7 +63,9 @@ def search(study: Study, server: TrialServer, epoch_seconds: float | None = None
         again = store.open(coordinator.search.info.search)
         decisions = [(one.after, one.decision) for one in again.decisions()]
         assert again.history() == coordinator.history
-        trials = (*again.history().trials, *again.confirmations())
+        finished = (*again.history().trials, *again.confirmations())
+        # What a process needs of memory is no part of the search, unless a rule speaks of it.
+        trials = tuple(replace(one, measured={}) for one in finished)
         return Outcome(ending, trials, confirmed, decisions, coordinator.ledger.spent.money, orders)
 
 
