@@ -9,8 +9,9 @@ from itertools import count
 
 from domain import finite
 from domain.judging import Judge
+from domain.mending import SIEVED, mend
 from domain.repair import allowed_step_by_step
-from domain.rules import Rule
+from domain.rules import Rule, RuleBook
 from domain.space import Params, Space
 
 _LISTED = 50_000  # configurations that are gone through one by one, some microseconds each
@@ -147,7 +148,13 @@ class _Search:
         self.looked_at = len(nearest)
         starts = [params for params, _ in nearest[:_STARTS]]
         fulfils = partial(self._fulfils, rules)
-        plain = [partial(self._fulfils, [one]) for one in rules if not one.needs_prediction]
+        book = RuleBook(tuple(rules)).without_predictions
+        for start in starts:
+            mended = mend(finite.within(part, start), part, book, fulfils)
+            self.looked_at += SIEVED
+            if mended is not None:
+                return finite.completed(self._space, mended, start)
+        plain = [partial(self._fulfils, [one]) for one in book.rules]
         # To move only what the rules are about leaves fewer ways to try.
         for demands in ([fulfils], [*plain, fulfils]):
             for start in starts:

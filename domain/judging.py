@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeAlias
 
 from domain.errors import ProblemFault
 from domain.predicted import Predicted
 from domain.rules import Predict, Rule, RuleBook
-from domain.space import Params, Value
-
-_Key: TypeAlias = frozenset[tuple[str, Value]]
+from domain.space import Key, Params, key_of
 
 
 class Judge:
@@ -34,21 +31,16 @@ class Judge:
         self.asked = 0
         self._plain = rules.without_predictions
         self._predict = predict
-        self._known: dict[_Key, Predicted] = {}
+        self._known: dict[Key, Predicted] = {}
 
     def fulfils(self, rules: Iterable[Rule], params: Params) -> bool:
         """Tell whether a configuration is shown to break none of some rules."""
         there = [rule for rule in rules if rule.applies_to(params)]
-        if not all(rule.holds(params) for rule in there if not rule.needs_prediction):
+        if not all(rule.allows(params, {}) for rule in there if not rule.needs_prediction):
             return False
         costly = [rule for rule in there if rule.needs_prediction]
-        if not costly:
-            return True
-        predicted = self.predicted(params)
-        if predicted is None:
-            return False
-        values = {**params, **predicted}
-        return all(rule.holds(values) for rule in costly)
+        predicted = self.predicted(params) if costly else {}
+        return predicted is not None and all(rule.allows(params, predicted) for rule in costly)
 
     def broken(self, params: Params) -> frozenset[str]:
         """Return the ids of the rules that a configuration is not shown to fulfil."""
@@ -57,7 +49,7 @@ class Judge:
     def decides(self, params: Params) -> bool:
         """Tell whether no rule is left open for want of a prediction."""
         asks = any(one.needs_prediction and one.applies_to(params) for one in self.rules.rules)
-        return not asks or _key(params) in self._known
+        return not asks or key_of(params) in self._known
 
     def predicted(self, params: Params) -> Predicted | None:
         """Return the predictions for a configuration, or None where there is no leave to ask.
@@ -66,7 +58,7 @@ class Judge:
             ProblemFault: No model can be built though all rules on parameters are fulfilled. Where
                 one of them is broken, nothing is predicted.
         """
-        key = _key(params)
+        key = key_of(params)
         if key not in self._known:
             if not self.leave:
                 return None
@@ -82,7 +74,3 @@ class Judge:
             if self._plain.allow(params, {}):
                 raise
             return {}
-
-
-def _key(params: Params) -> _Key:
-    return frozenset(params.items())

@@ -25,6 +25,7 @@ from domain.space import Axis, Choice, Params, Space, Value
 
 _AROUND = 4096  # neighbours of the start
 _EVERYWHERE = 8192  # points of the whole space
+SIEVED = _AROUND + _EVERYWHERE  # configurations that are looked at before `mend` gives up
 _LOOKS = 24  # of those that the columns let through, at most so many are looked at one by one
 _RADII = np.geomspace(1e-3, 1.0, 8)
 _ANOTHER_CHOICE = 1.0  # a different word is as far away as a parameter's whole range

@@ -7,6 +7,7 @@ from functools import partial
 
 from domain import finite
 from domain.judging import Judge
+from domain.mending import mend
 from domain.repair import allowed_step_by_step, nearest_allowed
 from domain.rules import Rule
 from domain.space import Params, Space, Value
@@ -25,12 +26,14 @@ def allowed_near(space: Space, judge: Judge, start: Params) -> dict[str, Value] 
         start: A configuration that breaks a rule.
     """
     judge.leave = _PREDICTIONS
-    rules = judge.rules.rules
-    fulfils = partial(judge.fulfils, rules)
+    plain = judge.rules.without_predictions
+    fulfils = partial(judge.fulfils, judge.rules.rules)
     nearest = nearest_allowed(start, space, fulfils, _ATTEMPTS)
     if nearest is None:
-        plain = [partial(judge.fulfils, [one]) for one in rules if not one.needs_prediction]
-        nearest = allowed_step_by_step(start, space, [*plain, fulfils], _ATTEMPTS)
+        nearest = mend(start, space, plain, fulfils)
+    if nearest is None:
+        demands = [*(partial(judge.fulfils, [one]) for one in plain.rules), fulfils]
+        nearest = allowed_step_by_step(start, space, demands, _ATTEMPTS)
     return None if nearest is None else _moved_back(space, fulfils, start, nearest)
 
 

@@ -6,21 +6,13 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TypeAlias
 
 from domain.errors import UserMistake
 from domain.rules import Verdict
-from domain.space import Params, Space, Value
+from domain.space import Key, Params, Space, Value, key_of
 from domain.swept import Swept
 
 MOST = 10_000  # configurations of a grid; more are asked for by mistake
-
-Key: TypeAlias = frozenset[tuple[str, type, Value]]
-
-
-def key_of(params: Params) -> Key:
-    """Return what two configurations have in common exactly if they are the same."""
-    return frozenset((name, type(value), value) for name, value in params.items())
 
 
 @dataclass(frozen=True, slots=True)

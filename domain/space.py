@@ -37,18 +37,26 @@ __all__ = [
     "Domain",
     "Float",
     "Int",
+    "Key",
     "Ordinal",
     "Parameter",
     "Params",
     "Space",
     "Value",
+    "key_of",
 ]
 
 Params: TypeAlias = Mapping[str, Value]
 Coordinates: TypeAlias = Mapping[str, Value]
+Key: TypeAlias = frozenset[tuple[str, type, Value]]
 
 _NO_VALUE = float("nan")  # where bounds leave nothing; the space's own rules forbid it
 _PLACE = Float(0.0, 1.0)
+
+
+def key_of(params: Params) -> Key:
+    """Return what two configurations have in common exactly if they are the same."""
+    return frozenset((name, type(value), value) for name, value in params.items())
 
 
 @dataclass(frozen=True, slots=True)

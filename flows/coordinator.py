@@ -24,11 +24,10 @@ from domain.errors import NoAllowedConfiguration
 from domain.forecast import expected_cost
 from domain.history import Failure, History, Purpose, TrialRecord, TrialState
 from domain.orders import TrialOrder, TrialResult
-from domain.plan import key_of
 from domain.reserving import dearest_second, reservation, search_share
 from domain.rules import Verdict
 from domain.situation import Pending, Situation
-from domain.space import Params
+from domain.space import Params, key_of
 from domain.stopping import decide
 from domain.study import Study
 from domain.summary import DecisionRecord, Ending
@@ -191,7 +190,7 @@ class Coordinator:
             one
             for turn in range(seeds)
             for one in candidates
-            if turn >= sum(_same(each, one.params) for each in known)
+            if turn >= sum(key_of(each) == key_of(one.params) for each in known)
         ]
         while True:
             leaving = self._reason_to_leave()
@@ -530,7 +529,3 @@ class Coordinator:
     def _confirming(self) -> list[Params]:
         """Return the configurations that an earlier process has confirmed or begun to confirm."""
         return [one.params for one in (*self.confirmations, *self._stale)]
-
-
-def _same(one: Params, other: Params) -> bool:
-    return dict(one) == dict(other)

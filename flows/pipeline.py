@@ -158,7 +158,7 @@ def _carry_out(
     screen.say(f"data {spec.data.source} ({ready.digest}): {data.decision.reason}")
     watchers = Watchers(screen, artifacts, shipping)
     lessons = _lessons(spec, store, searching, ready.digest, backstage)
-    notes = [] if lessons is None or not lessons.found else [_begins_with(lessons)]
+    notes = [_begins_with(lessons)] if lessons.found else []
     for note in notes:
         screen.say(note)
     coordinator = Coordinator(
@@ -169,7 +169,7 @@ def _carry_out(
         predict=backstage.server.predict,
         show=watchers.show,
         plan=None if sweep is None else sweep.points,
-        lessons=() if lessons is None else lessons.frozen,
+        lessons=lessons.frozen,
     )
     coordinator.journal.append("search", **_facts(spec, searching, data))
     coordinator.exclude(excluded or {})
@@ -210,10 +210,10 @@ def _carry_out(
 
 def _lessons(
     spec: Study, store: Store, searching: Search, data: str, backstage: Backstage
-) -> Lessons | None:
+) -> Lessons:
     """Return what the sampler may learn of earlier sweeps; a sweep has no sampler."""
     if searching.info.sweep:
-        return None
+        return Lessons((), (), 0)
     predict, code = backstage.server.predict, code_digest(spec)
     return learn_from_sweeps(store, spec, data, code, predict, before=searching.info)
 

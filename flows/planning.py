@@ -9,10 +9,10 @@ from functools import partial
 
 from domain.cost import Cost, total
 from domain.errors import NoAllowedConfiguration
-from domain.plan import Key, Known, Plan, Sweep, SweepRequest, key_of, make_plan
+from domain.plan import Known, Plan, Sweep, SweepRequest, make_plan
 from domain.predicted import Sizes
 from domain.rules import Predict, Verdict
-from domain.space import Params
+from domain.space import Key, Params, key_of
 from domain.study import Study
 from domain.wording import counted, duration, money
 from flows.console import short

@@ -10,11 +10,12 @@ from domain.errors import SatisficeError
 from domain.history import TrialRecord
 from domain.predicted import LEARNT, Forecast, Predicted, Sizes, counted_for
 from domain.predicting import Model, Observation, learn, observe
-from domain.space import Params
+from domain.space import Key, Params, key_of
 from domain.study import Study
 
 _JOULES_PER_KWH = 3.6e6
 _MS_PER_HOUR = 3.6e6
+_KEPT = 4096  # answers, some hundred bytes each
 
 
 class Predictor:
@@ -23,11 +24,11 @@ class Predictor:
     Args:
         study: The study.
         count: Counts what is known of a configuration's model without training it. Takes
-            milliseconds, so it is asked once for each configuration that was trained.
+            milliseconds, so what it said last is kept.
     """
 
     def __init__(self, study: Study, count: Callable[[Params], Sizes]) -> None:
-        self._study, self._count = study, count
+        self._study, self._count = study, _once(count)
         names = study.rules.predictions
         self._counted = tuple(name for name in names if name not in LEARNT)
         self._learnt = tuple(name for name in names if name in LEARNT)
@@ -77,6 +78,21 @@ class Predictor:
         except SatisficeError:
             return {}  # a trial that its own code has no model for any more teaches nothing
         return counts if self._sizes <= counts.keys() else {}
+
+
+def _once(count: Callable[[Params], Sizes]) -> Callable[[Params], Sizes]:
+    """Return a count that is not asked again for what it was asked lately."""
+    known: dict[Key, Sizes] = {}
+
+    def ask(params: Params) -> Sizes:
+        key = key_of(params)
+        if key not in known:
+            if len(known) >= _KEPT:
+                known.clear()
+            known[key] = count(params)
+        return known[key]
+
+    return ask
 
 
 def interval(forecast: Forecast) -> Mapping[str, float]:

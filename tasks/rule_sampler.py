@@ -22,6 +22,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.distributions import (
     BaseDistribution,
@@ -57,6 +58,8 @@ class RuleAwareSampler(BaseSampler):
         rules: Conditions such as `channels % groups == 0`; or rules of ours.
         when: The condition of each parameter that is not always there.
         predict: Gives `predicted.*` for a configuration, where a rule speaks of it.
+        seed: For what is drawn besides the other sampler's draws: give it, and that sampler's own,
+            for a study that can be repeated.
 
     Raises:
         UserMistake: A rule or a condition cannot be read, or names what is not in the space.
@@ -69,6 +72,7 @@ class RuleAwareSampler(BaseSampler):
         rules: Sequence[str | Rule] | RuleBook = (),
         when: Mapping[str, str] | None = None,
         predict: Predict | None = None,
+        seed: int | None = None,
     ) -> None:
         self._sampler = sampler
         self._space = space if isinstance(space, Space) else _space(space, when or {})
@@ -77,6 +81,7 @@ class RuleAwareSampler(BaseSampler):
         self._rules = RuleBook((*stated, *implied))
         self._predict = predict or _no_prediction
         self._lessons = Lessons(self._space)
+        self._random = np.random.default_rng(seed)
         known = (*self._space.names, *(PREDICTED if predict else ()))
         for rule in stated:
             rule.require.check_names(known, "parameter")
@@ -157,12 +162,14 @@ class RuleAwareSampler(BaseSampler):
         lessons = [self._lessons.of(one) for one in others]
         drawing = Drawing(self._sampler, study, lessons, self._space, trial.number)
         gatekeeper = Gatekeeper(self._rules, self._predict)
-        search = RuleSearch(self._space, gatekeeper, Experts(self._space, lessons, 0), others)
+        experts = Experts(self._space, lessons, self._random)
+        search = RuleSearch(self._space, gatekeeper, experts, others)
         fixed = trial.system_attrs.get(_FIXED)
         return drawing, search.complete(drawing, fixed) if fixed else search.run(drawing)
 
     def reseed_rng(self) -> None:
-        """Let the other sampler draw other numbers, as in another process."""
+        """Draw other numbers from now on, as in another process."""
+        self._random = np.random.default_rng()
         self._sampler.reseed_rng()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import chain, islice
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import optuna
@@ -23,7 +23,7 @@ from domain.mending import first_allowed, mend
 from domain.predicted import Predicted
 from domain.repair import allowed_step_by_step, nearest_allowed, whole
 from domain.rules import Predict, RuleBook, Verdict
-from domain.space import Domain, Float, Params, Space, Value
+from domain.space import Domain, Float, Key, Params, Space, Value, key_of
 from tasks.drawing import Drawing, Lessons, configuration_of
 from tasks.samplers import SamplerFactory, tpe
 from tasks.sifting import SiftingTPE
@@ -47,8 +47,6 @@ _PREDICTIONS = 1000  # a prediction takes milliseconds: no proposal asks for mor
 # TPE takes the best tenth of all finished trials for good ones, and fills it up with pruned trials
 # where complete ones are short. With this many pruned for each complete one it never has to.
 _PRUNED_PER_COMPLETE = 9
-
-_Key: TypeAlias = frozenset[tuple[str, Value]]
 
 
 @dataclass(frozen=True)
@@ -118,13 +116,13 @@ class Proposer:
         number = len(trials)
         own_seed = int(np.random.SeedSequence((self.seed, number)).generate_state(1)[0])
         lessons = [self._lessons.of(one) for one in (*self.earlier, *_worth_learning(trials))]
-        experts = Experts(self.space, lessons, own_seed)
+        experts = Experts(self.space, lessons, np.random.default_rng(own_seed))
         gatekeeper = Gatekeeper(self.rules, self.predict)
         search = RuleSearch(self.space, gatekeeper, experts, trials)
         if self.sampler is not tpe or not self.rules.rules:
             sampler = self.sampler(self.seed, own_seed)
             return search.run(Drawing(sampler, self.study, lessons, self.space, number))
-        sifting = SiftingTPE(own_seed, self.space, gatekeeper.from_parameters, search.wants)
+        sifting = SiftingTPE(own_seed, self.space, gatekeeper.from_parameters, search.accepts)
         proposal = search.run(Drawing(sifting, self.study, lessons, self.space, number))
         unruled = sifting.unruled
         turned_away = () if unruled is None else gatekeeper.judge(unruled).broken
@@ -154,19 +152,19 @@ class Experts:
     Args:
         space: The space, with the experts' priors.
         lessons: The trials so far.
-        seed: The seed of the proposal.
+        random: Where numbers come from; for all that is drawn besides the sampler's own draws.
 
     Attributes:
         speak: Whether there is any prior.
-        random: Numbers that depend on the proposal alone.
     """
 
-    def __init__(self, space: Space, lessons: Sequence[FrozenTrial], seed: int) -> None:
-        self._space = space
+    def __init__(
+        self, space: Space, lessons: Sequence[FrozenTrial], random: np.random.Generator
+    ) -> None:
+        self._space, self.random = space, random
         self.speak = any(one.prior is not None for one in space.parameters)
         finished = sum(one.state is TrialState.COMPLETE for one in lessons)
         self._trust = priors.trust(finished)
-        self.random = np.random.default_rng(seed)
 
     def advise(self, params: Params) -> Params:
         """Return a draw as it is, or with the parameters that experts speak of drawn anew."""
@@ -191,7 +189,7 @@ class Gatekeeper:
     def __init__(self, rules: RuleBook, predict: Predict) -> None:
         self._rules, self._predict = rules, predict
         self.from_parameters = rules.without_predictions
-        self._predicted: dict[_Key, Predicted] = {}
+        self._predicted: dict[Key, Predicted] = {}
 
     def allows(self, params: Params) -> bool:
         """Tell whether no rule is broken."""
@@ -215,7 +213,7 @@ class Gatekeeper:
         return any(one.needs_prediction and one.applies_to(params) for one in self._rules.rules)
 
     def _predictions(self, params: Params) -> Predicted:
-        key = _key(params)
+        key = key_of(params)
         if key not in self._predicted:
             if len(self._predicted) >= _PREDICTIONS:
                 return {}  # what is not predicted is not allowed
@@ -246,8 +244,7 @@ class RuleSearch:
             drawn.append(params)
             verdict = self._gatekeeper.judge(params)
             excluded.update(verdict.broken)
-            # Chance does not draw a real number twice, so there the trials need not be read.
-            if verdict.allowed and (self._has_real(params) or self._is_new(params)):
+            if verdict.allowed and self._is_unlike(params):
                 notes = drawing.notes
                 return Proposal(
                     params, verdict, dict(excluded), len(drawn), repaired=False, notes=notes
@@ -308,7 +305,7 @@ class RuleSearch:
         for _ in range(_BATCHES):
             places = self._experts.random.random((_SCATTERED, len(self._space.axes)))
             rules = self._gatekeeper.from_parameters
-            found = first_allowed(places, self._space, rules, self.wants)
+            found = first_allowed(places, self._space, rules, self.accepts)
             if found is not None:
                 return found
         return None
@@ -348,19 +345,27 @@ class RuleSearch:
 
     def _starts(self, drawn: Sequence[Params]) -> Iterator[Params]:
         """Yield draws, and after them what was chosen or tried: it may lie nearer."""
-        unlike = list({_key(params): params for params in drawn}.values())
+        unlike = list({key_of(params): params for params in drawn}.values())
         yield from unlike[: _STARTS - _KNOWN_STARTS]
         known = chain([self._space.defaults()], map(configuration_of, reversed(self._trials)))
         inside = (one for one in known if one is not None and not self._space.outside(one))
         yield from islice(inside, _KNOWN_STARTS)
 
+    def accepts(self, drawn: Params) -> bool:
+        """Tell whether a draw is allowed and new."""
+        return self._gatekeeper.allows(drawn) and self._is_unlike(drawn)
+
     def wants(self, params: Params) -> bool:
-        """Tell whether a configuration is allowed and new."""
+        """Tell whether any configuration, the neighbour of a trial say, is allowed and new."""
         return self._gatekeeper.allows(params) and self._is_new(params)
+
+    def _is_unlike(self, drawn: Params) -> bool:
+        # Chance does not draw a real number twice, so there the trials need not be read.
+        return self._has_real(drawn) or self._is_new(drawn)
 
     def _is_new(self, params: Params) -> bool:
         """Tell whether an allowed configuration is worth a trial, and remember it if it is not."""
-        if _key(params) not in self._tried:
+        if key_of(params) not in self._tried:
             return True
         self._repeated.append(params)
         return False
@@ -369,16 +374,12 @@ class RuleSearch:
         return any(_is_real(self._space[name].domain) for name in params)
 
     @cached_property
-    def _tried(self) -> set[_Key]:
-        return {_key(configuration_of(one)) for one in self._trials}
-
-
-def _key(params: Params) -> _Key:
-    return frozenset(params.items())
+    def _tried(self) -> set[Key]:
+        return {key_of(configuration_of(one)) for one in self._trials}
 
 
 def _is_real(domain: Domain) -> bool:
-    return isinstance(domain, Float) and domain.low < domain.high
+    return isinstance(domain, Float) and domain.step is None and domain.low < domain.high
 
 
 def _nothing_allowed(excluded: Mapping[str, int], draws: int) -> NoAllowedConfiguration:

@@ -163,8 +163,9 @@ def test_kill_9_of_a_sweep_and_resume_goes_on_with_its_plan(service: Service) ->
     results = service.search().journal("result")
     begun = {one["number"] for one in service.search().journal("trial")}
     flying = begun - {one["number"] for one in results}
+    started = {number for number in flying if service.search().log(number, "started")}
     assert len(results) < 5
-    assert flying
+    assert started
 
     ended = service.run("resume", study)
     assert ended.code == 0, ended.output
@@ -178,8 +179,9 @@ def test_kill_9_of_a_sweep_and_resume_goes_on_with_its_plan(service: Service) ->
         assert search.info.seed == 7
         assert search.running() == ()
         assert {one.params["x"] for one in search.confirmations()} >= {0.5}
-    for number in flying:
-        assert [one["attempt"] for one in service.search().log(number, "started")] == [1, 2]
+    for number in flying:  # an order may have been given and not begun
+        attempts = [one["attempt"] for one in service.search().log(number, "started")]
+        assert attempts == ([1, 2] if number in started else [2])
 
 
 def _is_halfway(service: Service) -> bool:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from domain.cost import Budget, Prices
 from domain.errors import UserMistake
 from domain.expressions import Expression
-from domain.plan import SweepRequest, key_of, make_plan
+from domain.plan import SweepRequest, make_plan
 from domain.rules import Rule, RuleBook, Verdict
-from domain.space import Choice, Float, Int, Parameter, Params, Space
+from domain.space import Choice, Float, Int, Parameter, Params, Space, key_of
 from domain.study import DataSource, Objective, Study
 from domain.worth import Direction, Worth
 from flows.sweeping import configurations, understand

@@ -13,6 +13,7 @@ from domain.clashes import Clash, find_clash, smallest_clash
 from domain.errors import ProblemFault
 from domain.expressions import Expression
 from domain.judging import Judge
+from domain.predicted import Forecast
 from domain.rules import Rule, RuleBook
 from domain.space import Choice, Float, Int, Parameter, Params, Space
 from tasks.drawing import random_configurations
@@ -161,3 +162,20 @@ def test_a_model_that_cannot_be_built_is_told_where_all_rules_on_parameters_hold
     judge.leave = 1
     with pytest.raises(ProblemFault, match="no model"):
         judge.broken({"channels": 8, "depth": 2})
+
+
+@pytest.mark.parametrize(("limit", "allowed"), [(3900, True), (4100, True), (1, False)])
+def test_what_is_learnt_is_asked_with_its_error(limit: int, allowed: bool) -> None:
+    """A prior is only sure of what is far off; `check` asks it as a proposal would."""
+    prior = {"predicted.memory_mb": Forecast(median=4000.0, spread=1.0, freedom=5.0, trials=0)}
+    rules = RuleBook((Rule("memory", Expression(f"predicted.memory_mb <= {limit}")),))
+    judge = Judge(rules, lambda _: prior)
+    judge.leave = 1
+    assert judge.fulfils(rules.rules, {"depth": 1}) is allowed
+    assert rules.judge({"depth": 1}, prior).allowed is allowed
+
+
+def test_what_only_a_sieve_finds_is_no_clash() -> None:
+    found, judge = examined("0.0100 < lr < 0.0101", "0.47 < momentum < 0.471", "lr * channels > 1")
+    assert not isinstance(found, Clash)
+    assert judge.fulfils(judge.rules.rules, found)

@@ -15,12 +15,11 @@ from domain.plan import (
     SweepRequest,
     configuration,
     grid,
-    key_of,
     make_plan,
     refuse_absent,
 )
 from domain.rules import Rule, RuleBook, Verdict
-from domain.space import Choice, Derived, Float, Int, Parameter, Params, Space
+from domain.space import Choice, Derived, Float, Int, Parameter, Params, Space, key_of
 from domain.summary import DecisionRecord, decision_of_sweep
 from domain.swept import Swept, read_swept
 

@@ -143,3 +143,51 @@ def test_the_space_and_rules_of_a_study_file(root: Path) -> None:
     for _ in range(5):
         params = study.ask().relative_params
         assert spec.space.outside(params or {}) == ()
+
+
+NARROW = {name: FloatDistribution(0.0, 1.0) for name in "xyz"}
+SHELL = ["0.50 <= x * y + z < 0.501", "x < 0.1 or y > 0.9"]  # about 2 draws in 10,000
+
+
+def narrow(seed: int | None) -> list[dict[str, float]]:
+    sampler = RuleAwareSampler(optuna.samplers.RandomSampler(seed=1), NARROW, SHELL, seed=seed)
+    study = study_with(sampler)
+    study.optimize(
+        lambda trial: sum(trial.suggest_float(name, 0.0, 1.0) for name in NARROW), n_trials=6
+    )
+    return [one.params for one in study.trials]
+
+
+def test_what_is_drawn_beside_the_sampler_depends_on_the_seed_and_the_trial() -> None:
+    once, again, other = narrow(3), narrow(3), narrow(4)
+    assert once == again
+    assert not {tuple(one.items()) for one in once} & {tuple(one.items()) for one in other}
+    assert len({one["z"] for one in once}) == 6
+
+
+def test_without_a_seed_every_study_is_another() -> None:
+    assert narrow(None) != narrow(None)
+
+
+def test_reseeding_draws_other_numbers() -> None:
+    sampler = RuleAwareSampler(optuna.samplers.RandomSampler(seed=1), NARROW, SHELL, seed=3)
+    sampler.reseed_rng()
+    study = study_with(sampler)
+    study.optimize(lambda trial: trial.suggest_float("x", 0.0, 1.0), n_trials=1)
+    assert study.trials[0].params["x"] != narrow(3)[0]["x"]
+
+
+@pytest.mark.parametrize("sampler", [optuna.samplers.NSGAIIISampler, optuna.samplers.TPESampler])
+def test_samplers_that_are_not_on_our_list_obey_as_well(
+    sampler: Callable[..., BaseSampler],
+) -> None:
+    study = study_with(RuleAwareSampler(sampler(seed=1), SPACE, RULES, WHEN, seed=2))
+    study.optimize(objective, n_trials=60)
+    assert {one.state for one in study.trials} == {TrialState.COMPLETE}
+
+
+def test_values_that_optuna_itself_fixes_are_held_against_the_rules() -> None:
+    fixed = optuna.samplers.PartialFixedSampler({"groups": 7}, optuna.samplers.RandomSampler(1))
+    study = study_with(RuleAwareSampler(fixed, SPACE, RULES, WHEN, seed=2))
+    study.optimize(objective, n_trials=20)
+    assert all(one.params["channels"] % one.params["groups"] == 0 for one in study.trials)

@@ -380,6 +380,14 @@ def test_an_exhausted_space_comes_again_and_stays_allowed() -> None:
     assert tuple(again.params.items()) in SMALL_ALLOWED
 
 
+def test_a_real_number_with_a_step_is_not_tried_twice() -> None:
+    space = Space((Parameter("x", Float(0.0, 1.0, step=0.25)),))
+    study = new_study()
+    for _ in range(5):
+        add(study, propose(study, space, RuleBook(()), unpredicted, 1).params, 1.0, space=space)
+    assert {one.params["x"] for one in study.trials} == {0.0, 0.25, 0.5, 0.75, 1.0}
+
+
 @pytest.mark.parametrize("domain", [Int(0, 99), Float(0.0, 99.0)])
 def test_the_default_leads_into_a_region_that_draws_never_hit(domain: Int | Float) -> None:
     names = [f"p{at}" for at in range(6)]
