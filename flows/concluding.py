@@ -73,7 +73,7 @@ class Conclusion:
             started=search.info.started,
             seconds=coordinator.clock.elapsed(),
             data=data,
-            excluded=dict(coordinator.excluded),
+            excluded=dict(coordinator.asking.excluded),
             confirmed=confirmations,
             environment=environment(coordinator.study.folder),
             sweep=sweep,

@@ -172,7 +172,7 @@ def _carry_out(
         lessons=lessons.frozen,
     )
     coordinator.journal.append("search", **_facts(spec, searching, data))
-    coordinator.exclude(excluded or {})
+    coordinator.asking.exclude(excluded or {})
 
     def interrupt() -> None:
         coordinator.interrupt()
