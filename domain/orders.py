@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from domain.cost import NOTHING, Cost
-from domain.history import CurvePoint, Failure, Purpose, TrialState
+from domain.history import Audit, CurvePoint, Failure, Purpose, TrialState
 from domain.rules import Verdict
 from domain.space import Params
 
@@ -37,6 +37,7 @@ class TrialOrder:
         pruning: Path of a snapshot of what the pruning question may look at; None: never prune.
         time_inferences: Whether to time a few inferences of a complete training, for predictions.
         tracking_run: The MLflow run that the trial is recorded in; None: not tracked.
+        audit: What it is about, where it is an audit.
     """
 
     search: str
@@ -59,6 +60,7 @@ class TrialOrder:
     pruning: str | None = None
     time_inferences: bool = False
     tracking_run: str | None = None
+    audit: Audit | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,9 @@ class Rule:
         when: Under which condition the rule is asked at all; None: always.
         confidence: How sure it has to be that the condition holds, where it speaks of what is
             learnt: from 0.5 to below 1; None: the middle of a forecast is taken for the truth.
+        audit: The share of what a search spends that may go into trainings just outside of it, to
+            learn whether it is right; 0: it is never broken.
+        safety: Whether it must never be broken, not even to learn whether it is right.
     """
 
     id: str
@@ -42,6 +45,8 @@ class Rule:
     source: str = ""
     when: Expression | None = None
     confidence: float | None = None
+    audit: float = 0.0
+    safety: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

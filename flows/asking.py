@@ -10,8 +10,10 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
+from domain.cost import Cost
 from domain.errors import NoAllowedConfiguration
-from domain.history import History, Purpose
+from domain.history import Audit, History, Purpose
+from domain.plan import Excluded
 from domain.rules import Verdict
 from domain.space import Params, key_of
 from domain.study import Study
@@ -32,6 +34,9 @@ class Wanted:
         purpose: What it is for.
         notes: What the sampler wants to find in the trial's system attributes later.
         seconds: How long it took to find.
+        seed: The seed that it is trained with; None: one of its own.
+        audit: What it is about, where it is an audit.
+        most: The most that it may take; None: as much as any trial.
     """
 
     params: Params
@@ -39,6 +44,9 @@ class Wanted:
     purpose: Purpose = Purpose.SEARCH
     notes: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+    seed: int | None = None
+    audit: Audit | None = None
+    most: Cost | None = None
 
 
 class Asking:
@@ -127,11 +135,13 @@ class Asking:
         """Say why the rules allow nothing any more; empty where that is not so."""
         return self._why_barren if self._barren == len(history.trials) else ""
 
-    def exclude(self, rules: Mapping[str, int]) -> None:
-        """Count what rules have turned away, by rule id."""
-        if rules:
+    def exclude(self, excluded: Mapping[str, Excluded]) -> None:
+        """Count what rules have turned away, by rule id, and note an example of each."""
+        if excluded:
+            rules = {rule: one.count for rule, one in excluded.items()}
+            examples = {rule: dict(one.example) for rule, one in excluded.items()}
             self.excluded.update(rules)
-            self._journal.append("excluded", rules=dict(rules))
+            self._journal.append("excluded", rules=rules, examples=examples)
 
     def _default(self) -> Wanted | None:
         default = self._study.space.defaults()
@@ -147,7 +157,7 @@ class Asking:
             verdict = self._study.rules.judge_asking(params, self._predictor)
             if verdict.allowed:
                 return Wanted(params, verdict)
-            self.exclude(dict.fromkeys(verdict.broken, 1))
+            self.exclude(dict.fromkeys(verdict.broken, Excluded(1, params)))
         return None
 
     def _not_begun(self, plan: Iterable[Params]) -> deque[Params]:

@@ -30,6 +30,7 @@ from domain.stopping import decide
 from domain.study import Study
 from domain.summary import DecisionRecord, Ending
 from flows.asking import Asking, Wanted
+from flows.auditing import Auditor, Begun
 from flows.clock import SearchClock
 from flows.ordering import OrderBook, facts_of, record_of
 from flows.replaying import circumstances
@@ -41,6 +42,8 @@ from tasks.predicting import Predictor, interval
 from tasks.progress import LOG, Progress
 from tasks.pruner import write_snapshot
 from tasks.store import Search
+
+_NO_LIMIT = Budget()
 
 
 class Future(Protocol):
@@ -116,9 +119,12 @@ class Coordinator:
             self.plan,
             self.lessons,
         )
+        audited = [rule for rule in self.study.rules.rules if rule.audit and self.plan is None]
+        self.auditor = Auditor(self.study, audited, self.predictor, self.journal, facts)
         self.clock = SearchClock(info.elapsed)
         self.live = LiveView()
         self.confirmations = list(self.search.confirmations())
+        self.audits = list(self.search.audits())
         self.ledger = self.search.ledger(self.study.budget)
         self.decision = Decision.to_continue("no trial has finished yet")
         self.phase = "searching"
@@ -143,7 +149,7 @@ class Coordinator:
         Returns:
             Why the search ended, and the last decision.
         """
-        self._reconcile((Purpose.SEARCH, Purpose.DEFAULT))
+        self._reconcile((Purpose.SEARCH, Purpose.DEFAULT, Purpose.AUDIT))
         if self.history.trials:
             self.decision = self._recorded() or self._decide()
         ending: Ending | None = None
@@ -205,6 +211,7 @@ class Coordinator:
         pending = tuple(
             Pending(number, flight.order.params, promised[number])
             for number, flight in self._flights.items()
+            if flight.order.purpose.competes  # the others bring no gain
         )
         # A promise is the most that an order may take; a decision looks at what it will take.
         expected = expected_cost(self.history)
@@ -231,16 +238,39 @@ class Coordinator:
         cost = self._affordable(self._search_budget())
         if cost is None:
             return False
-        wanted = self.asking.next(self.history, len(self._flights))
+        wanted = self._due_audit() or self.asking.next(self.history, len(self._flights))
         if wanted is not None:
-            self._begin(wanted, cost)
+            self._begin(wanted, wanted.most or cost)
         return wanted is not None or self.asking.is_done
 
+    def _due_audit(self) -> Wanted | None:
+        budget = self._search_budget()
+        return self.auditor.next(
+            self.history,
+            self._begun_audits(),
+            self.ledger,
+            lambda left, seconds: self._affordable(budget, left, seconds),
+        )
+
+    def _begun_audits(self) -> list[Begun]:
+        """Return all audits so far, with what each has taken or may take."""
+        promised = dict(self.ledger.reserved)
+        flying = (flight.order for flight in self._flights.values())
+        begun = [(one.audit, one.cost) for one in (*self.audits, *self._stale)]
+        begun += [(order.audit, promised[order.number]) for order in flying]
+        return [(audit, cost) for audit, cost in begun if audit is not None]
+
     def _begin(self, wanted: Wanted, cost: Cost) -> None:
-        seed, space = self.orders.seed(self.search.next_number()), self.study.space
         params, verdict, purpose = wanted.params, wanted.verdict, wanted.purpose
-        number = self.search.begin_trial(params, space, seed, purpose, verdict, wanted.notes)
-        begun = TrialRecord(number, params, TrialState.RUNNING, seed=seed, purpose=purpose)
+        seed = wanted.seed
+        if seed is None:
+            seed = self.orders.seed(self.search.next_number())
+        number = self.search.begin_trial(
+            params, self.study.space, seed, purpose, verdict, wanted.notes, wanted.audit
+        )
+        begun = TrialRecord(
+            number, params, TrialState.RUNNING, seed=seed, purpose=purpose, audit=wanted.audit
+        )
         self._give(self.orders.order(begun, verdict, 1, cost), cost, wanted.seconds)
 
     def _give(self, order: TrialOrder, cost: Cost, asking: float = 0.0) -> None:
@@ -252,6 +282,7 @@ class Coordinator:
             params=dict(order.params),
             purpose=order.purpose,
             seed=order.seed,
+            audit=None if order.audit is None else asdict(order.audit),
             folder=order.folder,
             asking=asking,
             verdict={
@@ -264,10 +295,20 @@ class Coordinator:
         self._flights[order.number] = _Flight(order, future)
         future.add_done_callback(lambda _future: self._done.put(order.number))
 
-    def _affordable(self, budget: Budget) -> Cost | None:
-        expected = expected_cost(self.history).seconds if self.history.trials else None
+    def _affordable(
+        self, budget: Budget, share: Budget = _NO_LIMIT, expected: float | None = None
+    ) -> Cost | None:
+        """Reserve for one more order, or say that nothing more is affordable.
+
+        Args:
+            budget: The limits for everything.
+            share: Those for this order, beside what is left of the others.
+            expected: How long it will take, in seconds; None: as long as other trials.
+        """
+        if expected is None and self.history.trials:
+            expected = expected_cost(self.history).seconds
         free = self._workers() - len(self._flights)
-        left = replace(self.ledger, budget=budget).at(self.clock.elapsed()).left()
+        left = replace(self.ledger, budget=budget).at(self.clock.elapsed()).left().within(share)
         watts = self.study.resources.watts_per_core * self.study.resources.threads
         rate = dearest_second(self.history, self.study.prices, watts)
         longest = max((one.cost.seconds for one in self.history.complete), default=0.0)
@@ -323,11 +364,13 @@ class Coordinator:
         )
 
     def _take_in(self, record: TrialRecord) -> None:
-        searching = record.purpose is not Purpose.CONFIRMATION
-        self.ledger = self.ledger.settle(record.number, record.cost, counts=searching)
+        counts = record.purpose is not Purpose.CONFIRMATION
+        self.ledger = self.ledger.settle(record.number, record.cost, counts)
         self._tell(record)
-        if not searching:
+        if record.purpose is Purpose.CONFIRMATION:
             self.confirmations.append(record)
+        elif record.purpose is Purpose.AUDIT:
+            self.audits.append(record)
         else:
             self.history = History((*self.history.trials, record), self.history.direction)
             self.predictor.learn([record])
@@ -410,13 +453,19 @@ class Coordinator:
                 self._give_up(self._stale.popleft(), Failure.STOPPED, "stopped before it resumed")
             elif not self._is_free():
                 return
-            elif (cost := self._affordable(self._whole_budget())) is not None:
+            elif (cost := self._affordable_again(self._stale[0])) is not None:
                 self._resume(self._stale.popleft(), cost)
             elif self._flights:
                 return  # what runs may take less than was promised to it
             else:
                 no_budget = "no budget was left to resume it"
                 self._give_up(self._stale.popleft(), Failure.LOST, no_budget)
+
+    def _affordable_again(self, left: TrialRecord) -> Cost | None:
+        if left.audit is None:
+            return self._affordable(self._whole_budget())
+        share = self.auditor.left(left.audit, self._begun_audits(), self.ledger)
+        return self._affordable(self._whole_budget(), share, expected=0.0)
 
     def _resume(self, left: TrialRecord, cost: Cost) -> None:
         verdict = self.search.verdict(left.number)

@@ -51,7 +51,7 @@ class OrderBook:
         """
         resources = self.study.resources
         folder = search_folder(self.search)
-        searching = trial.purpose is not Purpose.CONFIRMATION
+        competes = trial.purpose.competes
         return TrialOrder(
             search=self.search,
             number=trial.number,
@@ -68,10 +68,11 @@ class OrderBook:
             deadline_seconds=None if math.isinf(cost.seconds) else cost.seconds,
             memory_mb=resources.memory_mb,
             epoch_seconds=self.epoch_seconds,
-            keep_model=not searching,
-            pruning=str(folder / "pruning.json") if searching and self.prunes else None,
-            time_inferences=searching
+            keep_model=trial.purpose is Purpose.CONFIRMATION,
+            pruning=str(folder / "pruning.json") if competes and self.prunes else None,
+            time_inferences=competes
             and any(name in INFERENCE for name in self.study.rules.predictions),
+            audit=trial.audit,
         )
 
 
@@ -91,6 +92,7 @@ def record_of(order: TrialOrder, result: TrialResult) -> TrialRecord:
         reason=result.reason,
         metrics=result.metrics,
         measured=result.measured,
+        audit=order.audit,
     )
 
 

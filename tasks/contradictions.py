@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeAlias
 
+from domain.auditing import MOST
 from domain.expressions import Expression, ExpressionError
 from domain.kinds import check_condition, check_number, check_value, infer
 from domain.predicted import LEARNT, PREDICTED
@@ -17,9 +18,10 @@ from domain.sorts import NUMBER, Kind, Kinds
 from domain.sorts import kind_of as kind_of_domain
 from domain.space import Bounded, Choice, Derived, Domain, Float, Int, Ordinal, Value
 from domain.study import Study
+from domain.wording import percent
 from tasks import amounts
 from tasks.amounts import Document
-from tasks.shapes import Mistake, Spot
+from tasks.shapes import Mistake, Percentage, Spot, dotted
 from tasks.shapes import Path as Place
 
 PROBLEM = "problem.py"
@@ -184,6 +186,25 @@ def _rules(data: Document) -> Iterator[Mistake]:
         if "when" in rule:
             path, where = ("rules", at, "when"), f"the condition of rule {name!r}"
             yield from _misread(rule["when"], path, where, kinds, "parameter", listing)
+    yield from _misaudited(data.get("rules", []))
+
+
+def _misaudited(rules: Sequence[Document]) -> Iterator[Mistake]:
+    """Find audits of rules that must never be broken, and more audits than a budget is for."""
+    together = 0.0
+    for at, rule in enumerate(rules):
+        path: Place = ("rules", at, "audit")
+        share = Percentage.read(rule.get("audit", 0.0))
+        together += share
+        if share and rule.get("safety"):
+            safety = dotted(("rules", at, "safety"))
+            told = f"{dotted(path)} is {rule['audit']}, but {safety} is true"
+            hint = "a rule that must never be broken cannot be audited: leave one of them out"
+            yield Mistake(path, told, hint)
+        elif together > MOST and share:
+            told = f"with rule {rule['id']!r} the audits take {percent(together)} of the budget"
+            yield Mistake(path, f"{told}, expected at most {percent(MOST)} for all of them")
+            return
 
 
 def _overconfident(rule: Document, path: Place, where: str) -> Iterator[Mistake]:

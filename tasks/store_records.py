@@ -15,7 +15,7 @@ from typing import Any
 from optuna.trial import TrialState as OptunaState
 
 from domain.cost import Cost, EnergyMode
-from domain.history import CurvePoint, Failure, Purpose, TrialRecord, TrialState
+from domain.history import Audit, CurvePoint, Failure, Purpose, TrialRecord, TrialState
 from domain.predicted import Forecast
 from domain.rules import Verdict
 from domain.space import Params
@@ -42,13 +42,16 @@ def read_numbers(values: Json) -> dict[str, float]:
     return {name: float(value) for name, value in values.items()}
 
 
-def write_begun(params: Params, seed: int, purpose: Purpose, verdict: Verdict) -> Json:
+def write_begun(
+    params: Params, seed: int, purpose: Purpose, verdict: Verdict, audit: Audit | None = None
+) -> Json:
     """Return what is known of a trial when it begins.
 
     The parameters are in it although Optuna has a table for them: that one keeps whole numbers as
     floats, and cannot tell `True` from 1 among the choices of a parameter.
     """
-    return {
+    about = {} if audit is None else {"audit": asdict(audit)}
+    return about | {
         "params": dict(params),
         "seed": seed,
         "purpose": purpose.value,
@@ -94,6 +97,7 @@ def read_record(number: int, begun: Json, result: Json | None) -> TrialRecord:
         "params": begun["params"],
         "seed": begun["seed"],
         "purpose": Purpose(begun["purpose"]),
+        "audit": Audit(**begun["audit"]) if "audit" in begun else None,
     }
     if result is None:
         return TrialRecord(state=TrialState.RUNNING, **known)

@@ -287,7 +287,7 @@ def test_a_forbidden_draw_is_repaired() -> None:
         if proposal.repaired:
             repaired.append(proposal)
             assert proposal.draws > 1
-            assert sum(proposal.excluded.values()) >= proposal.draws
+            assert sum(one.count for one in proposal.excluded.values()) >= proposal.draws
     assert repaired
 
 
