@@ -215,7 +215,7 @@ def _finding(rule: str, audits: Sequence[TrialRecord], history: History, worth: 
         told.append(
             f"outside was {'better' if mean > 0 else 'worse'} by {number(abs(mean))} "
             f"{STEPS[worth.per]} ({between}{counted(len(differences), 'pair')}), "
-            f"and a trial costs as much as {number(matters)}"
+            f"and {number(matters)} pays for a trial"
         )
     more = _more(differences, mean, matters, tried) if found is Finding.OPEN else None
     if more is not None:

@@ -65,6 +65,11 @@ def write_begun(
     }
 
 
+def outside(audit: Audit) -> Json:
+    """Return the system attribute by which Optuna's own tools never take an audit for the best."""
+    return {f"constraints:{audit.rule}": 1.0}  # above 0: not feasible
+
+
 def write_result(record: TrialRecord) -> Json:
     """Return what a trial's end adds to `write_begun`."""
     cost = record.cost

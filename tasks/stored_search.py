@@ -39,6 +39,7 @@ from tasks.store_records import (
     BEGUN,
     RESULT,
     for_optuna,
+    outside,
     read_numbers,
     read_record,
     read_verdict,
@@ -143,7 +144,7 @@ class Search:
                 params={name: params[name] for name in kinds},
                 distributions=kinds,
                 user_attrs={BEGUN: write_begun(params, seed, purpose, verdict, audit)},
-                system_attrs=dict(notes),
+                system_attrs=dict(notes) if audit is None else {**notes, **outside(audit)},
                 intermediate_values={},
             )
         )
