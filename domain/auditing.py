@@ -35,7 +35,6 @@ from domain.study import Study
 from domain.wording import STEPS, counted, number
 from domain.worth import Direction, Worth
 
-MOST = 0.25  # of the budget, for the audits of all rules together
 ROOM = 1.25  # times what the trial beside it took: what an audit may take at least
 FEWEST = 3  # audits before which nothing is said; an interval of two pairs says nothing either
 _ERROR = 0.05  # of each of the one-sided tests

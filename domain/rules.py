@@ -12,12 +12,14 @@ from domain.expressions import NO_RESULT, Expression
 from domain.predicted import LEARNT, PREDICTED, PREFIX, Forecast, Predicted, middles
 from domain.space import Bounded, Derived, Space
 
-__all__ = ["ENOUGH", "PREDICTED", "Predict", "Rule", "RuleBook", "Verdict"]
+__all__ = ["ENOUGH", "MOST_AUDITED", "PREDICTED", "Predict", "Rule", "RuleBook", "Verdict"]
 
 Predict: TypeAlias = Callable[[Mapping[str, Any]], Predicted]
 
 # Before so many trials a rule's confidence is not asked for: almost nothing would be sure enough.
 ENOUGH = 5
+# Of the budget, for the audits of all rules together: a search is there to search.
+MOST_AUDITED = 0.25
 _DECIDED = 0.95  # a prior alone turns away what it is as sure of as that
 _UNDECIDED = (*NO_RESULT, KeyError)  # the key error: a prediction is missing
 

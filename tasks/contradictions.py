@@ -7,13 +7,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeAlias
 
-from domain.auditing import MOST
 from domain.expressions import Expression, ExpressionError
 from domain.kinds import check_condition, check_number, check_value, infer
 from domain.predicted import LEARNT, PREDICTED
 from domain.priors import Prior, Weights
 from domain.quality import GATED
-from domain.rules import implied_by
+from domain.rules import MOST_AUDITED, implied_by
 from domain.sorts import NUMBER, Kind, Kinds
 from domain.sorts import kind_of as kind_of_domain
 from domain.space import Bounded, Choice, Derived, Domain, Float, Int, Ordinal, Value
@@ -201,9 +200,9 @@ def _misaudited(rules: Sequence[Document]) -> Iterator[Mistake]:
             told = f"{dotted(path)} is {rule['audit']}, but {safety} is true"
             hint = "a rule that must never be broken cannot be audited: leave one of them out"
             yield Mistake(path, told, hint)
-        elif together > MOST and share:
+        elif together > MOST_AUDITED and share:
             told = f"with rule {rule['id']!r} the audits take {percent(together)} of the budget"
-            yield Mistake(path, f"{told}, expected at most {percent(MOST)} for all of them")
+            yield Mistake(path, f"{told}, expected at most {percent(MOST_AUDITED)} for all of them")
             return
 
 

@@ -206,8 +206,8 @@ class Percentage:
 
     @staticmethod
     def read(value: float | str) -> float:
-        """Return the share as a number; of a text that `mistakes` has accepted, too."""
-        return float(value.rstrip("% ")) / 100 if isinstance(value, str) else float(value)
+        """Return the share as a number, whichever way it is written."""
+        return float(value.rstrip("% \n")) / 100 if isinstance(value, str) else float(value)
 
     @property
     def _number(self) -> Number:

@@ -11,7 +11,6 @@ from scipy import stats
 
 from domain.auditing import (
     FEWEST,
-    MOST,
     Finding,
     RuleAudit,
     difference,
@@ -280,4 +279,4 @@ def test_the_most_that_audits_cost_follows_from_the_budget() -> None:
     assert most_money(0.1, study) == pytest.approx(0.1 * 0.75 * 200.0)
     dear = replace(study, budget=Budget(seconds=100.0, money=40.0))
     assert most_money(0.1, dear) == pytest.approx(3.0)
-    assert most_money(MOST, replace(study, budget=Budget(trials=7))) is None
+    assert most_money(0.1, replace(study, budget=Budget(trials=7))) is None
