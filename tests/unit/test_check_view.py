@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from domain.checking import Findings, examine
 from domain.clashes import Clash
+from domain.cost import Budget, Prices
 from domain.errors import NoAllowedConfiguration
 from domain.expressions import Expression
 from domain.finite import every_configuration
 from domain.judging import Judge
 from domain.rules import Rule, RuleBook
 from domain.space import Choice, Float, Int, Parameter, Space
-from flows.check_view import clash, rules
+from domain.study import Confirming, DataSource, Objective, Study
+from domain.worth import Direction, Worth
+from flows.check_view import clash, rules, specification
 from tasks.drawing import random_configurations
 
 SMALL = Space(
@@ -118,3 +123,26 @@ nothing was found that fulfils rule 'r1', among 12,974 configurations
 def test_a_contradiction_says_what_was_proven(found: Clash, message: str) -> None:
     told_and_hint = clash(book("a > b", "a < b"), found, {"r1": 7, "r2": 9})
     assert str(NoAllowedConfiguration(*told_and_hint)) == message
+
+
+def test_the_specification_says_what_is_audited_and_what_never_is() -> None:
+    rules = RuleBook(
+        (
+            Rule("small", Expression("a < 5"), audit=0.05),
+            Rule("sure", Expression("a > 1"), safety=True),
+            Rule("plain", Expression("b > 1")),
+        )
+    )
+    study = Study(
+        "s", "/s", "problem.py", DataSource("d"), Objective("m", Direction.MAXIMIZE), Worth(1.0),
+        Prices("EUR", hour=1.0), Budget(money=20.0), SMALL, rules,
+        confirming=Confirming(share=0.25),
+    )  # fmt: skip
+    lines = [line.plain.strip() for line in specification(study)]
+    assert lines[5:7] == [
+        "audits  5 % of what the search spends for trainings just outside of small, at most "
+        "0.75 EUR",
+        "safety  sure is never broken, not even by an audit",
+    ]
+    unlimited = [line.plain.strip() for line in specification(replace(study, budget=Budget()))]
+    assert unlimited[5].endswith("just outside of small")

@@ -237,9 +237,10 @@ def test_running_trials_push_proposals_apart() -> None:
     assert shown_to_sampler(study) >= set(range(30, 42))
 
 
-def test_confirmations_are_not_learned_from() -> None:
+@pytest.mark.parametrize("purpose", [Purpose.CONFIRMATION, Purpose.AUDIT])
+def test_what_does_not_compete_is_not_learned_from(purpose: Purpose) -> None:
     study = searched(12)
-    add(study, next(configurations(1)), 0.0, purpose=Purpose.CONFIRMATION)
+    add(study, next(configurations(1)), 0.0, purpose=purpose)
     add(study, next(configurations(1)), 0.0, purpose=Purpose.SEARCH)
     add(study, next(configurations(1)), 0.0, purpose=Purpose.DEFAULT)
     assert shown_to_sampler(study) == set(range(12)) | {13, 14}
