@@ -140,8 +140,10 @@ def test_the_specification_says_what_is_audited_and_what_never_is() -> None:
     )  # fmt: skip
     lines = [line.plain.strip() for line in specification(study)]
     assert lines[5:7] == [
-        "audits  5 % of what the search spends for trainings just outside of small, at most "
-        "0.75 EUR",
+        (
+            "audits  5 % of what the search spends for trainings just outside of small, at most "
+            "0.75 EUR"
+        ),
         "safety  sure is never broken, not even by an audit",
     ]
     unlimited = [line.plain.strip() for line in specification(replace(study, budget=Budget()))]
