@@ -38,6 +38,7 @@ from domain.worth import Direction, Worth
 ROOM = 1.25  # times what the trial beside it took: what an audit may take at least
 FEWEST = 3  # audits before which nothing is said; an interval of two pairs says nothing either
 _ERROR = 0.05  # of each of the one-sided tests
+_PARTNERS = 20
 _FARTHEST = 1000  # audits; more would never be made
 
 # What befell a training from outside says nothing of its configuration.
@@ -50,8 +51,8 @@ class Finding(StrEnum):
     HOLDS = "holds"
     NEEDLESS = "is needless"
     COSTS_QUALITY = "costs quality"
-    OPEN = "not enough evidence yet"
-    NOT_AUDITED = "not audited"
+    OPEN = "has not enough evidence yet"
+    NOT_AUDITED = "was not audited"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def findings(
 
 
 def partners(history: History, used: Collection[int]) -> list[TrialRecord]:
-    """Return the trials that an audit may be compared with: the newer half, the newest first.
+    """Return the trials that an audit may be compared with: the newer half, twenty at most.
 
     That is where the sampler looks once it has learnt something. The best trials would not do: who
     is chosen for a good value is chosen for good luck as well (the winner's curse), and beside such
@@ -121,9 +122,12 @@ def partners(history: History, used: Collection[int]) -> list[TrialRecord]:
     Args:
         history: The trials of the search.
         used: The numbers of those that an audit of the same rule was compared with.
+
+    Returns:
+        The newest first.
     """
     newest = sorted(history.complete, key=lambda one: -one.number)
-    newer = newest[: math.ceil(len(newest) / 2)]
+    newer = newest[: min(math.ceil(len(newest) / 2), _PARTNERS)]
     return [one for one in newer if one.number not in used]
 
 
@@ -216,9 +220,10 @@ def _finding(rule: str, audits: Sequence[TrialRecord], history: History, worth: 
             f"{STEPS[worth.per]} ({between}{counted(len(differences), 'pair')}), "
             f"and {number(matters)} pays for a trial"
         )
-    more = _more(differences, mean, matters, tried) if found is Finding.OPEN else None
+    more = _more(differences, mean, matters) if found is Finding.OPEN else None
     if more is not None:
-        told.append(f"about {counted(more, 'more audit')} would settle it")
+        some = "about" if len(differences) > 1 else "at least"
+        told.append(f"{some} {counted(more, 'more audit')} would settle it")
     reason = "; ".join(told)
     return RuleAudit(
         rule, found, reason, differences, len(failures), mean, low, high, matters, more
@@ -262,11 +267,14 @@ def _chance(failed: int, tried: int, others_failed: int, others: int) -> float:
     return ways / math.comb(every, failures)
 
 
-def _more(differences: Sequence[float], mean: float, matters: float, tried: int) -> int | None:
-    """Return how many more pairs would settle it if mean and deviation stayed what they are."""
+def _more(differences: Sequence[float], mean: float, matters: float) -> int | None:
+    """Return how many more pairs would settle it if mean and deviation stayed what they are.
+
+    Of less than two pairs nobody knows the deviation: then it is the fewest of which one does.
+    """
     count = len(differences)
-    if tried < FEWEST or count < 2:
-        return max(FEWEST - count, 1)
+    if count < 2:
+        return FEWEST - count
     deviation, room = max(stdev(differences), matters), abs(abs(mean) - matters)
-    enough = (one for one in range(count + 1, _FARTHEST) if deviation * _reach(one) <= room)
-    return next((one - count for one in enough), None)
+    enough = range(max(count + 1, FEWEST), _FARTHEST)
+    return next((one - count for one in enough if deviation * _reach(one) <= room), None)

@@ -88,11 +88,12 @@ class Auditor:
         self, trials: Sequence[TrialRecord], rule: Rule, left: Budget, promise: Promise
     ) -> Wanted | None:
         shortest = min((one.cost.seconds for one in trials), default=math.inf)
-        most = promise(left, ROOM * shortest) if trials else None
+        if not trials or promise(left, ROOM * shortest) is None:  # margins take longer to say so
+            return None
+        beside = min(trials, key=lambda one: self._margin(rule, one.params))
+        most = promise(left, ROOM * beside.cost.seconds)
         if most is None:
             return None
-        fitting = [one for one in trials if ROOM * one.cost.seconds <= most.seconds]
-        beside = min(fitting, key=lambda one: self._margin(rule, one.params))
         wanted = self._outside(rule, beside, most)
         if wanted is None:
             self._tried[rule.id].add(beside.number)

@@ -227,6 +227,11 @@ def document(study: Study, findings: Findings, report: DataReport | None) -> dic
             ],
             "clash": None if findings.clash is None else asdict(findings.clash),
         },
+        "audits": {
+            rule.id: {"share": rule.audit, "money": most_money(rule.audit, study)}
+            for rule in study.rules.rules
+            if rule.audit
+        },
         "data": None if report is None else {"passed": report.passed, **asdict(report)},
     }
 
@@ -239,7 +244,6 @@ def _rule(found: RuleFinding) -> dict[str, Any]:
         "when": None if rule.when is None else rule.when.text,
         "because": rule.because,
         "source": rule.source,
-        "audit": rule.audit,
         "safety": rule.safety,
         "allows": _numbers(found.allows),
         "applies_to": found.applies,

@@ -100,7 +100,7 @@ def test_the_reason_has_the_numbers_in_it() -> None:
     )
     assert found([9.0]).reason == (
         "outside was better by 9 points (1 pair), and 1 pays for a trial; "
-        "about 2 more audits would settle it"
+        "at least 2 more audits would settle it"
     )
     both = found([-0.5, 0.5, 0.1, 0.2], failed=1, inside_failed=2)
     assert both.reason.startswith(
@@ -118,6 +118,9 @@ def test_as_many_more_audits_as_said_settle_it_where_nothing_changes() -> None:
         assert bool(few.mean - reach > few.matters) is settled
     assert found([9.0, 8.0, 10.0]).more is None  # settled
     assert found([1.0, 1.0, 1.0]).more is None  # on the very limit nobody can tell
+    assert (found([20.0, -10.0]).more or 0) > 50  # two pairs tell how far it is
+    assert found([900.0, -800.0]).more is None  # farther than anybody would go
+    assert found([9.0, 9.1]).more == 1
 
 
 def test_failures_outside_are_held_against_those_inside() -> None:
@@ -153,7 +156,7 @@ def test_what_befell_a_training_from_outside_counts_on_neither_side() -> None:
     (one,) = findings([RULE], [*lost, audit(20, 0, None, Failure.CRASHED)], history, WORTH, {})
     assert one.reason == (
         "1 of 1 training outside failed (crashed), and 0 of 4 inside; "
-        "about 3 more audits would settle it"
+        "at least 3 more audits would settle it"
     )
 
 

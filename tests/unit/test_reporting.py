@@ -257,7 +257,7 @@ def test_the_page_says_what_rules_have_spared_and_what_audits_say() -> None:
     leaderboard = text[text.index("Leaderboard") : text.index("<h2>Rules")]
     assert "0.95" not in leaderboard
     without = page(replace(FULL, study=study, not_audited={"not-both": "no model can be <built>"}))
-    assert "<b>not audited</b><br>no model can be &lt;built&gt;" in without
+    assert "<b>was not audited</b><br>no model can be &lt;built&gt;" in without
     links = _Links()
     links.feed(text)
     assert links.open == []
