@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import fmean, stdev
 
@@ -39,6 +39,7 @@ ROOM = 1.25  # times what the trial beside it took: what an audit may take at le
 FEWEST = 3  # audits before which nothing is said; an interval of two pairs says nothing either
 _ERROR = 0.05  # of each of the one-sided tests
 _PARTNERS = 20
+_ROUNDING = 1e-9
 _FARTHEST = 1000  # audits; more would never be made
 
 # What befell a training from outside says nothing of its configuration.
@@ -194,39 +195,36 @@ def _finding(rule: str, audits: Sequence[TrialRecord], history: History, worth: 
     pairs = [(one, inside[one.audit.beside]) for one in audits if one.audit]
     compared = (difference(*pair, worth, history.direction) for pair in pairs)
     differences = tuple(one for one in compared if one is not None)
-    failures = [str(one.failure) for one in audits if one.failure is not None]
-    others = [one for one in history.trials if one.failure not in _NOT_ITS_FAULT]
-    failing = sum(one.failure is not None for one in others)
     price = history.spent.money / len(history.trials)
     matters = price / worth.money if worth.money > 0 else math.inf
     mean, low, high = _interval(differences, matters)
-    tried = len(audits)
+    others = [one for one in history.trials if one.failure not in _NOT_ITS_FAULT]
+    failed, failing = (sum(one.failure is not None for one in some) for some in (audits, others))
     found = Finding.OPEN
-    if tried >= FEWEST and _chance(len(failures), tried, failing, len(others)) <= _ERROR:
+    if len(audits) >= FEWEST and _chance(failed, len(audits), failing, len(others)) <= _ERROR:
         found = Finding.HOLDS
     elif len(differences) >= FEWEST:
         found = _weighed(low, high, matters)
-    told = []
-    if failures:
-        kinds = ", ".join(dict.fromkeys(failures))
-        told.append(
-            f"{len(failures)} of {counted(tried, 'training')} outside failed ({kinds}), and "
-            f"{failing} of {len(others)} inside"
-        )
-    if differences:
-        between = f"90 % interval {number(low)} to {number(high)}, " if len(differences) > 1 else ""
-        told.append(
-            f"outside was {'better' if mean > 0 else 'worse'} by {number(abs(mean))} "
-            f"{STEPS[worth.per]} ({between}{counted(len(differences), 'pair')}), "
-            f"and {number(matters)} pays for a trial"
-        )
     more = _more(differences, mean, matters) if found is Finding.OPEN else None
+    judged = RuleAudit(rule, found, "", differences, failed, mean, low, high, matters, more)
+    told = [_in_words(judged, worth)] if differences else []
+    if failed:
+        kinds = ", ".join(dict.fromkeys(str(one.failure) for one in audits if one.failure))
+        outside = f"{failed} of {counted(len(audits), 'training')} outside failed ({kinds})"
+        told.insert(0, f"{outside}, and {failing} of {len(others)} inside")
     if more is not None:
         some = "about" if len(differences) > 1 else "at least"
         told.append(f"{some} {counted(more, 'more audit')} would settle it")
-    reason = "; ".join(told)
-    return RuleAudit(
-        rule, found, reason, differences, len(failures), mean, low, high, matters, more
+    return replace(judged, reason="; ".join(told))
+
+
+def _in_words(judged: RuleAudit, worth: Worth) -> str:
+    mean, count = judged.mean, len(judged.differences)
+    by = f"{'better' if mean > 0 else 'worse'} by {number(abs(mean))} {STEPS[worth.per]}"
+    ends = f"90 % interval {number(judged.low)} to {number(judged.high)}, " if count > 1 else ""
+    return (
+        f"outside was {by if abs(mean) > _ROUNDING else 'as good'} "
+        f"({ends}{counted(count, 'pair')}), and {number(judged.matters)} pays for a trial"
     )
 
 

@@ -19,6 +19,7 @@ from domain.quantities import Measure, QuantityError
 Path: TypeAlias = tuple[str | int, ...]
 JSONSchema: TypeAlias = dict[str, Any]
 
+_PERCENT = r"^[0-9]{1,2}(\.[0-9]+)? ?%$"
 _LARGEST = 1e300  # what floating-point numbers can still be multiplied with; not infinity
 
 
@@ -212,9 +213,6 @@ class Percentage:
     @property
     def _number(self) -> Number:
         return Number(self.expected, low=0.0, high=1.0)
-
-
-_PERCENT = r"^[0-9]{1,2}(\.[0-9]+)? ?%$"
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,7 @@ def test_the_reason_has_the_numbers_in_it() -> None:
         "outside was better by 9 points (1 pair), and 1 pays for a trial; "
         "at least 2 more audits would settle it"
     )
+    assert found([0.0]).reason.startswith("outside was as good (1 pair), and 1 pays for a trial")
     both = found([-0.5, 0.5, 0.1, 0.2], failed=1, inside_failed=2)
     assert both.reason.startswith(
         "1 of 5 trainings outside failed (out of memory), and 2 of 22 inside; outside was better"
