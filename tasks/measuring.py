@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,14 +19,22 @@ from tasks.prediction import count_macs, count_parameters, evaluating
 if TYPE_CHECKING:
     import torch
 
-REPETITIONS = 200
 FEWEST = 3  # of a model so slow that the time is up before that
-AT_LEAST_SECONDS = 0.2  # counters of energy tick in thousandths to tenths of a second
-AT_MOST_SECONDS = 2.0
-GLANCES = 50
-GLANCE_SECONDS = 0.4  # a trial of seconds is not made longer by more than that
 WARM_UP_ROUND = 10
 STABLE = 0.05  # relative change of the median between two rounds
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How many inferences are run, and for how many seconds at least and at most."""
+
+    times: int
+    at_least: float
+    at_most: float
+
+
+THOROUGH = Effort(200, 0.2, 2.0)  # counters of energy tick in thousandths to tenths of a second
+GLANCE = Effort(50, 0.0, 0.4)  # a trial of seconds is not made longer by more than that
 
 
 def measure(
@@ -43,9 +52,7 @@ def measure(
     """
     example = example_input[:1]
     macs = count_macs(model, example)
-    speed, energy = _speed(
-        model, example, watts_per_core, REPETITIONS, (AT_LEAST_SECONDS, AT_MOST_SECONDS)
-    )
+    speed, energy = _speed(model, example, watts_per_core, THOROUGH)
     return QualityAttributes(
         **speed,
         energy=energy,
@@ -55,23 +62,23 @@ def measure(
     )
 
 
-def glance(
-    model: torch.nn.Module, example_input: torch.Tensor, watts_per_core: float
+def measure_inferences(
+    model: torch.nn.Module, example_input: torch.Tensor, watts_per_core: float, effort: Effort
 ) -> dict[str, float]:
-    """Measure in a moment how fast a model is, beside whatever else runs.
+    """Measure how fast a model is, beside whatever else runs.
 
     Returns:
-        `latency_ms_p50`, `latency_ms_p95` and `energy_wh_per_1000`, rougher than `measure` does.
+        `latency_ms_p50`, `latency_ms_p95` and `energy_wh_per_1000`; after a `GLANCE` they are
+        rougher than those of `measure`.
     """
-    return _speed(model, example_input[:1], watts_per_core, GLANCES, (0.0, GLANCE_SECONDS))[0]
+    return _speed(model, example_input[:1], watts_per_core, effort)[0]
 
 
 def _speed(
     model: torch.nn.Module,
     example: torch.Tensor,
     watts_per_core: float,
-    times: int,
-    between: tuple[float, float],
+    effort: Effort,
 ) -> tuple[dict[str, float], EnergyMode]:
     import torch
 
@@ -81,9 +88,9 @@ def _speed(
             torch.cuda.synchronize(example.device)
 
     with evaluating(model), torch.inference_mode():
-        _warm_up(infer, between[1] / 4)
+        _warm_up(infer, effort.at_most / 4)
         meter = Meter(watts_per_core)
-        seconds = _repeat(infer, times, *between)
+        seconds = _repeat(infer, effort)
         energy = meter.read()
     p50, p95 = np.percentile(seconds, (50, 95)) * 1e3
     return {
@@ -97,17 +104,19 @@ def _warm_up(infer: Callable[[], None], most: float) -> None:
     """Run rounds of inferences until the medians of two agree, or the time for it is used up."""
     before, end = math.inf, time.perf_counter() + most
     while time.perf_counter() < end:
-        median = float(np.median(_repeat(infer, WARM_UP_ROUND, 0, most)))
+        median = float(np.median(_repeat(infer, Effort(WARM_UP_ROUND, 0.0, most))))
         if abs(median - before) <= STABLE * median:
             return
         before = median
 
 
-def _repeat(infer: Callable[[], None], times: int, at_least: float, at_most: float) -> list[float]:
+def _repeat(infer: Callable[[], None], effort: Effort) -> list[float]:
     """Run inferences so many times, but for no fewer seconds and no more; return each one's."""
     seconds: list[float] = []
     total = 0.0
-    while (len(seconds) < times or total < at_least) and (len(seconds) < FEWEST or total < at_most):
+    while (len(seconds) < effort.times or total < effort.at_least) and (
+        len(seconds) < FEWEST or total < effort.at_most
+    ):
         began = time.perf_counter()
         infer()
         seconds.append(time.perf_counter() - began)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from domain.feasibility import shortfall, violations
 from domain.history import History, TrialState
 from domain.space import Space
 from domain.summary import Confirmed, SearchSummary
@@ -39,7 +40,7 @@ def page(summary: SearchSummary) -> str:
     from tasks import landscapes, pictures
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters.update(short=short, percent=lambda value: f"{value:.1%}")
+    environment.filters.update(short=short, percent=lambda value: f"{value:.1%}", breaks=violations)
     template = environment.from_string(_TEMPLATE.read_text())
     ranked = importance(summary.history, summary.study.space)
     states = Counter(one.state for one in summary.history.trials)
@@ -48,8 +49,9 @@ def page(summary: SearchSummary) -> str:
         s=summary,
         begun=dt.datetime.fromtimestamp(summary.started, dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         counts={state.value: states[state] for state in TrialState if states[state]},
-        leaders=summary.history.leaders(10),
+        leaders=summary.history.ranking(10),
         rules=[(rule, summary.excluded.get(rule.id, 0)) for rule in summary.study.rules.rules],
+        shortfall=shortfall(summary.history),
         default=next((one for one in summary.confirmed if one.name == "default"), None),
         optimism=optimism(summary.winner),
         importance=ranked,
