@@ -35,7 +35,7 @@ class Backstage:
     @cached_property
     def tracking(self) -> Companion:
         """The process that holds MLflow, started when it is first asked for."""
-        companion = Companion("mlflow", nice=5)  # nobody waits for it until the end
+        companion = Companion("mlflow", nice=10)  # nobody waits for it until the end
         companion.submit(prepare, tracking_url())
         return companion
 

@@ -155,7 +155,13 @@ class Coordinator:
         """
         self._reconcile((Purpose.SEARCH, Purpose.DEFAULT))
         if self.history.trials:
-            self.decision = self._recorded() or self._decide()
+            recorded = self._recorded()
+            if recorded is None:
+                decided = self._decide()
+                self.search.decide(decided)
+                self._note(decided)
+            else:
+                self.decision = recorded
         ending: Ending | None = None
         while True:
             ending = self._reason_to_leave() or ending
@@ -383,33 +389,37 @@ class Coordinator:
         record = replace(record, margins=margins(self.study.soft_rules, record))
         searching = record.purpose is not Purpose.CONFIRMATION
         self.ledger = self.ledger.settle(record.number, record.cost, counts=searching)
-        self._tell(record)
         if not searching:
+            self._tell(record)
             self.confirmations.append(record)
         else:
             self.history = History((*self.history.trials, record), self.history.direction)
-            self.predictor.learn([record])
             # What still runs cannot call a search back that has ended; a plan goes on.
-            if not self.decision.stop or self.plan is not None:
-                self.decision = self._decide()
+            decides = not self.decision.stop or self.plan is not None
+            self._tell(record, self._decide() if decides else None)
+            self.predictor.learn([record])
             write_snapshot(
                 self.folder / "pruning.json", self.history, self.study.worth, self.study.prices
             )
         self._untold.append(record)
 
-    def _tell(self, record: TrialRecord) -> None:
-        self.search.tell(record)
+    def _tell(self, record: TrialRecord, decided: DecisionRecord | None = None) -> None:
+        self.search.tell(record, decided)
         self.journal.append("result", **facts_of(record))
+        if decided is not None:
+            self._note(decided)
 
-    def _decide(self) -> Decision:
+    def _decide(self) -> DecisionRecord:
         situation = self.situation()
         decision = decide(situation)
         evidence = {**decision.evidence, **circumstances(situation)}
-        decision = replace(decision, evidence=evidence)
-        after = len(self.history.trials)
-        self.search.decide(DecisionRecord("search", after, decision, time.time()))
-        self.journal.append("decision", place="search", after=after, **asdict(decision))
-        return decision
+        self.decision = replace(decision, evidence=evidence)
+        return DecisionRecord("search", len(self.history.trials), self.decision, time.time())
+
+    def _note(self, decided: DecisionRecord) -> None:
+        self.journal.append(
+            "decision", place=decided.place, after=decided.after, **asdict(decided.decision)
+        )
 
     def _reason_to_leave(self) -> Ending | None:
         if self.interrupted:

@@ -19,6 +19,7 @@ from domain.study import Study
 from domain.summary import Confirmed, DataReport, Ending, SearchSummary
 from flows import console
 from flows.backstage import Backstage, behind
+from flows.checking import refuse_contradictions
 from flows.closing import closing
 from flows.concluding import Conclusion
 from flows.confirming import confirm
@@ -34,6 +35,7 @@ from flows.watching import Watchers
 from tasks.artifacts import Artifacts
 from tasks.environment import environment
 from tasks.home import search_folder, tracking_url
+from tasks.predicting import Predictor
 from tasks.registry import warm_up
 from tasks.server import ServerReady
 from tasks.store import Search, SearchInfo, Store, open_store
@@ -120,6 +122,7 @@ def _run(
             return _carry_out(spec, store, store.open(unfinished.search), ready, backstage)
         ground = (ready.digest, code_digest(spec))
         if asked is None:
+            refuse_contradictions(spec, Predictor(spec, backstage.server.predict))
             return _carry_out(spec, store, store.begin(spec, *ground), ready, backstage)
         planned = plan_sweep(spec, asked, store, ready.digest, backstage.server.predict)
         _screen().say("\n".join(told(planned)))

@@ -18,7 +18,7 @@ import optuna
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
-from sqlalchemy import and_, func, select
+from sqlalchemy import Insert, and_, func, select
 
 from domain.cost import NOTHING, Budget, Cost, Ledger
 from domain.decision import Decision
@@ -148,8 +148,12 @@ class Search:
         )
 
     @guarded
-    def tell(self, record: TrialRecord) -> None:
+    def tell(self, record: TrialRecord, decided: DecisionRecord | None = None) -> None:
         """Record how a trial ended, in one write; of two tellings the first one stands.
+
+        Args:
+            record: The trial.
+            decided: What was decided with it, for the same write.
 
         Parameters, seed and purpose are those that the trial was begun with. Optuna's interface
         would take a transaction for each report of the curve, so this goes to its tables.
@@ -186,6 +190,8 @@ class Search:
             if steps:
                 rows = [_step_row(trial_id, step, at_step) for step, at_step in steps.items()]
                 connection.execute(_steps.insert(), rows)
+            if decided is not None:
+                connection.execute(self._decision_row(decided))
 
     def fail(self, number: int, failure: Failure, reason: str, cost: Cost) -> None:
         """Record that a trial failed.
@@ -290,19 +296,19 @@ class Search:
     @guarded
     def decide(self, record: DecisionRecord) -> None:
         """Append a decision."""
-        evidence = json.dumps(write_numbers(record.decision.evidence))
         with self._engine.begin() as connection:
-            connection.execute(
-                decisions.insert().values(
-                    search=self.info.search,
-                    place=record.place,
-                    after=record.after,
-                    stop=record.decision.stop,
-                    reason=record.decision.reason,
-                    evidence=evidence,
-                    at=record.at,
-                )
-            )
+            connection.execute(self._decision_row(record))
+
+    def _decision_row(self, record: DecisionRecord) -> Insert:
+        return decisions.insert().values(
+            search=self.info.search,
+            place=record.place,
+            after=record.after,
+            stop=record.decision.stop,
+            reason=record.decision.reason,
+            evidence=json.dumps(write_numbers(record.decision.evidence)),
+            at=record.at,
+        )
 
     @guarded
     def decisions(self) -> tuple[DecisionRecord, ...]:

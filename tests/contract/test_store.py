@@ -510,6 +510,14 @@ def test_decisions_are_kept_in_the_order_in_which_they_were_made(
     assert len(other.decisions()) == 3
 
 
+def test_a_trial_is_told_with_the_decision_that_follows(search: Search) -> None:
+    number = begin(search)
+    decided = DecisionRecord("search", 1, Decision.to_continue("worth it"), 1.0)
+    search.tell(record(number), decided)
+    search.tell(record(number), replace(decided, at=2.0))  # the first telling stands, whole
+    assert search.decisions() == (decided,)
+
+
 # -- processes: the lock, races and kills -----------------------------------------------------
 
 PRELUDE = """
