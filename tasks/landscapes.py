@@ -46,7 +46,7 @@ def samples(summary: SearchSummary) -> list[Sample]:
     known = summary.sweep.known if summary.sweep is not None else ()
     trials = summary.history.complete
     return [
-        *(Sample(one.params, one.value) for one in known),
+        *(Sample(one.params, one.value, one.feasible) for one in known),
         *(Sample(one.params, one.value, not one.broken) for one in trials if one.value is not None),
     ]
 

@@ -137,7 +137,7 @@ def lessons(
             continue
         if count == MOST:
             break
-        if _is_judged(study, one.record) and _is_allowed(study, one, predict):
+        if is_judged(study, one.record) and _is_allowed(study, one, predict):
             by_search.setdefault(one.search, []).append(one)
             count += 1
         else:
@@ -165,8 +165,8 @@ def _is_allowed(study: Study, one: Found, predict: Predict) -> bool:
     return study.rules.judge_asking(params, (lambda _: known) if told else predict).allowed
 
 
-def _is_judged(study: Study, record: TrialRecord) -> bool:
-    """Tell whether all is known of a trial that today's soft rules ask of a complete one."""
+def is_judged(study: Study, record: TrialRecord) -> bool:
+    """Tell whether all was measured that today's soft rules ask of a complete trial."""
     if record.state is not TrialState.COMPLETE:
         return True
     values = {*record.params, *known(record)}
