@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from statistics import median
+from statistics import median_low
 from typing import TypeAlias
 
 from domain.history import History, TrialRecord, TrialState
@@ -72,8 +72,8 @@ def scales(trials: Iterable[Margins]) -> dict[str, float]:
         for rule, margin in one.items():
             if margin and math.isfinite(margin):
                 seen.setdefault(rule, []).append(margin)
-    violations = {rule: [one for one in some if one < 0] for rule, some in seen.items()}
-    return {rule: abs(median(violations[rule] or map(abs, some))) for rule, some in seen.items()}
+    typical = {rule: [one for one in some if one < 0] or some for rule, some in seen.items()}
+    return {rule: median_low(map(abs, some)) for rule, some in typical.items()}
 
 
 def constraint(margin: float, scale: float) -> float:
@@ -103,8 +103,8 @@ def shortfall(history: History) -> str:
 
     Without any value there is nothing to say either.
     """
-    near = nearest(history)
-    if near is None or history.feasible:
+    near = None if history.feasible else nearest(history)
+    if near is None:
         return ""
     every = history.complete
     always = [rule for rule in near.broken if all(rule in one.broken for one in every)]

@@ -97,7 +97,9 @@ def rules(findings: Findings) -> Iterator[Text]:
 def soft_rules(study: Study) -> Iterator[Text]:
     """Say which rules only a trained model can be held against."""
     if study.soft_rules.rules:
-        yield _headline("soft rules", ", judged after training: they keep nothing from being trained")
+        yield _headline(
+            "soft rules", ", judged after training: they keep nothing from being trained"
+        )
     for one in study.soft_rules.rules:
         yield from _stated(one)
 

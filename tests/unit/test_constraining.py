@@ -43,9 +43,9 @@ def some(**margins: float) -> FrozenTrial:
 def test_all_trials_are_on_the_scale_of_the_typical_violation() -> None:
     seen = constrained([some(fast=-2.0, fair=0.01), some(fast=-6.0, fair=-0.001), some(fast=8.0)])
     assert [one.constraints for one in seen] == [
-        {"fast": pytest.approx(0.5), "fair": pytest.approx(-10.0)},
-        {"fast": pytest.approx(1.5), "fair": pytest.approx(1.0)},
-        {"fast": pytest.approx(-2.0), "fair": -1.0},  # a rule that is silent about it
+        {"fast": pytest.approx(1.0), "fair": pytest.approx(-10.0)},
+        {"fast": pytest.approx(3.0), "fair": pytest.approx(1.0)},
+        {"fast": pytest.approx(-4.0), "fair": -1.0},  # a rule that is silent about it
     ]
 
 
@@ -100,7 +100,8 @@ def test_no_sampler_is_put_off_by_what_is_not_known(sampler: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        assert searched(sampler, 0, 14, told=True)
+        # NSGA-II looks at constraints once it has a population; a draw of GP takes long.
+        assert searched(sampler, 0, 60 if sampler == "nsga-ii" else 14, told=True)
 
 
 def test_tpe_finds_what_is_feasible_more_often_where_it_is_told() -> None:
