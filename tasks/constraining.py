@@ -29,14 +29,17 @@ def constrained(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
 
     def scaled(trial: FrozenTrial, own: Margins) -> FrozenTrial:
         whole = trial.state is TrialState.COMPLETE
-        seen = copy.copy(trial)
-        seen.system_attrs = trial.system_attrs | constraints(
+        told = constraints(
             {
                 rule: -constraint(own[rule], sizes.get(rule, 1.0)) if rule in own else _SILENT
                 for rule in rules
                 if whole or rule in own
             }
         )
+        seen = copy.copy(trial)
+        # Ahead of all else, so that they stand in one order: GP takes them by their place.
+        others = {key: one for key, one in trial.system_attrs.items() if key not in told}
+        seen.system_attrs = told | others
         return seen
 
     return [scaled(*one) for one in zip(trials, margins, strict=True)] if rules else list(trials)

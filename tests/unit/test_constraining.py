@@ -49,6 +49,11 @@ def test_all_trials_are_on_the_scale_of_the_typical_violation() -> None:
     ]
 
 
+def test_constraints_stand_in_one_order_whatever_was_silent_or_read_first() -> None:
+    trials = [some(a=-1.0, b=1.0, c=1.0), some(c=-1.0, a=2.0), some(b=1.0), some(c=1.0, b=-1.0)]
+    assert [list(one.constraints) for one in constrained(trials)] == [["a", "b", "c"]] * 4
+
+
 def test_what_the_store_holds_is_left_as_it_was() -> None:
     trials = [some(fast=-4.0), some(fast=-8.0)]
     constrained(trials)
