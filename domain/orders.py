@@ -36,7 +36,7 @@ class TrialOrder:
         keep_model: Whether to save the model, so that it can be measured and registered.
         pruning: Path of a snapshot of what the pruning question may look at; None: never prune.
         time_inferences: Whether to time a few inferences of a complete training, for predictions.
-        measure_inferences: Whether to measure them as thoroughly as those of a winner, for rules.
+        measure_inferences: Whether to measure as many as of a winner, for soft rules.
         reported: Metrics that each report has to hold besides the objective, with the id of the
             soft rule that speaks of each.
         tracking_run: The MLflow run that the trial is recorded in; None: not tracked.

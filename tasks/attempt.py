@@ -134,9 +134,9 @@ def _inferences(order: TrialOrder, trial: Trial, problem: Problem, watts_per_cor
     """
     if not (order.time_inferences or order.measure_inferences):
         return {}
-    from tasks.measuring import GLANCE, THOROUGH, measure_inferences
+    from tasks.measuring import BESIDE_TRIALS, GLANCE, measure_inferences
 
-    effort = THOROUGH if order.measure_inferences else GLANCE
+    effort = BESIDE_TRIALS if order.measure_inferences else GLANCE
     model = trial.tracked.get("model")
     try:
         example = trial.example_input
