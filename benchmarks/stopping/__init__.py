@@ -1,0 +1,1 @@
+"""How well searches are stopped, on measured tables: `python -m benchmarks.stopping --help`."""
