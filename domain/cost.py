@@ -123,6 +123,15 @@ class Budget:
     kwh: float | None = None
     money: float | None = None
 
+    def within(self, other: Budget) -> Budget:
+        """Return what both allow: the smaller limit of each resource."""
+        return Budget(
+            trials=_smaller(self.trials, other.trials),
+            seconds=_smaller(self.seconds, other.seconds),
+            kwh=_smaller(self.kwh, other.kwh),
+            money=_smaller(self.money, other.money),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
@@ -201,6 +210,12 @@ class Ledger:
 
 
 _Number = TypeVar("_Number", int, float)
+
+
+def _smaller(one: _Number | None, other: _Number | None) -> _Number | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
 
 
 def _rest(limit: _Number | None, taken: _Number) -> _Number | None:

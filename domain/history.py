@@ -40,6 +40,28 @@ class Purpose(StrEnum):
     SEARCH = "search"
     DEFAULT = "default"  # the study's default configuration, for comparison
     CONFIRMATION = "confirmation"  # a leader again, with a fresh seed, scored on the test split
+    AUDIT = "audit"  # breaks one rule, to see what comes of it
+
+    @property
+    def competes(self) -> bool:
+        """Whether the search chooses among such trials, and learns and decides from them."""
+        return self in _COMPETING
+
+
+_COMPETING = (Purpose.SEARCH, Purpose.DEFAULT)
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit is about.
+
+    Attributes:
+        rule: The id of the rule that it breaks.
+        beside: The number of the trial, just inside of the rule, that it is compared with.
+    """
+
+    rule: str
+    beside: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +99,7 @@ class TrialRecord:
             `memory_mb`, `checkpoint_bytes`; what is not known is not in it.
         margins: By soft rule, how far it is from the limit; below zero: it breaks it. What is not
             known, of a pruned trial say, is not in it.
+        audit: What it is about, where it is an audit.
     """
 
     number: int
@@ -92,6 +115,7 @@ class TrialRecord:
     metrics: Mapping[str, float] = field(default_factory=dict)
     measured: Mapping[str, float] = field(default_factory=dict)
     margins: Mapping[str, float] = field(default_factory=dict)
+    audit: Audit | None = None
 
     @property
     def broken(self) -> tuple[str, ...]:
@@ -107,7 +131,10 @@ class TrialRecord:
 
 @dataclass(frozen=True)
 class History:
-    """The finished trials of a search, in the order in which they finished.
+    """The finished trials among which a search chooses, in the order in which they finished.
+
+    Incumbent, leaders and winner, forecasts, decisions and pictures are all read from here. Trials
+    that do not compete (confirmations, audits) are refused, so that none can become any of these.
 
     Attributes:
         trials: Complete, pruned and failed trials; what still runs is pending, not history.
@@ -116,6 +143,11 @@ class History:
 
     trials: tuple[TrialRecord, ...]
     direction: Direction
+
+    def __post_init__(self) -> None:
+        for one in self.trials:
+            if one.purpose not in _COMPETING:
+                raise ValueError(f"trial {one.number} does not compete: it is for {one.purpose}")
 
     @cached_property
     def complete(self) -> tuple[TrialRecord, ...]:

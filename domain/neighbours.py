@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from domain import finite
+from domain.errors import ProblemFault
 from domain.judging import Judge
 from domain.mending import mend
+from domain.predicted import Predicted
 from domain.repair import allowed_step_by_step, nearest_allowed
-from domain.rules import Rule
+from domain.rules import Predict, Rule, RuleBook
 from domain.space import Params, Space, Value
 
 _ATTEMPTS = 1000  # looks around one configuration
 _PREDICTIONS = 100  # predictions for them
+_PREDICTIONS_OUTSIDE = 300  # enough for every change of one parameter, in most spaces
 _HALVINGS = 20  # of a distance of 1, a millionth remains
 
 
@@ -59,6 +62,47 @@ def forbidden_near(
         if found is not None:
             return finite.completed(space, found, start)
     return None
+
+
+def just_outside(
+    space: Space, rules: RuleBook, rule: Rule, predict: Predict, start: Params
+) -> dict[str, Value] | None:
+    """Return the nearest configuration that is found to break one rule and no other.
+
+    Args:
+        space: The space.
+        rules: All rules.
+        rule: The one to be broken.
+        predict: Gives `predicted.*` of a configuration.
+        start: A configuration that breaks none.
+
+    Raises:
+        ProblemFault: None was found, and for one at least that breaks no other rule on parameters
+            no model can be built; says why.
+    """
+    others = RuleBook(tuple(one for one in rules.rules if one.id != rule.id))
+    plain = others.without_predictions
+    known: list[Predicted] = []
+    faults: list[ProblemFault] = []
+
+    def breaks_it_alone(params: Params) -> bool:
+        if not rule.applies_to(params) or not plain.allow(params, {}):
+            return False
+        if not rule.needs_prediction and rule.allows(params, {}):
+            return False
+        if len(known) + len(faults) == _PREDICTIONS_OUTSIDE:
+            return False
+        try:
+            known.append(predict(params))
+        except ProblemFault as fault:
+            faults.append(fault)
+            return False
+        return others.allow(params, known[-1]) and not rule.allows(params, known[-1])
+
+    found = nearest_allowed(start, space, breaks_it_alone, _ATTEMPTS)
+    if found is None and faults:
+        raise faults[0]
+    return found
 
 
 def _moved_back(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from domain.cost import NOTHING, Cost
-from domain.history import CurvePoint, Failure, Purpose, TrialState
+from domain.history import Audit, CurvePoint, Failure, Purpose, TrialState
 from domain.rules import Verdict
 from domain.space import Params
 
@@ -40,6 +40,7 @@ class TrialOrder:
         reported: Metrics that each report has to hold besides the objective, with the id of the
             soft rule that speaks of each.
         tracking_run: The MLflow run that the trial is recorded in; None: not tracked.
+        audit: What it is about, where it is an audit.
     """
 
     search: str
@@ -64,6 +65,7 @@ class TrialOrder:
     measure_inferences: bool = False
     reported: Mapping[str, str] = field(default_factory=dict)
     tracking_run: str | None = None
+    audit: Audit | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ MOST = 10_000  # configurations of a grid; more are asked for by mistake
 
 @dataclass(frozen=True, slots=True)
 class Excluded:
-    """What a rule keeps out of a sweep.
+    """What a rule turns away.
 
     Attributes:
         count: How many configurations.
@@ -26,6 +26,13 @@ class Excluded:
 
     count: int
     example: Params
+
+
+def exclude(excluded: dict[str, Excluded], rules: Iterable[str], params: Params) -> None:
+    """Count a configuration as turned away by each of some rules, by their ids."""
+    for rule in rules:
+        before = excluded.get(rule, Excluded(0, params))
+        excluded[rule] = Excluded(before.count + 1, before.example)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +52,6 @@ class Plan:
     same: int
     turned_away: int
     excluded: Mapping[str, Excluded]
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many configurations each rule excludes, by its id."""
-        return {rule: one.count for rule, one in self.excluded.items()}
 
 
 def make_plan(
@@ -72,9 +74,7 @@ def make_plan(
             continue
         seen.add(key)
         broken = judge(params).broken
-        for rule in broken:
-            before = excluded.get(rule, Excluded(0, params))
-            excluded[rule] = Excluded(before.count + 1, before.example)
+        exclude(excluded, broken, params)
         turned_away += bool(broken)
         if not broken:
             points.append(params)

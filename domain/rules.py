@@ -13,12 +13,14 @@ from domain.measured import is_measured
 from domain.predicted import LEARNT, PREDICTED, PREFIX, Forecast, Predicted, middles
 from domain.space import Bounded, Derived, Space
 
-__all__ = ["ENOUGH", "PREDICTED", "Predict", "Rule", "RuleBook", "Verdict"]
+__all__ = ["ENOUGH", "MOST_AUDITED", "PREDICTED", "Predict", "Rule", "RuleBook", "Verdict"]
 
 Predict: TypeAlias = Callable[[Mapping[str, Any]], Predicted]
 
 # Before so many trials a rule's confidence is not asked for: almost nothing would be sure enough.
 ENOUGH = 5
+# Of the budget, for the audits of all rules together: a search is there to search.
+MOST_AUDITED = 0.25
 _DECIDED = 0.95  # a prior alone turns away what it is as sure of as that
 _UNDECIDED = (*NO_RESULT, KeyError)  # the key error: a prediction is missing
 
@@ -36,6 +38,9 @@ class Rule:
         when: Under which condition the rule is asked at all; None: always.
         confidence: How sure it has to be that the condition holds, where it speaks of what is
             learnt: from 0.5 to below 1; None: the middle of a forecast is taken for the truth.
+        audit: The share of what a search spends that may go into trainings just outside of it, to
+            learn whether it is right; 0: it is never broken.
+        safety: Whether it must never be broken, not even to learn whether it is right.
     """
 
     id: str
@@ -44,6 +49,8 @@ class Rule:
     source: str = ""
     when: Expression | None = None
     confidence: float | None = None
+    audit: float = 0.0
+    safety: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

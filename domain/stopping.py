@@ -12,8 +12,7 @@ from domain.forecast import Outlook, affordable, expected_cost, outlooks
 from domain.history import TrialState
 from domain.replicates import Level, level_of
 from domain.situation import Situation
-from domain.wording import HOURS, counted, duration, money, number
-from domain.worth import Per
+from domain.wording import HOURS, STEPS, counted, duration, money, number
 
 _PATIENCE = 3  # times `min_trials` without a value, and one no longer waits for the next
 
@@ -148,14 +147,11 @@ def _target_reached(situation: Situation) -> bool:
     return situation.history.direction.sign * (best.value - target) >= 0
 
 
-_STEPS = {Per.POINT: "points", Per.UNIT: "units", Per.HALVING: "halvings of the error"}
-
-
 def _sentence(situation: Situation, outlook: Outlook) -> str:
     worth, currency = situation.worth, situation.prices.currency
     more = "1 more trial" if outlook.trials == 1 else f"{outlook.trials} more trials"
     steps = outlook.gain / worth.money if worth.money > 0 else 0.0
-    gain = f"{money(outlook.gain, currency)} ({number(steps)} {_STEPS[worth.per]})"
+    gain = f"{money(outlook.gain, currency)} ({number(steps)} {STEPS[worth.per]})"
     cost = money(outlook.cost.money, currency)
     if currency != HOURS and outlook.cost.seconds > 0:
         cost = f"{cost} ({duration(outlook.cost.seconds)})"

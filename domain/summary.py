@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from domain.auditing import RuleAudit, findings
+from domain.avoided import Avoided
 from domain.cost import Ledger
 from domain.decision import Decision
-from domain.history import History
+from domain.history import History, TrialRecord
 from domain.plan import Sweep
 from domain.quality import GateResult, QualityAttributes
 from domain.rules import Rule
@@ -223,6 +225,9 @@ class SearchSummary:
         seconds: Wall-clock seconds, pauses not counted.
         data: What the data gate found.
         excluded: By rule id, how many proposals the rule turned away.
+        avoided: By rule id, what training these would have cost; an estimate.
+        audits: The finished audits, apart from the history.
+        not_audited: By rule id, why a rule cannot be audited.
         confirmed: The leaders and the default, trained again; the winner first.
         quality: Quality attributes of the winner.
         gates: What the gates said of it.
@@ -244,6 +249,9 @@ class SearchSummary:
     seconds: float
     data: DataReport | None = None
     excluded: Mapping[str, int] = field(default_factory=dict)
+    avoided: Mapping[str, Avoided] = field(default_factory=dict)
+    audits: tuple[TrialRecord, ...] = ()
+    not_audited: Mapping[str, str] = field(default_factory=dict)
     confirmed: tuple[Confirmed, ...] = ()
     quality: QualityAttributes | None = None
     gates: tuple[GateResult, ...] = ()
@@ -252,6 +260,14 @@ class SearchSummary:
     links: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     sweep: Sweep | None = None
+
+    @property
+    def rule_audits(self) -> tuple[RuleAudit, ...]:
+        """What the audits say of each rule that is audited; a sweep audits none."""
+        if self.sweep is not None:
+            return ()
+        rules, worth = self.study.rules.rules, self.study.worth
+        return findings(rules, self.audits, self.history, worth, self.not_audited)
 
     @property
     def winner(self) -> Confirmed | None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import math
 
+from domain.worth import Per
+
 HOURS = "h"  # the currency of a study that states no prices
+
+STEPS = {Per.POINT: "points", Per.UNIT: "units", Per.HALVING: "halvings of the error"}
 
 
 def number(value: float) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
+from domain.auditing import most_money
 from domain.checking import Doubt, Findings, RuleFinding, Warned
 from domain.clashes import Clash
 from domain.cost import Budget
@@ -16,7 +17,7 @@ from domain.shares import Share
 from domain.space import Bounded, Choice, Derived, Ordinal, Parameter, Params
 from domain.study import Study
 from domain.summary import DataReport
-from domain.wording import percent
+from domain.wording import money, percent
 from flows.console import short
 
 
@@ -29,9 +30,21 @@ def specification(study: Study) -> Iterator[Text]:
     yield _line("prices", f"{short(prices.hour)} {prices.currency}/h, {short(prices.kwh)} per kWh")
     yield _line("budget", _budget(study.budget, prices.currency))
     yield _line("kept", f"{percent(study.confirming.share)} of it for confirming the leaders")
+    yield from _audits(study)
     yield _headline("space")
     for one in study.space.parameters:
         yield Text.assemble(f"  {one.name:<12} ", _domain(one))
+
+
+def _audits(study: Study) -> Iterator[Text]:
+    for rule in study.rules.rules:
+        if rule.audit:
+            most = most_money(rule.audit, study)
+            limit = "" if most is None else f", at most {money(most, study.prices.currency)}"
+            share = f"{percent(rule.audit)} of what the search spends"
+            yield _line("audits", f"{share} for trainings just outside of {rule.id}{limit}")
+        if rule.safety:
+            yield _line("safety", f"{rule.id} is never broken, not even by an audit")
 
 
 def _headline(text: str, rest: str = "") -> Text:
@@ -228,6 +241,11 @@ def document(study: Study, findings: Findings, report: DataReport | None) -> dic
             ],
             "clash": None if findings.clash is None else asdict(findings.clash),
         },
+        "audits": {
+            rule.id: {"share": rule.audit, "money": most_money(rule.audit, study)}
+            for rule in study.rules.rules
+            if rule.audit
+        },
         "soft_rules": [_stated_rule(one) for one in study.soft_rules.rules],
         "data": None if report is None else {"passed": report.passed, **asdict(report)},
     }
@@ -236,6 +254,7 @@ def document(study: Study, findings: Findings, report: DataReport | None) -> dic
 def _rule(found: RuleFinding) -> dict[str, Any]:
     return {
         **_stated_rule(found.rule),
+        "safety": found.rule.safety,
         "allows": _numbers(found.allows),
         "applies_to": found.applies,
         "forbidden": None if found.forbidden is None else dict(found.forbidden),

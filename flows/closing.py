@@ -23,6 +23,7 @@ def closing(summary: SearchSummary) -> str:
     lines.extend(f"  {_confirmed(one, metric)}" for one in summary.confirmed)
     lines.extend(f"  {one}" for one in _of_soft_rules(summary))
     lines.extend(f"  {one}" for one in _of_sweep(summary))
+    lines.extend(f"  rule {one.rule} {one.finding}: {one.reason}" for one in summary.rule_audits)
     if summary.registration is not None:
         lines.append(f"  {summary.registration.reason}")
     lines.extend(f"  note: {note}" for note in summary.notes)

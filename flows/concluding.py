@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from domain.avoided import Avoided
 from domain.decision import Decision
 from domain.errors import OutsideFault
 from domain.quality import GateResult, QualityAttributes
 from domain.study import Study
 from domain.summary import Confirmed, DataReport, Ending, SearchSummary, decision_of_sweep
+from flows.avoiding import avoided
 from flows.backstage import Backstage
 from flows.coordinator import Coordinator
 from flows.shipping import Shipping
@@ -20,6 +22,7 @@ from flows.watching import share_used
 from tasks import outcomes
 from tasks.artifacts import Artifacts
 from tasks.environment import environment
+from tasks.events import read
 from tasks.home import search_folder, tracking_url, trial_folder
 from tasks.services import on_mlflow_pages, reaches_prefect
 from tasks.sweep_records import read_sweep
@@ -71,13 +74,17 @@ class Conclusion:
             started=search.info.started,
             seconds=coordinator.clock.elapsed(),
             data=data,
-            excluded=dict(coordinator.excluded),
+            excluded=dict(coordinator.asking.excluded),
             confirmed=confirmations,
             environment=environment(coordinator.study.folder),
             sweep=sweep,
+            audits=tuple(coordinator.audits),
+            not_audited=dict(coordinator.auditor.in_vain),
         )
         if ending is not Ending.INTERRUPTED:
             summary = self._with_winner(summary, folder)
+            spared = self._try("estimate what the rules have spared", self._avoided)
+            summary = replace(summary, avoided=spared or {})
         coordinator.journal.append("end", ending=ending, reason=decision.reason)
         shipped = self._try("send the records to MLflow", self.shipping.finish)
         links = {"data docs": data.docs, "report": str(folder / "report.html")}
@@ -116,6 +123,12 @@ class Conclusion:
             lambda: register_model(summary.study, summary, folder, model, self.backstage),
         )
         return replace(summary, registration=registration)
+
+    def _avoided(self) -> dict[str, Avoided]:
+        study, asking = self.coordinator.study, self.coordinator.asking
+        facts, _ = read(self.coordinator.journal.path)
+        server = self.backstage.server
+        return avoided(study, self.coordinator.history, asking.excluded, facts, server)
 
     def _track(self, summary: SearchSummary, folder: Path, report: Path | None) -> None:
         docs = Path(summary.data.docs) if summary.data and summary.data.docs else None

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from flows.view import View
 
 
+CALLED = {Purpose.CONFIRMATION: "confirm", Purpose.AUDIT: "audit"}  # all others are trials
+
+
 class Console(Protocol):
     """Shows a search to a person."""
 
@@ -47,7 +50,9 @@ def line_of(view: View, trial: TrialRecord) -> str:
     why = f"\n    {trial.failure or trial.state}: {trial.reason}" if trial.reason else ""
     breaks = f" breaks {violations(trial.margins)}" if trial.broken else ""
     cost = f"{trial.cost.seconds:.1f} s"
-    name = "confirm" if trial.purpose is Purpose.CONFIRMATION else "trial"
+    name = CALLED.get(trial.purpose, "trial")
+    if trial.audit is not None:
+        tail = f" (breaks {trial.audit.rule}, beside trial {trial.audit.beside})"
     outcome = f"{name:<7} {trial.number:>3} {trial.state:<8} {_value(trial.value)}"
     return f"{outcome} {cost:>8} {params}{breaks}{tail}{why}"
 

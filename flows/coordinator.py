@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import queue
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Protocol
 
 from optuna.trial import FrozenTrial
 
 from domain.cost import Budget, Cost
 from domain.decision import Decision
-from domain.errors import NoAllowedConfiguration
 from domain.feasibility import margins, shortfall
 from domain.forecast import expected_cost
 from domain.history import Failure, History, Purpose, TrialRecord, TrialState
@@ -32,6 +30,8 @@ from domain.space import Params, key_of
 from domain.stopping import decide
 from domain.study import Study
 from domain.summary import DecisionRecord, Ending
+from flows.asking import Asking, Wanted
+from flows.auditing import Auditor, Begun
 from flows.clock import SearchClock
 from flows.ordering import OrderBook, facts_of, record_of
 from flows.replaying import circumstances
@@ -42,9 +42,9 @@ from tasks.live import LiveView
 from tasks.predicting import Predictor, interval
 from tasks.progress import LOG, Progress
 from tasks.pruner import write_snapshot
-from tasks.samplers import SAMPLERS
-from tasks.sampling import Proposer
 from tasks.store import Search
+
+_NO_LIMIT = Budget()
 
 
 class Future(Protocol):
@@ -98,45 +98,42 @@ class Coordinator:
     epoch_seconds: float | None = None
     plan: Sequence[Params] | None = None
     lessons: Sequence[FrozenTrial] = ()
-    excluded: Counter[str] = field(default_factory=Counter, init=False)
 
     def __post_init__(self) -> None:
         info = self.search.info
         self.folder = search_folder(info.search)
         self.control = self.folder / "control.json"
         journal = self.folder / "journal.jsonl"
-        for fact in events.read(journal)[0]:
-            if fact["kind"] == "excluded":
-                self.excluded.update(fact["rules"])
+        facts, _ = events.read(journal)
         self.journal = events.EventLog(journal)
         prunes = self.plan is None
         self.orders = OrderBook(self.study, info.search, self.digest, self.epoch_seconds, prunes)
         self.history = self.search.history()
         self.predictor = Predictor(self.study, self.predict)
         self.predictor.learn(self.history.trials)
-        self.proposer = Proposer(
-            self.search.optuna_study,
-            self.study.space,
-            self.study.rules,
+        self.asking = Asking(
+            self.study,
+            self.search,
             self.predictor,
-            self.study.seed,
-            SAMPLERS[self.study.sampler],
+            self.journal,
+            facts,
+            self.plan,
             self.lessons,
         )
+        audited = [rule for rule in self.study.rules.rules if rule.audit and self.plan is None]
+        self.auditor = Auditor(self.study, audited, self.predictor, self.journal, facts)
         self.clock = SearchClock(info.elapsed)
         self.live = LiveView()
         self.confirmations = list(self.search.confirmations())
+        self.audits = list(self.search.audits())
         self.ledger = self.search.ledger(self.study.budget)
         self.decision = Decision.to_continue("no trial has finished yet")
         self.phase = "searching"
         self.interrupted = False
-        self._planned = self._not_begun(self.plan or ())
         self._flights: dict[int, _Flight] = {}
         self._stale: deque[TrialRecord] = deque()  # in flight when an earlier process ended
         self._done: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._saved = 0.0
-        self._asking = 0.0
-        self._barren, self._why_barren = -1, ""  # after how many trials no rule allowed anything
         self._untold: list[TrialRecord] = []  # finished, and not shown yet
         control.give(self.control, "run")
 
@@ -153,7 +150,7 @@ class Coordinator:
         Returns:
             Why the search ended, and the last decision.
         """
-        self._reconcile((Purpose.SEARCH, Purpose.DEFAULT))
+        self._reconcile((Purpose.SEARCH, Purpose.DEFAULT, Purpose.AUDIT))
         if self.history.trials:
             recorded = self._recorded()
             if recorded is None:
@@ -170,7 +167,7 @@ class Coordinator:
                 spent = self.decision.evidence.get("affordable") == 0
                 ending = Ending.BUDGET_SPENT if spent else Ending.WORTHWHILE_STOP
             while ending is None and self._is_free():
-                if self.plan is not None and not self._planned:
+                if self.asking.is_done:
                     ending = Ending.PLAN_DONE
                 elif not self._begin_next():
                     # What runs may take less than was promised to it: then there is more to spend.
@@ -209,7 +206,7 @@ class Coordinator:
                         todo.clear()
                     break
                 one = todo.pop(0)
-                self._begin(one.params, one.verdict, Purpose.CONFIRMATION, cost)
+                self._begin(Wanted(one.params, one.verdict, Purpose.CONFIRMATION), cost)
             if (leaving is not None or not todo) and self._is_drained(leaving):
                 self._show()
                 return
@@ -221,6 +218,7 @@ class Coordinator:
         pending = tuple(
             Pending(number, flight.order.params, promised[number])
             for number, flight in self._flights.items()
+            if flight.order.purpose.competes  # the others bring no gain
         )
         # A promise is the most that an order may take; a decision looks at what it will take.
         expected = expected_cost(self.history)
@@ -235,12 +233,6 @@ class Coordinator:
             space=self.study.space,
         )
 
-    def exclude(self, rules: Mapping[str, int]) -> None:
-        """Count what rules have turned away, by rule id."""
-        if rules:
-            self.excluded.update(rules)
-            self.journal.append("excluded", rules=dict(rules))
-
     def close(self) -> None:
         """Save the clock and close the journal."""
         self.search.advance(self.clock.elapsed())
@@ -249,63 +241,46 @@ class Coordinator:
     # -- asking -------------------------------------------------------------------------------
 
     def _begin_next(self) -> bool:
+        """Begin what is trained next; return whether there may be more at the moment."""
         cost = self._affordable(self._search_budget())
         if cost is None:
             return False
-        if self.plan is not None:
-            self._begin_planned(cost)
-            return True
-        number = len(self.history.trials) + len(self._flights)
-        default = self.study.space.defaults() if number == 0 else None
-        if default is not None:
-            verdict = self.study.rules.judge_asking(default, self.predictor)
-            if verdict.allowed:
-                self._begin(default, verdict, Purpose.DEFAULT, cost)
-                return True
-        if self._barren == len(self.history.trials):
-            return False
-        began = time.perf_counter()
-        try:
-            proposal = self.proposer.propose()
-        except NoAllowedConfiguration as error:
-            if not self.history.trials and not self._flights:
-                raise
-            # Predictions learn: what they allowed before they may rule out by now. What still runs
-            # may teach them otherwise, so nobody asks again before it has.
-            self._barren, self._why_barren = len(self.history.trials), error.message
-            return False
-        self._asking = time.perf_counter() - began
-        self._begin(proposal.params, proposal.verdict, Purpose.SEARCH, cost, proposal.notes)
-        self.exclude(proposal.excluded)
-        return True
+        wanted = self._due_audit() or self.asking.next(self.history, len(self._flights))
+        if wanted is not None:
+            self._begin(wanted, wanted.most or cost)
+        return wanted is not None or self.asking.is_done
 
-    def _begin_planned(self, cost: Cost) -> None:
-        """Begin the next trial of the plan; a prediction that has learnt may forbid it by now."""
-        params = self._planned.popleft()
-        verdict = self.study.rules.judge_asking(params, self.predictor)
-        if verdict.allowed:
-            self._begin(params, verdict, Purpose.SEARCH, cost)
-        else:
-            self.exclude(dict.fromkeys(verdict.broken, 1))
+    def _due_audit(self) -> Wanted | None:
+        budget = self._search_budget()
+        return self.auditor.next(
+            self.history,
+            self._begun_audits(),
+            self.ledger,
+            lambda left, seconds: self._affordable(budget, left, seconds),
+        )
 
-    def _not_begun(self, plan: Iterable[Params]) -> deque[Params]:
-        begun = {key_of(one.params) for one in (*self.history.trials, *self.search.running())}
-        return deque(one for one in plan if key_of(one) not in begun)
+    def _begun_audits(self) -> list[Begun]:
+        """Return all audits so far, with what each has taken or may take."""
+        promised = dict(self.ledger.reserved)
+        flying = (flight.order for flight in self._flights.values())
+        begun = [(one.audit, one.cost) for one in (*self.audits, *self._stale)]
+        begun += [(order.audit, promised[order.number]) for order in flying]
+        return [(audit, cost) for audit, cost in begun if audit is not None]
 
-    def _begin(
-        self,
-        params: Params,
-        verdict: Verdict,
-        purpose: Purpose,
-        cost: Cost,
-        notes: Mapping[str, Any] = MappingProxyType({}),
-    ) -> None:
-        seed, space = self.orders.seed(self.search.next_number()), self.study.space
-        number = self.search.begin_trial(params, space, seed, purpose, verdict, notes)
-        begun = TrialRecord(number, params, TrialState.RUNNING, seed=seed, purpose=purpose)
-        self._give(self.orders.order(begun, verdict, 1, cost), cost)
+    def _begin(self, wanted: Wanted, cost: Cost) -> None:
+        params, verdict, purpose = wanted.params, wanted.verdict, wanted.purpose
+        seed = wanted.seed
+        if seed is None:
+            seed = self.orders.seed(self.search.next_number())
+        number = self.search.begin_trial(
+            params, self.study.space, seed, purpose, verdict, wanted.notes, wanted.audit
+        )
+        begun = TrialRecord(
+            number, params, TrialState.RUNNING, seed=seed, purpose=purpose, audit=wanted.audit
+        )
+        self._give(self.orders.order(begun, verdict, 1, cost), cost, wanted.seconds)
 
-    def _give(self, order: TrialOrder, cost: Cost) -> None:
+    def _give(self, order: TrialOrder, cost: Cost, asking: float = 0.0) -> None:
         self.ledger = self.ledger.reserve(order.number, cost)
         self.live.follow(order.number, order.params, Path(order.folder) / "events.jsonl")
         self.journal.append(
@@ -314,23 +289,33 @@ class Coordinator:
             params=dict(order.params),
             purpose=order.purpose,
             seed=order.seed,
+            audit=None if order.audit is None else asdict(order.audit),
             folder=order.folder,
-            asking=self._asking,
+            asking=asking,
             verdict={
                 "margins": dict(order.verdict.margins),
                 "predicted": dict(order.verdict.predicted),
                 "forecasts": {name: interval(one) for name, one in order.verdict.forecasts.items()},
             },
         )
-        self._asking = 0.0
         future = self.submit(order)
         self._flights[order.number] = _Flight(order, future)
         future.add_done_callback(lambda _future: self._done.put(order.number))
 
-    def _affordable(self, budget: Budget) -> Cost | None:
-        expected = expected_cost(self.history).seconds if self.history.trials else None
+    def _affordable(
+        self, budget: Budget, share: Budget = _NO_LIMIT, expected: float | None = None
+    ) -> Cost | None:
+        """Reserve for one more order, or say that nothing more is affordable.
+
+        Args:
+            budget: The limits for everything.
+            share: Those for this order, beside what is left of the others.
+            expected: How long it will take, in seconds; None: as long as other trials.
+        """
+        if expected is None and self.history.trials:
+            expected = expected_cost(self.history).seconds
         free = self._workers() - len(self._flights)
-        left = replace(self.ledger, budget=budget).at(self.clock.elapsed()).left()
+        left = replace(self.ledger, budget=budget).at(self.clock.elapsed()).left().within(share)
         watts = self.study.resources.watts_per_core * self.study.resources.threads
         rate = dearest_second(self.history, self.study.prices, watts)
         longest = max((one.cost.seconds for one in self.history.complete), default=0.0)
@@ -387,11 +372,12 @@ class Coordinator:
 
     def _take_in(self, record: TrialRecord) -> None:
         record = replace(record, margins=margins(self.study.soft_rules, record))
-        searching = record.purpose is not Purpose.CONFIRMATION
-        self.ledger = self.ledger.settle(record.number, record.cost, counts=searching)
-        if not searching:
+        counts = record.purpose is not Purpose.CONFIRMATION
+        self.ledger = self.ledger.settle(record.number, record.cost, counts)
+        if not record.purpose.competes:
             self._tell(record)
-            self.confirmations.append(record)
+            apart = self.audits if record.purpose is Purpose.AUDIT else self.confirmations
+            apart.append(record)
         else:
             self.history = History((*self.history.trials, record), self.history.direction)
             # What still runs cannot call a search back that has ended; a plan goes on.
@@ -429,9 +415,10 @@ class Coordinator:
         return None
 
     def _unaffordable(self) -> Ending:
-        if self._barren == len(self.history.trials):
-            said = (shortfall(self.history), self._why_barren)
-            self.decision = Decision.to_stop("; ".join(filter(None, said)))
+        why = self.asking.why_nothing(self.history)
+        if why:
+            said = filter(None, (shortfall(self.history), why))
+            self.decision = Decision.to_stop("; ".join(said))
             return Ending.NOTHING_ALLOWED
         return Ending.BUDGET_SPENT if self.history.trials else Ending.NOTHING_AFFORDABLE
 
@@ -480,13 +467,19 @@ class Coordinator:
                 self._give_up(self._stale.popleft(), Failure.STOPPED, "stopped before it resumed")
             elif not self._is_free():
                 return
-            elif (cost := self._affordable(self._whole_budget())) is not None:
+            elif (cost := self._affordable_again(self._stale[0])) is not None:
                 self._resume(self._stale.popleft(), cost)
             elif self._flights:
                 return  # what runs may take less than was promised to it
             else:
                 no_budget = "no budget was left to resume it"
                 self._give_up(self._stale.popleft(), Failure.LOST, no_budget)
+
+    def _affordable_again(self, left: TrialRecord) -> Cost | None:
+        if left.audit is None:
+            return self._affordable(self._whole_budget())
+        share = self.auditor.left(left.audit, self._begun_audits(), self.ledger)
+        return self._affordable(self._whole_budget(), share, expected=0.0)
 
     def _resume(self, left: TrialRecord, cost: Cost) -> None:
         verdict = self.search.verdict(left.number)

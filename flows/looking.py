@@ -55,6 +55,7 @@ def recorded(search: Search) -> SearchSummary:
         started=info.started,
         seconds=info.elapsed,
         sweep=sweep,
+        audits=search.audits(),
         **outcome.parts(),
     )
 

@@ -53,7 +53,7 @@ class OrderBook:
         """
         resources = self.study.resources
         folder = search_folder(self.search)
-        searching = trial.purpose is not Purpose.CONFIRMATION
+        competes = trial.purpose.competes
         asked = {
             name: rule.id
             for rule in self.study.soft_rules.rules
@@ -76,9 +76,9 @@ class OrderBook:
             deadline_seconds=None if math.isinf(cost.seconds) else cost.seconds,
             memory_mb=resources.memory_mb,
             epoch_seconds=self.epoch_seconds,
-            keep_model=not searching,
-            pruning=str(folder / "pruning.json") if searching and self.prunes else None,
-            time_inferences=searching
+            keep_model=trial.purpose is Purpose.CONFIRMATION,
+            pruning=str(folder / "pruning.json") if competes and self.prunes else None,
+            time_inferences=competes
             and any(name in INFERENCE for name in self.study.rules.predictions),
             measure_inferences=any(name in MEASURED_INFERENCE for name in asked),
             reported={
@@ -86,6 +86,7 @@ class OrderBook:
                 for name, rule in asked.items()
                 if name.startswith(METRICS)
             },
+            audit=trial.audit,
         )
 
 
@@ -105,6 +106,7 @@ def record_of(order: TrialOrder, result: TrialResult) -> TrialRecord:
         reason=result.reason,
         metrics=result.metrics,
         measured=result.measured,
+        audit=order.audit,
     )
 
 

@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
 from domain.errors import SatisficeError
-from domain.plan import SweepRequest
+from domain.plan import Excluded, SweepRequest
 from domain.study import Study
 from domain.summary import Confirmed, DataReport, Ending, SearchSummary
 from flows import console
@@ -131,7 +131,7 @@ def _run(
         if not planned.points:
             return Completed(name="Nothing to run", message="all of it was trained before")
         searching = store.begin(spec, *ground, write_sweep(planned.sweep))
-        return _carry_out(spec, store, searching, ready, backstage, planned.plan.counts)
+        return _carry_out(spec, store, searching, ready, backstage, planned.plan.excluded)
 
 
 def _carry_out(
@@ -140,7 +140,7 @@ def _carry_out(
     searching: Search,
     ready: ServerReady,
     backstage: Backstage,
-    excluded: Mapping[str, int] | None = None,
+    excluded: Mapping[str, Excluded] | None = None,
 ) -> State:
     """Run what was begun to its end, confirm, conclude and tell.
 
@@ -150,7 +150,7 @@ def _carry_out(
         searching: The search, begun or taken up again.
         ready: The data.
         backstage: The processes behind it.
-        excluded: By rule id, how many configurations were turned away before it began.
+        excluded: By rule id, what was turned away before it began.
     """
     screen, sweep = _screen(), read_sweep(searching.info.sweep)
     if sweep is not None and not sweep.request.confirm:  # then nothing has to be kept for it
@@ -176,7 +176,7 @@ def _carry_out(
         lessons=lessons.frozen,
     )
     coordinator.journal.append("search", **_facts(spec, searching, data))
-    coordinator.exclude(excluded or {})
+    coordinator.asking.exclude(excluded or {})
 
     def interrupt() -> None:
         coordinator.interrupt()

@@ -15,12 +15,12 @@ from prefect.futures import PrefectFuture
 from prefect.states import Cancelled, Completed, Failed
 
 from domain.cost import Prices
-from domain.history import Purpose, TrialState
+from domain.history import TrialState
 from domain.orders import TrialOrder, TrialResult
 from domain.study import Study
 from domain.summary import DataReport, Registration, SearchSummary
 from flows.backstage import Backstage
-from flows.console import short
+from flows.console import CALLED, short
 from tasks import registry, reporting, validation
 from tasks.home import tracking_url
 from tasks.server import ServerReady
@@ -106,7 +106,8 @@ def write_report(summary: SearchSummary, folder: Path, backstage: Backstage) -> 
 
 def telling(order: TrialOrder, most: int = 4) -> str:
     """Return what people would call a trial: its number and a few parameters."""
-    what = "confirm" if order.purpose is Purpose.CONFIRMATION else "trial"
+    what = CALLED.get(order.purpose, "trial")
+    number = f"{order.number} of {order.audit.rule}" if order.audit else order.number
     chosen = list(order.params.items())[:most]
     params = " ".join(f"{name}={short(value)}" for name, value in chosen)
-    return f"{what} {order.number}: {params}"
+    return f"{what} {number}: {params}"

@@ -129,6 +129,7 @@ def decision_page(summary: SearchSummary) -> str:
         f"Spent: {spent.money:.4g} {currency}, {summary.seconds:.0f} s and "
         f"{1000 * spent.kwh:.3g} Wh ({spent.energy}) on {summary.ledger.trials} trials."
     )
+    parts += [f"Rule {one.rule} {one.finding}: {one.reason}." for one in summary.rule_audits]
     parts += [f"Note: {note}" for note in summary.notes]
     if summary.decision.evidence:
         evidence = [(name, f"{value:.6g}") for name, value in summary.decision.evidence.items()]

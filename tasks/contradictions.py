@@ -13,13 +13,15 @@ from domain.measured import MEASURED, METRICS, is_measured
 from domain.predicted import LEARNT, PREDICTED
 from domain.priors import Prior, Weights
 from domain.quality import GATED
+from domain.rules import MOST_AUDITED
 from domain.sorts import NUMBER, Kind, Kinds
 from domain.sorts import kind_of as kind_of_domain
 from domain.space import Bounded, Choice, Derived, Domain, Float, Int, Ordinal, Value
 from domain.study import Study
+from domain.wording import percent
 from tasks import amounts
 from tasks.amounts import Document
-from tasks.shapes import Mistake, Spot
+from tasks.shapes import Mistake, Percentage, Spot, dotted
 from tasks.shapes import Path as Place
 
 PROBLEM = "problem.py"
@@ -184,34 +186,56 @@ def _rules(data: Document) -> Iterator[Mistake]:
         seen[name] = at
         where = f"rule {name!r}"
         path: Place = ("rules", at, "require")
-        metrics = dict.fromkeys(_metrics(rule["require"]), NUMBER)
-        named = {**known, **metrics}
+        metrics = (one for one in _names(rule["require"]) if one.startswith(METRICS))
+        named = {**known, **{one: NUMBER for one in metrics if one.count(".") == 1}}
         wrong = list(_misread(rule["require"], path, where, named, "parameter", listing))
         wrong = wrong or list(_neither_before_nor_after(rule["require"], path, where))
         yield from wrong or _overconfident(rule, ("rules", at, "confidence"), where)
         if "when" in rule:
             path, where = ("rules", at, "when"), f"the condition of rule {name!r}"
             yield from _misread(rule["when"], path, where, kinds, "parameter", parameters)
+    yield from _misaudited(data.get("rules", []))
 
 
-def _metrics(text: str) -> list[str]:
-    """Return the metrics that a rule speaks of: which there are, only a training tells."""
+def _names(text: str) -> tuple[str, ...]:
+    """Return what a rule speaks of; nothing where it cannot be read, which is told elsewhere."""
     try:
-        names = Expression(text).names
-    except ExpressionError:  # told where the rule is read
-        return []
-    return [one for one in names if one.startswith(METRICS) and one.count(".") == 1]
+        return Expression(text).names
+    except ExpressionError:
+        return ()
 
 
 def _neither_before_nor_after(text: str, path: Place, where: str) -> Iterator[Mistake]:
     """Find a rule that would have to be held before a training and after it."""
-    names = Expression(text).names
+    names = _names(text)
     before = next((one for one in names if one in PREDICTED), None)
     after = next((one for one in names if is_measured(one)), None)
     if before and after:
         told = f"{where} names {before!r} and {after!r}, expected what is known before training"
         hint = "what is measured may be compared with parameters and with what is measured"
         yield Mistake(path, f"{told} or what is known after it", hint)
+
+
+def _misaudited(rules: Sequence[Document]) -> Iterator[Mistake]:
+    """Find audits of rules that must never be broken, and more audits than a budget is for."""
+    together = 0.0
+    for at, rule in enumerate(rules):
+        path: Place = ("rules", at, "audit")
+        share = Percentage.read(rule.get("audit", 0.0))
+        together += share
+        if share and rule.get("safety"):
+            safety = dotted(("rules", at, "safety"))
+            told = f"{dotted(path)} is {rule['audit']}, but {safety} is true"
+            hint = "a rule that must never be broken cannot be audited: leave one of them out"
+            yield Mistake(path, told, hint)
+        elif share and any(map(is_measured, _names(rule["require"]))):
+            told = f"{dotted(path)} is {rule['audit']}, but rule {rule['id']!r} keeps nothing out"
+            hint = "what it speaks of is measured, so all is trained and judged: leave it out"
+            yield Mistake(path, told, hint)
+        elif together > MOST_AUDITED and share:
+            told = f"with rule {rule['id']!r} the audits take {percent(together)} of the budget"
+            yield Mistake(path, f"{told}, expected at most {percent(MOST_AUDITED)} for all of them")
+            return
 
 
 def _overconfident(rule: Document, path: Place, where: str) -> Iterator[Mistake]:

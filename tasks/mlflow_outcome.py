@@ -50,6 +50,11 @@ def _figures(summary: SearchSummary) -> Iterator[tuple[str, float]]:
         yield from numbers(summary.quality.values(), "quality/")
     yield from numbers(summary.excluded, "excluded/")
     yield from ((f"broken/{one.rule.id}", float(one.broken)) for one in summary.soft_rules)
+    for audited in summary.rule_audits:
+        place = f"audit/{audited.rule}/"
+        yield f"{place}pairs", len(audited.differences)
+        if len(audited.differences) > 1:
+            yield from ((f"{place}{end}", getattr(audited, end)) for end in ("mean", "low", "high"))
 
 
 def _tags(summary: SearchSummary) -> dict[str, str]:
@@ -63,6 +68,8 @@ def _tags(summary: SearchSummary) -> dict[str, str]:
     }
     if summary.gates:
         tags["satisfice.gates"] = "; ".join(map(_gate, summary.gates))
+    for one in summary.rule_audits:
+        tags[f"satisfice.audit.{one.rule}"] = f"{one.finding}: {one.reason}"
     if summary.registration is not None:
         tags["satisfice.registered"] = summary.registration.reason
     return tags

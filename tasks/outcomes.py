@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
 
+from domain.avoided import Avoided
 from domain.quality import GateResult, QualityAttributes
 from domain.summary import Confirmed, DataReport, Registration, SearchSummary
 
@@ -21,6 +22,8 @@ class Outcome:
 
     data: DataReport | None = None
     excluded: Mapping[str, int] = field(default_factory=dict)
+    avoided: Mapping[str, Avoided] = field(default_factory=dict)
+    not_audited: Mapping[str, str] = field(default_factory=dict)
     confirmed: tuple[Confirmed, ...] = ()
     quality: QualityAttributes | None = None
     gates: tuple[GateResult, ...] = ()

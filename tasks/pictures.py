@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from domain.history import History, TrialState
 from domain.summary import SearchSummary
+from domain.wording import STEPS
 
 INK, _SOFT, _GAIN, _COST, _BAD = "#1f2933", "#9aa5b1", "#1b7f5c", "#c05621", "#b83280"
 STYLE: dict[Any, Any] = {
@@ -95,6 +96,27 @@ def price_line(summary: SearchSummary) -> str:
             axes.set_ylim(bottom=min(positive) / 2)
         axes.legend(frameon=False)
         return svg(figure, "Expected gain and expected cost of more trials")
+
+
+def audit_strips(summary: SearchSummary) -> str:
+    """Draw, for each audited rule, by how much trainings outside were better than those inside."""
+    audits = [one for one in summary.rule_audits if one.differences]
+    if not audits:
+        return ""
+    with mpl.rc_context(STYLE):
+        steps = STEPS[summary.study.worth.per]
+        figure, axes = _empty(f"outside was better by so many {steps}", "", 0.8 + 0.5 * len(audits))
+        matters = audits[0].matters
+        axes.axvspan(-matters, matters, color=_SOFT, alpha=0.3, linewidth=0)
+        axes.axvline(0.0, color=_SOFT, linewidth=0.8)
+        for row, one in enumerate(audits):
+            if math.isfinite(one.low):
+                axes.plot([one.low, one.high], [row, row], color=INK, linewidth=1.6)
+                axes.plot(one.mean, row, color=INK, marker="|", markersize=12)
+            axes.scatter(one.differences, [row] * len(one.differences), c=_GAIN, s=22, zorder=3)
+        axes.set_yticks(range(len(audits)), [one.rule for one in audits])
+        axes.set_ylim(len(audits) - 0.5, -0.5)
+        return svg(figure, "Differences between trainings just outside and just inside of rules")
 
 
 def importance_bars(importance: Mapping[str, float]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from domain import predicted
 from domain.cost import EnergyMode
@@ -25,11 +25,17 @@ class Predictor:
         study: The study.
         count: Counts what is known of a configuration's model without training it. Takes
             milliseconds, so what it said last is kept.
+        names: What to predict; None: what the rules of the study speak of.
     """
 
-    def __init__(self, study: Study, count: Callable[[Params], Sizes]) -> None:
+    def __init__(
+        self,
+        study: Study,
+        count: Callable[[Params], Sizes],
+        names: Sequence[str] | None = None,
+    ) -> None:
         self._study, self._count = study, _once(count)
-        names = study.rules.predictions
+        names = study.rules.predictions if names is None else names
         self._counted = tuple(name for name in names if name not in LEARNT)
         self._learnt = tuple(name for name in names if name in LEARNT)
         self._sizes = set(counted_for(self._learnt))
@@ -55,6 +61,14 @@ class Predictor:
         if self._sizes <= counts.keys():
             said |= {name: self._forecast(name, params, counts) for name in self._learnt}
         return said
+
+    def builds(self, params: Params) -> bool:
+        """Tell whether a model of a configuration can be built before it is trained."""
+        try:
+            self._count(params)
+        except SatisficeError:
+            return False
+        return True
 
     def _forecast(self, name: str, params: Params, sizes: Sizes) -> float | Forecast:
         if name not in self._models:

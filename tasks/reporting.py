@@ -9,10 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from domain.auditing import RuleAudit
+from domain.avoided import Avoided
 from domain.feasibility import shortfall, violations
 from domain.history import History, TrialState
+from domain.rules import Rule
 from domain.space import Space
 from domain.summary import Confirmed, SearchSummary
+from domain.wording import HOURS, STEPS, duration, money
 from tasks.files import write_whole
 
 _TEMPLATE = Path(__file__).with_name("report.html")
@@ -50,8 +54,10 @@ def page(summary: SearchSummary) -> str:
         begun=dt.datetime.fromtimestamp(summary.started, dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         counts={state.value: states[state] for state in TrialState if states[state]},
         leaders=summary.history.ranking(10),
-        rules=[(rule, summary.excluded.get(rule.id, 0)) for rule in summary.study.rules.rules],
         shortfall=shortfall(summary.history),
+        rules=_rules(summary),
+        audit_strips=pictures.audit_strips(summary),
+        steps=STEPS[summary.study.worth.per],
         default=next((one for one in summary.confirmed if one.name == "default"), None),
         optimism=optimism(summary.winner),
         importance=ranked,
@@ -114,6 +120,39 @@ def short(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return f"{value:,}".replace(",", " ") if isinstance(value, int) else str(value)
+
+
+def _rules(summary: SearchSummary) -> list[tuple[Rule, int, str, RuleAudit | None]]:
+    """Return each rule with what it turned away, what that has spared, and what audits say."""
+    audits, currency = {one.rule: one for one in summary.rule_audits}, summary.study.prices.currency
+    return [
+        (
+            rule,
+            summary.excluded.get(rule.id, 0),
+            spared(summary.avoided.get(rule.id), currency),
+            audits.get(rule.id),
+        )
+        for rule in summary.study.rules.rules
+    ]
+
+
+def spared(avoided: Avoided | None, currency: str) -> str:
+    """Say what training what a rule turned away would have cost, and how that is known."""
+    if avoided is None:
+        return "-"
+    built = avoided.looked_at - avoided.unbuildable
+    if avoided.looked_at and not built:
+        return f"next to nothing: no model can be built of any of {avoided.looked_at} looked at"
+    price = money(avoided.seconds * avoided.rate, currency)
+    about = duration(avoided.seconds) + ("" if currency == HOURS else f", {price}")
+    between = f"{duration(avoided.low)} to {duration(avoided.high)}"
+    how = f"forecast from {built}" if built else "at what a trial of this search took"
+    failing = (
+        f"; of {avoided.unbuildable} others looked at no model can be built"
+        if avoided.unbuildable
+        else ""
+    )
+    return f"about {about} ({between}; {how}{failing})"
 
 
 def _quality(summary: SearchSummary) -> list[tuple[str, str]]:

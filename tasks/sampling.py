@@ -5,7 +5,6 @@ Only the coordinator imports this module, and the coordinator needs Optuna anywa
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -20,6 +19,7 @@ from domain import priors
 from domain.errors import NoAllowedConfiguration, UserMistake
 from domain.history import Purpose
 from domain.mending import first_allowed, mend
+from domain.plan import Excluded, exclude
 from domain.predicted import Predicted
 from domain.repair import allowed_step_by_step, nearest_allowed, whole
 from domain.rules import Predict, RuleBook, Verdict
@@ -57,7 +57,7 @@ class Proposal:
     Attributes:
         params: The active parameters.
         verdict: What the rules say of it.
-        excluded: By rule id, how many of the drawn configurations the rule turned away.
+        excluded: By rule id, what it turned away of the drawn configurations.
         draws: How many configurations the sampler drew.
         repaired: Whether it is a neighbour of a draw and not a draw itself.
         notes: What the sampler wants to find in the trial's system attributes later.
@@ -66,7 +66,7 @@ class Proposal:
 
     params: Params
     verdict: Verdict
-    excluded: dict[str, int]
+    excluded: dict[str, Excluded]
     draws: int
     repaired: bool
     notes: Mapping[str, Any] = field(default_factory=dict)
@@ -83,8 +83,8 @@ class Proposer:
     whatever process and after whatever calls: each proposal has a sampler of its own.
 
     Attributes:
-        study: The study. The sampler learns from all its trials but confirmations; of what it says
-            of the whole study (how far a sequence has come) the study keeps a note.
+        study: The study. The sampler learns from its trials that compete; of what it says of the
+            whole study (how far a sequence has come) the study keeps a note.
         space: The space to propose from.
         rules: The rules that each proposal obeys.
         predict: Gives `predicted.*` for a configuration; asked only where a rule needs it and no
@@ -127,26 +127,30 @@ class Proposer:
             return search.run(Drawing(sampler, self.study, lessons, self.space, number))
         sifting = SiftingTPE(own_seed, self.space, gatekeeper.from_parameters, search.accepts)
         proposal = search.run(Drawing(sifting, self.study, lessons, self.space, number))
-        unruled = sifting.unruled
-        turned_away = () if unruled is None else gatekeeper.judge(unruled).broken
-        return replace(proposal, excluded=proposal.excluded | dict.fromkeys(turned_away, 1))
+        if sifting.unruled is not None:
+            turned_away = Excluded(1, sifting.unruled)
+            broken = gatekeeper.judge(sifting.unruled).broken
+            excluded = proposal.excluded | dict.fromkeys(broken, turned_away)
+            proposal = replace(proposal, excluded=excluded)
+        return proposal
 
 
 def _worth_learning(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """Return the trials that a sampler may learn from.
 
-    A confirmation repeats a leader: learning from it would count the same good luck twice.
+    A confirmation repeats a leader: learning from it would count the same good luck twice. An audit
+    lies where nothing may be proposed.
     """
-    ours = [one for one in trials if not _confirms(one)]
+    ours = [one for one in trials if _competes(one)]
     complete = sum(one.state is TrialState.COMPLETE for one in ours)
     pruned = [one.number for one in ours if one.state is TrialState.PRUNED]
     surplus = set(pruned[: max(len(pruned) - _PRUNED_PER_COMPLETE * complete, 0)])
     return [one for one in ours if one.number not in surplus] if surplus else ours
 
 
-def _confirms(trial: FrozenTrial) -> bool:
+def _competes(trial: FrozenTrial) -> bool:
     begun = trial.user_attrs.get(BEGUN)
-    return begun is not None and begun["purpose"] == Purpose.CONFIRMATION
+    return begun is None or Purpose(begun["purpose"]).competes
 
 
 class Experts:
@@ -240,18 +244,16 @@ class RuleSearch:
 
     def run(self, drawing: Drawing) -> Proposal:
         """Draw, then repair, then take what was tried before, then give up."""
-        excluded: Counter[str] = Counter()
+        excluded: dict[str, Excluded] = {}
         drawn: list[Params] = []
         while len(drawn) < self._patience(drawing):
             params = self._experts.advise(drawing.draw())
             drawn.append(params)
             verdict = self._gatekeeper.judge(params)
-            excluded.update(verdict.broken)
+            exclude(excluded, verdict.broken, params)
             if verdict.allowed and self._is_unlike(params):
                 notes = drawing.notes
-                return Proposal(
-                    params, verdict, dict(excluded), len(drawn), repaired=False, notes=notes
-                )
+                return Proposal(params, verdict, excluded, len(drawn), repaired=False, notes=notes)
             notes = drawing.notes
             drawing.turn_away()
         repaired = None if drawing.listed else self._scatter(drawing) or self._repair(drawn)
@@ -261,7 +263,7 @@ class RuleSearch:
         return Proposal(
             found,
             self._gatekeeper.judge(found),
-            dict(excluded),
+            excluded,
             len(drawn),
             repaired=found not in drawn,
             notes=notes,
@@ -385,9 +387,9 @@ def _is_real(domain: Domain) -> bool:
     return isinstance(domain, Float) and domain.step is None and domain.low < domain.high
 
 
-def _nothing_allowed(excluded: Mapping[str, int], draws: int) -> NoAllowedConfiguration:
-    most = sorted(excluded.items(), key=lambda one: -one[1])
-    by_rule = "; ".join(f"rule {rule!r} rejected {count} of {draws}" for rule, count in most)
+def _nothing_allowed(excluded: Mapping[str, Excluded], draws: int) -> NoAllowedConfiguration:
+    most = sorted(excluded.items(), key=lambda one: -one[1].count)
+    by_rule = "; ".join(f"rule {rule!r} rejected {one.count} of {draws}" for rule, one in most)
     return NoAllowedConfiguration(
         f"no allowed configuration was found, neither drawn nor near a draw: {by_rule}",
         "Loosen one of these rules or widen the space; `satisfice check` tells what each rule "

@@ -18,6 +18,7 @@ from tasks.shapes import (
     Number,
     NumberOrFormula,
     OneOf,
+    Percentage,
     Quantity,
     Scalar,
     Section,
@@ -216,6 +217,10 @@ _RULE = Section(
             Number("a number from 0.5 to below 1", low=0.5, below=1),
             "how sure it has to be that the condition holds, where a prediction may be wrong",
         ),
+        "audit": Field(
+            Percentage(), "the share of the budget for trainings just outside of it: is it right?"
+        ),
+        "safety": Field(Flag(), "whether it must never be broken, not even by an audit"),
     },
 )
 _CONFIRM = Section(

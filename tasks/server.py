@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -101,18 +101,22 @@ class TrialServer:
                 self._restart(self._ready)
             return self._ready
 
-    def predict(self, params: Params) -> dict[str, float]:
+    def predict(self, params: Params, predictions: Iterable[str] | None = None) -> dict[str, float]:
         """Count what can be known of a configuration before it is trained.
 
+        Args:
+            params: The active parameters.
+            predictions: What is to be predicted; None: what the study's rules speak of.
+
         Returns:
-            What the study's rules speak of: `predicted.parameters`, `predicted.macs`; and the sizes
-            that the forecasts rest on which they speak of (`domain.predicting.Sizes`).
+            What of that can be counted: `predicted.parameters`, `predicted.macs`; and the sizes
+            that the forecasts among it rest on (`domain.predicting.Sizes`).
 
         Raises:
             ProblemFault: The study's `build(params)` raised, or ended its process.
         """
         # Counting operations takes seconds the first time: only what a rule speaks of is asked for.
-        names = counted_for(self.study.rules.predictions)
+        names = counted_for(self.study.rules.predictions if predictions is None else predictions)
         question = {"params": dict(params), "names": [one for one in names if one != EXAMPLES]}
         known = {EXAMPLES: float(self.ready().rows["train"])} if EXAMPLES in names else {}
         with self._predicting:

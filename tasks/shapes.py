@@ -188,6 +188,36 @@ class NumberOrFormula:
 
 
 @dataclass(frozen=True)
+class Percentage:
+    """A part of a whole: a number such as 0.05, or a text such as 5%."""
+
+    expected: str = "a share such as 5%, or 0.05"
+
+    def schema(self) -> JSONSchema:
+        """Describe the values as JSON Schema."""
+        return {"anyOf": [self._number.schema(), {"type": "string", "pattern": _PERCENT}]}
+
+    def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
+        """Say what is wrong with a value."""
+        if isinstance(value, str):
+            yield from Text(self.expected, _PERCENT).mistakes(value, path)
+        else:
+            yield from self._number.mistakes(value, path)
+
+    @staticmethod
+    def read(value: float | str) -> float:
+        """Return the share as a number, whichever way it is written."""
+        return float(value.rstrip("% \n")) / 100 if isinstance(value, str) else float(value)
+
+    @property
+    def _number(self) -> Number:
+        return Number(self.expected, low=0.0, high=1.0)
+
+
+_PERCENT = r"^[0-9]{1,2}(\.[0-9]+)? ?%$"
+
+
+@dataclass(frozen=True)
 class Scalar:
     """A word, a number or a truth value."""
 

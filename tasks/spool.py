@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from domain.history import Purpose
 from tasks.events import Event, read
 from tasks.files import write_whole
 
@@ -31,7 +32,7 @@ class OpenTrial:
     offset: int = 0
     epoch: int = 0
     curves: list[str] = field(default_factory=list)
-    purpose: str = ""
+    purpose: str = Purpose.SEARCH
 
 
 @dataclass

@@ -16,7 +16,7 @@ from typing import Any
 from optuna.trial import TrialState as OptunaState
 
 from domain.cost import Cost, EnergyMode
-from domain.history import CurvePoint, Failure, Purpose, TrialRecord, TrialState
+from domain.history import Audit, CurvePoint, Failure, Purpose, TrialRecord, TrialState
 from domain.predicted import Forecast
 from domain.rules import Verdict
 from domain.space import Params
@@ -45,13 +45,16 @@ def read_numbers(values: Json) -> dict[str, float]:
     return {name: float(value) for name, value in values.items()}
 
 
-def write_begun(params: Params, seed: int, purpose: Purpose, verdict: Verdict) -> Json:
+def write_begun(
+    params: Params, seed: int, purpose: Purpose, verdict: Verdict, audit: Audit | None = None
+) -> Json:
     """Return what is known of a trial when it begins.
 
     The parameters are in it although Optuna has a table for them: that one keeps whole numbers as
     floats, and cannot tell `True` from 1 among the choices of a parameter.
     """
-    return {
+    about = {} if audit is None else {"audit": asdict(audit)}
+    return about | {
         "params": dict(params),
         "seed": seed,
         "purpose": purpose.value,
@@ -63,6 +66,11 @@ def write_begun(params: Params, seed: int, purpose: Purpose, verdict: Verdict) -
             },
         },
     }
+
+
+def outside(audit: Audit) -> Json:
+    """Return the system attribute by which Optuna's own tools never take an audit for the best."""
+    return {f"constraints:{audit.rule}": 1.0}  # above 0: not feasible
 
 
 def write_result(record: TrialRecord) -> Json:
@@ -109,6 +117,7 @@ def read_record(number: int, begun: Json, result: Json | None) -> TrialRecord:
         "params": begun["params"],
         "seed": begun["seed"],
         "purpose": Purpose(begun["purpose"]),
+        "audit": Audit(**begun["audit"]) if "audit" in begun else None,
     }
     if result is None:
         return TrialRecord(state=TrialState.RUNNING, **known)

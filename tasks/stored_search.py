@@ -22,7 +22,7 @@ from sqlalchemy import Insert, and_, func, select
 
 from domain.cost import NOTHING, Budget, Cost, Ledger
 from domain.decision import Decision
-from domain.history import Failure, History, Purpose, TrialRecord, TrialState
+from domain.history import Audit, Failure, History, Purpose, TrialRecord, TrialState
 from domain.rules import Verdict
 from domain.space import Params, Space
 from domain.summary import DecisionRecord, Ending
@@ -41,6 +41,7 @@ from tasks.store_records import (
     RESULT,
     constraints,
     for_optuna,
+    outside,
     read_numbers,
     read_record,
     read_verdict,
@@ -88,7 +89,8 @@ class Search:
         database: Where it stands.
         info: What is known without the trials; follows `advance` and `end`.
         optuna_study: The Optuna study with the trials, for samplers. The default configuration and
-            confirmations are in it too: the purpose in the attribute `satisfice` tells them apart.
+            confirmations and audits are in it too: the purpose in the attribute `satisfice` tells
+            them apart.
     """
 
     def __init__(self, database: Database, info: SearchInfo, optuna_study: optuna.Study) -> None:
@@ -116,6 +118,7 @@ class Search:
         purpose: Purpose,
         verdict: Verdict,
         notes: Mapping[str, Any] = MappingProxyType({}),
+        audit: Audit | None = None,
     ) -> int:
         """Record that a trial begins, in one write and before it runs.
 
@@ -126,6 +129,7 @@ class Search:
             purpose: What it is for.
             verdict: What the rules said.
             notes: What the sampler wants to find in Optuna's system attributes later.
+            audit: What it is about, where it is an audit.
 
         Returns:
             The trial's number, counted from 0.
@@ -141,8 +145,8 @@ class Search:
                 datetime_complete=None,
                 params={name: params[name] for name in kinds},
                 distributions=kinds,
-                user_attrs={BEGUN: write_begun(params, seed, purpose, verdict)},
-                system_attrs=dict(notes),
+                user_attrs={BEGUN: write_begun(params, seed, purpose, verdict, audit)},
+                system_attrs=dict(notes) if audit is None else {**notes, **outside(audit)},
                 intermediate_values={},
             )
         )
@@ -249,18 +253,20 @@ class Search:
         return attempt
 
     def history(self) -> History:
-        """Return the finished trials, confirmations left out, in the order in which they finished.
+        """Return the finished trials that compete, in the order in which they finished.
 
         Reads all of them: the coordinator does so once and then keeps its own.
         """
         direction = Direction(self.optuna_study.direction.name.lower())
-        finished = self._finished()
-        kept = (one for one in finished if one.purpose is not Purpose.CONFIRMATION)
-        return History(tuple(kept), direction)
+        return History(tuple(one for one in self._finished() if one.purpose.competes), direction)
 
     def confirmations(self) -> tuple[TrialRecord, ...]:
         """Return the finished confirmations, in the order in which they finished."""
         return tuple(one for one in self._finished() if one.purpose is Purpose.CONFIRMATION)
+
+    def audits(self) -> tuple[TrialRecord, ...]:
+        """Return the finished audits, in the order in which they finished."""
+        return tuple(one for one in self._finished() if one.purpose is Purpose.AUDIT)
 
     def ledger(self, budget: Budget) -> Ledger:
         """Return the book of the search so far; what still runs is neither spent nor promised.

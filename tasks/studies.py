@@ -21,6 +21,7 @@ from domain.worth import Amount, Direction
 from tasks import amounts, contradictions, schema, source
 from tasks.amounts import Document
 from tasks.contradictions import PROBLEM, read_default, read_domain, read_prior
+from tasks.shapes import Percentage
 
 FILE = "study.yaml"
 
@@ -88,7 +89,7 @@ def study_digest(study: Study) -> str:
         ],
         "sampler": study.sampler,
         "rules": [
-            [rule.id, _text(rule.require), _text(rule.when), rule.confidence]
+            [rule.id, _text(rule.require), _text(rule.when), rule.confidence, rule.audit]
             for rule in (*study.rules.rules, *study.soft_rules.rules)
         ],
         "gates": [_text(gate.require) for gate in study.gates],
@@ -166,7 +167,7 @@ def _parameter(name: str, spec: Document) -> Parameter:
 def _rule(spec: Document) -> Rule:
     require = Expression(spec["require"])
     when = Expression(spec["when"]) if "when" in spec else None
-    stated = _stated(spec, confidence=float)
+    stated = _stated(spec, confidence=float, audit=Percentage.read, safety=bool)
     because, source = spec.get("because", ""), spec.get("source", "")
     return Rule(spec["id"], require, because, source, when, **stated)
 
@@ -178,5 +179,5 @@ def _resources(spec: Document, memory: Amount | None) -> Resources:
 
 
 def _stated(spec: Document, **kinds: Callable[[Any], Any]) -> dict[str, Any]:
-    """Return the numbers that are stated; for the others the defaults of the domain stand."""
+    """Return the values that are stated; for the others the defaults of the domain stand."""
     return {key: kind(spec[key]) for key, kind in kinds.items() if key in spec}

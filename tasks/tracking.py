@@ -264,6 +264,8 @@ class _Shipping:
             # Runs are made in the order of the journal: where one is missing, no later one exists.
             self.known = self.known or number > self.spool.highest
         tags = {**family, "satisfice.purpose": purpose, "satisfice.seed": str(event["seed"])}
+        if event.get("audit"):
+            tags["satisfice.audits"] = event["audit"]["rule"]
         name = f"trial {number}" if searching else f"trial {number}, {purpose}"
         run = self.client.create_run(
             self.spool.experiment, int(event["at"] * 1000), {**tags, **_USER}, name
@@ -283,7 +285,7 @@ class _Shipping:
         self.results[number] = event
         for name, value in numbers(event["cost"]):
             spool.spent[name] = spool.spent.get(name, 0.0) + value
-        if trial.purpose == Purpose.CONFIRMATION:
+        if not Purpose(trial.purpose).competes:
             return
         spool.finished += 1
         value = event["value"]

@@ -28,7 +28,7 @@ from domain.cost import Budget, Cost, EnergyMode, Prices
 from domain.decision import Decision
 from domain.errors import OutsideFault, StudyBusy, UserMistake
 from domain.expressions import Expression
-from domain.history import CurvePoint, Failure, Purpose, TrialRecord, TrialState
+from domain.history import Audit, CurvePoint, Failure, Purpose, TrialRecord, TrialState
 from domain.plan import Known, Sweep, SweepRequest
 from domain.predicted import Forecast
 from domain.rules import Verdict
@@ -229,6 +229,7 @@ records = st.builds(
     failure=st.none() | st.sampled_from(Failure),
     reason=st.text(),
     metrics=st.dictionaries(st.text(), numbers, max_size=4),
+    audit=st.none() | st.builds(Audit, st.text(), st.integers(0, 2**31)),
 )
 
 
@@ -241,7 +242,12 @@ def test_what_is_told_is_read_back_in_the_order_of_finishing(
 ) -> None:
     search = store.begin(study_named())
     begun = [
-        replace(one, number=search.begin_trial(one.params, SPACE, one.seed, one.purpose, ALLOWED))
+        replace(
+            one,
+            number=search.begin_trial(
+                one.params, SPACE, one.seed, one.purpose, ALLOWED, audit=one.audit
+            ),
+        )
         for one in some
     ]
     assert [one.number for one in begun] == list(range(len(some)))
@@ -250,13 +256,32 @@ def test_what_is_told_is_read_back_in_the_order_of_finishing(
         search.tell(one)
     again = store.open(search.info.search)
     # `repr` tells types and signs of zero apart, and a NaN equals itself
-    assert repr(again.history().trials) == repr(
-        tuple(one for one in begun if one.purpose is not Purpose.CONFIRMATION)
-    )
+    assert repr(again.history().trials) == repr(tuple(one for one in begun if one.purpose.competes))
     assert repr(again.confirmations()) == repr(
         tuple(one for one in begun if one.purpose is Purpose.CONFIRMATION)
     )
+    assert repr(again.audits()) == repr(tuple(one for one in begun if one.purpose is Purpose.AUDIT))
     assert again.running() == ()
+
+
+def test_an_audit_stays_apart_from_what_may_become_best(store: Store, search: Search) -> None:
+    best = told(search)
+    about = Audit("fits", best.number)
+    verdict = replace(ALLOWED, margins={"fits": -0.5, "wide": math.inf})
+    number = search.begin_trial(PARAMS, SPACE, 5, Purpose.AUDIT, verdict, audit=about)
+    (running,) = search.running()
+    assert (running.purpose, running.audit) == (Purpose.AUDIT, about)
+    outside = record(number, purpose=Purpose.AUDIT, audit=about, value=0.99)
+    search.tell(outside)
+
+    again = store.open("digits-1")
+    assert again.audits() == (outside,)
+    assert again.history().trials == (best,)
+    assert again.confirmations() == ()
+    assert again.verdict(number).broken == ("fits",)
+    ledger = again.ledger(Budget())
+    assert (ledger.trials, ledger.spent) == (2, best.cost + outside.cost)
+    assert again.optuna_study.best_trial.number == best.number  # Optuna's own tools agree
 
 
 def test_records_are_equal_to_those_told(store: Store, search: Search) -> None:

@@ -93,7 +93,10 @@ def test_a_first_plan_says_what_runs_and_what_is_excluded_and_knows_no_cost(
     planned = plan_sweep(study, asked("x=0.1,0.5,0.6,0.9", "act=work"), store, DATA, predict)
 
     assert planned.points == ({"x": 0.1, "act": "work"}, {"x": 0.5, "act": "work"})
-    assert planned.plan.counts == {"not-too-far": 1, "small": 1}
+    assert {rule: one.count for rule, one in planned.plan.excluded.items()} == {
+        "not-too-far": 1,
+        "small": 1,
+    }
     assert planned.sweep.known == ()
     assert list(told(planned)) == [
         "sweep of tiny: x=0.1,0.5,0.6,0.9 act=work",

@@ -49,6 +49,7 @@ class Ruled:
     rules: RuleBook
     inside: Judge
     permitted: Judge
+    twins: tuple[Twin, ...]  # of the rules that are not the space's own, in their order
 
     def __repr__(self) -> str:
         texts = [rule.require.text for rule in self.rules.rules]
@@ -276,7 +277,7 @@ def ruled_spaces(draw: st.DrawFn) -> Ruled:
 
     rules = (Rule(f"rule-{at}", Expression(twin.text)) for at, twin in enumerate(twins))
     space = Space(tuple(parameters))
-    return Ruled(space, RuleBook((*rules, *implied_by(space))), inside, permitted)
+    return Ruled(space, RuleBook((*rules, *implied_by(space))), inside, permitted, tuple(twins))
 
 
 def no_prediction(params: Params) -> Mapping[str, float]:

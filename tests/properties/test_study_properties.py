@@ -62,7 +62,10 @@ GOOD: dict[str, Any] = {
         "lr": {"float": [1e-4, 0.1], "log": True, "default": 0.01},
         "optimizer": {"choice": ["sgd", 1, True, 0.5], "default": "sgd"},
     },
-    "rules": [{"id": "even", "require": "channels % 2 == 0", "because": "x", "source": "y"}],
+    "rules": [
+        {"id": "even", "require": "channels % 2 == 0", "because": "x", "audit": "5%"},
+        {"id": "odd", "require": "channels % 2 == 1", "source": "y", "audit": 0.1, "safety": False},
+    ],
     "gates": ["latency_ms_p95 <= 20"],
     "confirm": {"leaders": 2, "seeds": 3, "share": 0.25},
     "resources": {"workers": 1, "threads": 1, "memory": "2 GB", "watts_per_core": 10.0},

@@ -15,9 +15,9 @@ from domain.finite import every_configuration
 from domain.judging import Judge
 from domain.rules import Rule, RuleBook
 from domain.space import Choice, Float, Int, Parameter, Space
-from domain.study import DataSource, Objective, Study
+from domain.study import Confirming, DataSource, Objective, Study
 from domain.worth import Direction, Worth
-from flows.check_view import clash, document, rules, soft_rules
+from flows.check_view import clash, document, rules, soft_rules, specification
 from tasks.drawing import random_configurations
 
 SMALL = Space(
@@ -152,3 +152,28 @@ def test_soft_rules_are_told_apart_from_what_keeps_a_configuration_out() -> None
     (said,) = document(study, findings, None)["soft_rules"]
     assert (said["id"], said["require"]) == ("fast", "measured.latency_ms_p95 <= 2")
     assert list(soft_rules(replace(study, soft_rules=RuleBook()))) == []
+
+
+def test_the_specification_says_what_is_audited_and_what_never_is() -> None:
+    rules = RuleBook(
+        (
+            Rule("small", Expression("a < 5"), audit=0.05),
+            Rule("sure", Expression("a > 1"), safety=True),
+            Rule("plain", Expression("b > 1")),
+        )
+    )
+    study = Study(
+        "s", "/s", "problem.py", DataSource("d"), Objective("m", Direction.MAXIMIZE), Worth(1.0),
+        Prices("EUR", hour=1.0), Budget(money=20.0), SMALL, rules,
+        confirming=Confirming(share=0.25),
+    )  # fmt: skip
+    lines = [line.plain.strip() for line in specification(study)]
+    assert lines[5:7] == [
+        (
+            "audits  5 % of what the search spends for trainings just outside of small, at most "
+            "0.75 EUR"
+        ),
+        "safety  sure is never broken, not even by an audit",
+    ]
+    unlimited = [line.plain.strip() for line in specification(replace(study, budget=Budget()))]
+    assert unlimited[5].endswith("just outside of small")

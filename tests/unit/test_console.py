@@ -10,7 +10,7 @@ from rich.console import Console as Terminal
 
 from domain.cost import Budget, Cost, EnergyMode, Ledger, Prices
 from domain.decision import Decision
-from domain.history import Failure, History, Purpose, TrialRecord, TrialState
+from domain.history import Audit, Failure, History, Purpose, TrialRecord, TrialState
 from domain.space import Space
 from domain.study import DataSource, Objective, Study
 from domain.worth import Direction, Worth
@@ -87,6 +87,13 @@ def test_a_line_and_the_live_view_tell_what_breaks_a_soft_rule() -> None:
 def test_a_line_tells_a_confirmation_from_a_trial() -> None:
     again = replace(BEST, purpose=Purpose.CONFIRMATION, value=0.00004321)
     assert console.line_of(VIEW, again).startswith("confirm   3 complete 4.32e-05 ")
+
+
+def test_a_line_tells_what_an_audit_breaks_and_what_it_stands_beside() -> None:
+    audit = replace(BEST, number=9, purpose=Purpose.AUDIT, audit=Audit("fits", 3), value=0.5)
+    line = console.line_of(VIEW, audit)
+    assert line.startswith("audit     9 complete 0.5000 ")
+    assert line.endswith("(breaks fits, beside trial 3)")
 
 
 def test_the_plain_console_prints_finished_trials_alone(

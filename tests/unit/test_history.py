@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from domain.cost import NOTHING, Cost, EnergyMode
-from domain.history import History, TrialRecord, TrialState
+from domain.history import History, Purpose, TrialRecord, TrialState
 from domain.worth import Direction
 
 UP, DOWN = Direction.MAXIMIZE, Direction.MINIMIZE
@@ -68,3 +69,13 @@ def test_failed_and_pruned_trials_have_cost_as_well() -> None:
 def test_leaders_come_best_first() -> None:
     assert [one.number for one in History(TRIALS, UP).leaders(3)] == [1, 5, 0]
     assert [one.number for one in History(TRIALS, DOWN).leaders(9)] == [7, 0, 1, 5]
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_what_does_not_compete_has_no_place_in_a_history(purpose: Purpose) -> None:
+    one = replace(record(8, 1.0), purpose=purpose)
+    if purpose in (Purpose.SEARCH, Purpose.DEFAULT):
+        assert History((*TRIALS, one), UP).best == one
+    else:
+        with pytest.raises(ValueError, match=f"trial 8 does not compete: it is for {purpose}"):
+            History((*TRIALS, one), UP)

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+from domain.avoided import Avoided
 from domain.cost import Budget, EnergyMode, Ledger, Prices
 from domain.decision import Decision
 from domain.history import History
@@ -48,6 +49,8 @@ SUMMARY = SearchSummary(
         "d", {"train": 3}, (ExpectationResult("all is well", False, 2, ("row 1", "row 2")),)
     ),
     excluded={"rule": 3},
+    avoided={"rule": Avoided(3, 1.5, 1.0, 2.0, 0.001, 2, 1)},
+    not_audited={"rule": "no model can be built outside of it"},
     confirmed=(
         Confirmed("trial 1", {"a": 1, "b": 0.5, "c": "x", "d": True}, 0.1, (0.2,), (), (7,),
                   0.2, -math.inf, math.inf),

@@ -60,7 +60,6 @@ def test_what_the_rules_forbid_is_counted_for_each_rule_with_an_example() -> Non
     at_8 = {"channels": 8, "groups": 3, "optimizer": "adamw"}
     at_32 = {"channels": 32, "groups": 2, "optimizer": "adamw"}
     assert plan.excluded == {"divides": Excluded(3, at_8), "narrow": Excluded(2, at_32)}
-    assert plan.counts == {"divides": 3, "narrow": 2}
 
 
 def test_combinations_that_differ_in_an_absent_parameter_alone_are_one_trial() -> None:

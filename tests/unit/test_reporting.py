@@ -11,10 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from domain.avoided import Avoided
 from domain.cost import Budget, Cost, EnergyMode, Ledger, Prices
 from domain.decision import Decision
 from domain.expressions import Expression
-from domain.history import CurvePoint, Failure, History, TrialRecord, TrialState
+from domain.history import (
+    Audit,
+    CurvePoint,
+    Failure,
+    History,
+    Purpose,
+    TrialRecord,
+    TrialState,
+)
 from domain.plan import Known, Sweep, SweepRequest
 from domain.quality import Gate, GateResult, QualityAttributes
 from domain.rules import Rule, RuleBook
@@ -30,7 +39,7 @@ from domain.summary import (
     SearchSummary,
 )
 from domain.worth import Direction, Worth
-from tasks.reporting import importance, optimism, page, short, write_report
+from tasks.reporting import importance, optimism, page, short, spared, write_report
 
 SPACE = Space(
     (
@@ -268,6 +277,66 @@ def test_the_page_says_which_soft_rule_nothing_fulfilled() -> None:
     links = _Links()
     links.feed(text)
     assert links.open == []
+
+
+def test_the_page_says_what_rules_have_spared_and_what_audits_say() -> None:
+    rules = RuleBook(
+        (replace(STUDY.rules.rules[0], audit=0.1), Rule("sure", Expression("lr < 1"), safety=True))
+    )
+    outside = tuple(
+        TrialRecord(
+            50 + at,
+            {"lr": 0.1, "idle": 0.7, "act": "relu"},
+            TrialState.COMPLETE,
+            0.95,
+            cost=Cost(1.0, money=0.01),
+            purpose=Purpose.AUDIT,
+            audit=Audit("not-both", beside),
+        )
+        for at, beside in enumerate((0, 4, 8, 12))
+    )
+    avoided = {"not-both": Avoided(17, 90.0, 30.0, 270.0, 0.001, looked_at=12, unbuildable=4)}
+    study = replace(STUDY, rules=rules)
+    text = page(replace(FULL, study=study, audits=outside, avoided=avoided))
+    for told in (
+        "about 90 s, 0.09 EUR (30 s to 4.5 min; forecast from 8; of 4 others looked at no model",
+        "<b>costs quality</b><br>outside was better by",
+        "never: safety",
+        "trainings that broke a rule on purpose",
+        "an estimate with a 90 % interval, and no measurement",
+    ):
+        assert told in text, told
+    assert text.count("<svg") == 5
+    leaderboard = text[text.index("Leaderboard") : text.index("<h2>Rules")]
+    assert "0.95" not in leaderboard
+    without = page(replace(FULL, study=study, not_audited={"not-both": "no model can be <built>"}))
+    assert "<b>was not audited</b><br>no model can be &lt;built&gt;" in without
+    links = _Links()
+    links.feed(text)
+    assert links.open == []
+
+
+@pytest.mark.parametrize(
+    ("avoided", "currency", "text"),
+    [
+        (None, "EUR", "-"),
+        (
+            Avoided(3, 30.0, 10.0, 90.0, 0.1, looked_at=3, unbuildable=3),
+            "EUR",
+            "next to nothing: no model can be built of any of 3 looked at",
+        ),
+        (
+            Avoided(3, 30.0, 10.0, 90.0, 0.1),
+            "EUR",
+            "about 30 s, 3 EUR (10 s to 90 s; at what a trial of this search took)",
+        ),
+        (Avoided(3, 30.0, 10.0, 90.0, 1.0, 2), "h", "about 30 s (10 s to 90 s; forecast from 2)"),
+    ],
+)
+def test_what_was_spared_is_told_with_how_it_is_known(
+    avoided: Avoided | None, currency: str, text: str
+) -> None:
+    assert spared(avoided, currency) == text
 
 
 def test_what_users_wrote_is_text_and_no_markup(full: str) -> None:

@@ -237,9 +237,10 @@ def test_running_trials_push_proposals_apart() -> None:
     assert shown_to_sampler(study) >= set(range(30, 42))
 
 
-def test_confirmations_are_not_learned_from() -> None:
+@pytest.mark.parametrize("purpose", [Purpose.CONFIRMATION, Purpose.AUDIT])
+def test_what_does_not_compete_is_not_learned_from(purpose: Purpose) -> None:
     study = searched(12)
-    add(study, next(configurations(1)), 0.0, purpose=Purpose.CONFIRMATION)
+    add(study, next(configurations(1)), 0.0, purpose=purpose)
     add(study, next(configurations(1)), 0.0, purpose=Purpose.SEARCH)
     add(study, next(configurations(1)), 0.0, purpose=Purpose.DEFAULT)
     assert shown_to_sampler(study) == set(range(12)) | {13, 14}
@@ -287,7 +288,7 @@ def test_a_forbidden_draw_is_repaired() -> None:
         if proposal.repaired:
             repaired.append(proposal)
             assert proposal.draws > 1
-            assert sum(proposal.excluded.values()) >= proposal.draws
+            assert sum(one.count for one in proposal.excluded.values()) >= proposal.draws
     assert repaired
 
 

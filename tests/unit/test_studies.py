@@ -403,6 +403,24 @@ def test_a_default_that_breaks_a_rule_below_a_soft_one_is_told_in_its_line(folde
     assert message.startswith("study.yaml:18: the default configuration breaks rule 'many'")
 
 
+@pytest.mark.parametrize(
+    ("stated", "share"), [("5%", 0.05), ("5 %", 0.05), ("2.5%", 0.025), ("0.05", 0.05), ("0", 0.0)]
+)
+def test_a_rule_may_ask_for_an_audit(stated: str, share: float, folder: Path) -> None:
+    plain = "require: channels % groups == 0"
+    text = STUDY.replace(plain, f"{plain}\n    audit: {stated}")
+    (folder / "study.yaml").write_text(text, "utf-8")
+    rule = read_study(folder).rules.rules[0]
+    assert (rule.audit, rule.safety) == (pytest.approx(share), False)
+    assert (digest(folder, plain, f"{plain}\n    audit: {stated}") != digest(folder)) == bool(share)
+
+
+def test_a_rule_may_be_marked_as_safety(folder: Path) -> None:
+    text = STUDY.replace("== 0\n", "== 0\n    safety: true\n    audit: 0\n")
+    (folder / "study.yaml").write_text(text, "utf-8")
+    assert read_study(folder).rules.rules[0].safety
+
+
 def test_reading_a_study_imports_nothing_heavy(root: Path) -> None:
     heavy = {"pandas", "optuna", "torch", "prefect", "mlflow", "sklearn", "jsonschema", "numpy"}
     code = (

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from domain.cost import EnergyMode
-from domain.history import CurvePoint, Purpose, TrialState
+from domain.history import Audit, CurvePoint, Purpose, TrialState
 from domain.orders import TrialOrder, TrialResult
 from domain.predicted import Forecast
 from domain.quality import QualityAttributes
@@ -31,6 +31,7 @@ ORDER = TrialOrder(
     ),
     data_digest="0123",
     deadline_seconds=0.1,
+    audit=Audit("fits", 3),
 )
 RESULT = TrialResult(
     7,

@@ -1,0 +1,166 @@
+"""What is trained next: the default, then a plan in its order or what the sampler proposes."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from optuna.trial import FrozenTrial
+
+from domain.cost import Cost
+from domain.errors import NoAllowedConfiguration
+from domain.history import Audit, History, Purpose
+from domain.plan import Excluded
+from domain.rules import Verdict
+from domain.space import Params, key_of
+from domain.study import Study
+from tasks.events import Event, EventLog
+from tasks.predicting import Predictor
+from tasks.samplers import SAMPLERS
+from tasks.sampling import Proposer
+from tasks.store import Search
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A configuration that is to be trained.
+
+    Attributes:
+        params: The active parameters.
+        verdict: What the rules say of it.
+        purpose: What it is for.
+        notes: What the sampler wants to find in the trial's system attributes later.
+        seconds: How long it took to find.
+        seed: The seed that it is trained with; None: one of its own.
+        audit: What it is about, where it is an audit.
+        most: The most that it may take; None: as much as any trial.
+    """
+
+    params: Params
+    verdict: Verdict
+    purpose: Purpose = Purpose.SEARCH
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    seed: int | None = None
+    audit: Audit | None = None
+    most: Cost | None = None
+
+
+class Asking:
+    """Says what is trained next, and counts what the rules have turned away on the way.
+
+    Args:
+        study: The specification.
+        search: The search in the store.
+        predictor: Gives `predicted.*`; whoever takes in results teaches it.
+        journal: Where what rules turn away is noted.
+        facts: What earlier processes have noted there.
+        plan: The configurations of a sweep, in order; None: whatever the sampler proposes.
+        lessons: Trials of earlier sweeps, for the sampler alone.
+
+    Attributes:
+        excluded: By rule id, how many configurations the rule has turned away.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        search: Search,
+        predictor: Predictor,
+        journal: EventLog,
+        facts: Iterable[Event],
+        plan: Sequence[Params] | None = None,
+        lessons: Sequence[FrozenTrial] = (),
+    ) -> None:
+        self._study, self._search, self._journal = study, search, journal
+        self._predictor = predictor
+        self._proposer = Proposer(
+            search.optuna_study,
+            study.space,
+            study.rules,
+            predictor,
+            study.seed,
+            SAMPLERS[study.sampler],
+            lessons,
+        )
+        self._plan = None if plan is None else self._not_begun(plan)
+        self._barren, self._why_barren = -1, ""  # after how many trials no rule allowed anything
+        self.excluded: Counter[str] = Counter()
+        for fact in facts:
+            if fact["kind"] == "excluded":
+                self.excluded.update(fact["rules"])
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all of a plan has been asked for; a search never is."""
+        return self._plan is not None and not self._plan
+
+    def next(self, history: History, in_flight: int) -> Wanted | None:
+        """Return what is trained next; None where there is nothing at the moment.
+
+        Args:
+            history: The finished trials.
+            in_flight: How many trials run.
+
+        Raises:
+            NoAllowedConfiguration: The rules allow nothing, and there is nothing to learn from that
+                might change that; says which rule rejected how many.
+        """
+        if self._plan is not None:
+            return self._next_of_plan(self._plan)
+        if not history.trials and not in_flight:
+            default = self._default()
+            if default is not None:
+                return default
+        if self._barren == len(history.trials):
+            return None
+        began = time.perf_counter()
+        try:
+            proposal = self._proposer.propose()
+        except NoAllowedConfiguration as error:
+            if not history.trials and not in_flight:
+                raise
+            # Predictions learn: what they allowed before they may rule out by now. What still runs
+            # may teach them otherwise, so nobody asks again before it has.
+            self._barren, self._why_barren = len(history.trials), error.message
+            return None
+        seconds = time.perf_counter() - began
+        self.exclude(proposal.excluded)
+        return Wanted(proposal.params, proposal.verdict, notes=proposal.notes, seconds=seconds)
+
+    def why_nothing(self, history: History) -> str:
+        """Say why the rules allow nothing any more; empty where that is not so."""
+        return self._why_barren if self._barren == len(history.trials) else ""
+
+    def exclude(self, excluded: Mapping[str, Excluded]) -> None:
+        """Count what rules have turned away, by rule id, and note an example of each."""
+        if excluded:
+            rules = {rule: one.count for rule, one in excluded.items()}
+            examples = {rule: dict(one.example) for rule, one in excluded.items()}
+            self.excluded.update(rules)
+            self._journal.append("excluded", rules=rules, examples=examples)
+
+    def _default(self) -> Wanted | None:
+        default = self._study.space.defaults()
+        if default is None:
+            return None
+        verdict = self._study.rules.judge_asking(default, self._predictor)
+        return Wanted(default, verdict, Purpose.DEFAULT) if verdict.allowed else None
+
+    def _next_of_plan(self, plan: deque[Params]) -> Wanted | None:
+        """Return the next of a plan, without what a prediction that has learnt forbids by now."""
+        while plan:
+            params = plan.popleft()
+            verdict = self._study.rules.judge_asking(params, self._predictor)
+            if verdict.allowed:
+                return Wanted(params, verdict)
+            self.exclude(dict.fromkeys(verdict.broken, Excluded(1, params)))
+        return None
+
+    def _not_begun(self, plan: Iterable[Params]) -> deque[Params]:
+        trials = (*self._search.history().trials, *self._search.running())
+        begun = {key_of(one.params) for one in trials}
+        return deque(one for one in plan if key_of(one) not in begun)
