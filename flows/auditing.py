@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from domain.auditing import ROOM, left_of_share, partners
-from domain.cost import Budget, Cost, Ledger, total
+from domain.cost import NOTHING, Budget, Cost, Ledger, total
 from domain.errors import ProblemFault
 from domain.history import Audit, History, Purpose, TrialRecord
 from domain.neighbours import just_outside
@@ -18,71 +18,83 @@ from domain.study import Study
 from flows.asking import Wanted
 from tasks.events import Event, EventLog
 from tasks.predicting import Predictor
+from tasks.store import Search
 
 _TRIES = 3  # trials around which nothing was found, before a rule is given up
 
 # Reserves for an order of so many seconds within a budget, or says that it is not affordable.
 Promise: TypeAlias = Callable[[Budget, float], Cost | None]
-Begun: TypeAlias = tuple[Audit, Cost]  # an audit, and what it has taken or may take
 
 
 class Auditor:
-    """Orders audits; each is one more answer to the question what is trained next.
+    """Orders audits, each one more answer to the question what is trained next; keeps their book.
 
     Args:
         study: The specification.
-        rules: Those that are audited.
+        search: The search in the store.
         predictor: Gives `predicted.*`.
         journal: Where it is noted which rules cannot be audited.
         facts: What earlier processes have noted there.
 
     Attributes:
+        finished: The finished audits.
         in_vain: By rule id, why a rule cannot be audited.
     """
 
     def __init__(
         self,
         study: Study,
-        rules: Iterable[Rule],
+        search: Search,
         predictor: Predictor,
         journal: EventLog,
         facts: Iterable[Event],
     ) -> None:
         self._study, self._predictor, self._journal = study, predictor, journal
-        self._rules = tuple(rules)
+        self._rules = [rule for rule in study.rules.rules if rule.audit]
         self._tried: dict[str, set[int]] = {rule.id: set() for rule in self._rules}
+        self.finished = list(search.audits())
+        known = (*self.finished, *search.running())
+        self._begun = {one.number: one.audit for one in known if one.audit is not None}
         self.in_vain: dict[str, str] = {
             fact["rule"]: fact["reason"] for fact in facts if fact["kind"] == "not audited"
         }
 
-    def next(
-        self, history: History, begun: Sequence[Begun], ledger: Ledger, promise: Promise
-    ) -> Wanted | None:
+    def next(self, history: History, ledger: Ledger, promise: Promise) -> Wanted | None:
         """Return the audit that is due; None where none is.
 
         Args:
             history: The finished trials.
-            begun: All audits so far.
             ledger: The book of the search.
             promise: Reserves for it.
         """
         for rule in self._rules:
-            if rule.id in self.in_vain:
-                continue
-            own = [(audit, cost) for audit, cost in begun if audit.rule == rule.id]
-            taken = total(cost for _, cost in own)
-            left = left_of_share(rule.audit, ledger, taken, len(own))
-            used = self._tried[rule.id] | {audit.beside for audit, _ in own}
-            wanted = self._beside_one_of(partners(history, used), rule, left, promise)
-            if wanted is not None:
-                return wanted
+            if rule.id not in self.in_vain:
+                beside = {one.beside for one in self._begun.values() if one.rule == rule.id}
+                trials = partners(history, beside | self._tried[rule.id])
+                wanted = self._beside_one_of(trials, rule, self._left(rule, ledger), promise)
+                if wanted is not None:
+                    return wanted
         return None
 
-    def left(self, audit: Audit, begun: Sequence[Begun], ledger: Ledger) -> Budget:
+    def begin(self, number: int, audit: Audit) -> None:
+        """Note an audit that begins."""
+        self._begun[number] = audit
+
+    def take_in(self, record: TrialRecord) -> None:
+        """Take in a finished audit."""
+        self.finished.append(record)
+
+    def left_for(self, again: TrialRecord, ledger: Ledger) -> Budget:
         """Return what an audit that is taken up again may take of its rule's share."""
-        rule = next(one for one in self._rules if one.id == audit.rule)
-        others = [cost for one, cost in begun if one.rule == audit.rule and one != audit]
-        return left_of_share(rule.audit, ledger, total(others), len(others))
+        about = self._begun[again.number]
+        rule = next(one for one in self._rules if one.id == about.rule)
+        return self._left(rule, ledger, but=again.number)
+
+    def _left(self, rule: Rule, ledger: Ledger, but: int = -1) -> Budget:
+        costs = dict(ledger.reserved) | {one.number: one.cost for one in self.finished}
+        own = [at for at, one in self._begun.items() if one.rule == rule.id and at != but]
+        taken = total(costs.get(number, NOTHING) for number in own)
+        return left_of_share(rule.audit, ledger, taken, len(own))
 
     def _beside_one_of(
         self, trials: Sequence[TrialRecord], rule: Rule, left: Budget, promise: Promise

@@ -78,7 +78,7 @@ class Conclusion:
             confirmed=confirmations,
             environment=environment(coordinator.study.folder),
             sweep=sweep,
-            audits=tuple(coordinator.audits),
+            audits=tuple(coordinator.auditor.finished),
             not_audited=dict(coordinator.auditor.in_vain),
         )
         if ending is not Ending.INTERRUPTED:

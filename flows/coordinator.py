@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,7 +32,7 @@ from domain.stopping import decide
 from domain.study import Study
 from domain.summary import DecisionRecord, Ending
 from flows.asking import Asking, Wanted
-from flows.auditing import Auditor, Begun
+from flows.auditing import Auditor
 from flows.clock import SearchClock
 from flows.ordering import OrderBook, facts_of, record_of
 from flows.replaying import circumstances
@@ -120,12 +121,10 @@ class Coordinator:
             self.plan,
             self.lessons,
         )
-        audited = [rule for rule in self.study.rules.rules if rule.audit and self.plan is None]
-        self.auditor = Auditor(self.study, audited, self.predictor, self.journal, facts)
+        self.auditor = Auditor(self.study, self.search, self.predictor, self.journal, facts)
         self.clock = SearchClock(info.elapsed)
         self.live = LiveView()
         self.confirmations = list(self.search.confirmations())
-        self.audits = list(self.search.audits())
         self.ledger = self.search.ledger(self.study.budget)
         self.decision = Decision.to_continue("no trial has finished yet")
         self.phase = "searching"
@@ -242,30 +241,17 @@ class Coordinator:
 
     def _begin_next(self) -> bool:
         """Begin what is trained next; return whether there may be more at the moment."""
-        cost = self._affordable(self._search_budget())
+        budget = self._search_budget()
+        cost, wanted = self._affordable(budget), None
         if cost is None:
             return False
-        wanted = self._due_audit() or self.asking.next(self.history, len(self._flights))
+        if self.plan is None:
+            promise = partial(self._affordable, budget)
+            wanted = self.auditor.next(self.history, self.ledger, promise)
+        wanted = wanted or self.asking.next(self.history, len(self._flights))
         if wanted is not None:
             self._begin(wanted, wanted.most or cost)
         return wanted is not None or self.asking.is_done
-
-    def _due_audit(self) -> Wanted | None:
-        budget = self._search_budget()
-        return self.auditor.next(
-            self.history,
-            self._begun_audits(),
-            self.ledger,
-            lambda left, seconds: self._affordable(budget, left, seconds),
-        )
-
-    def _begun_audits(self) -> list[Begun]:
-        """Return all audits so far, with what each has taken or may take."""
-        promised = dict(self.ledger.reserved)
-        flying = (flight.order for flight in self._flights.values())
-        begun = [(one.audit, one.cost) for one in (*self.audits, *self._stale)]
-        begun += [(order.audit, promised[order.number]) for order in flying]
-        return [(audit, cost) for audit, cost in begun if audit is not None]
 
     def _begin(self, wanted: Wanted, cost: Cost) -> None:
         params, verdict, purpose = wanted.params, wanted.verdict, wanted.purpose
@@ -275,6 +261,8 @@ class Coordinator:
         number = self.search.begin_trial(
             params, self.study.space, seed, purpose, verdict, wanted.notes, wanted.audit
         )
+        if wanted.audit is not None:
+            self.auditor.begin(number, wanted.audit)
         begun = TrialRecord(
             number, params, TrialState.RUNNING, seed=seed, purpose=purpose, audit=wanted.audit
         )
@@ -376,8 +364,10 @@ class Coordinator:
         self.ledger = self.ledger.settle(record.number, record.cost, counts)
         if not record.purpose.competes:
             self._tell(record)
-            apart = self.audits if record.purpose is Purpose.AUDIT else self.confirmations
-            apart.append(record)
+        if record.purpose is Purpose.CONFIRMATION:
+            self.confirmations.append(record)
+        elif record.purpose is Purpose.AUDIT:
+            self.auditor.take_in(record)
         else:
             self.history = History((*self.history.trials, record), self.history.direction)
             # What still runs cannot call a search back that has ended; a plan goes on.
@@ -478,7 +468,7 @@ class Coordinator:
     def _affordable_again(self, left: TrialRecord) -> Cost | None:
         if left.audit is None:
             return self._affordable(self._whole_budget())
-        share = self.auditor.left(left.audit, self._begun_audits(), self.ledger)
+        share = self.auditor.left_for(left, self.ledger)
         return self._affordable(self._whole_budget(), share, expected=0.0)
 
     def _resume(self, left: TrialRecord, cost: Cost) -> None:

@@ -104,6 +104,9 @@ def test_prefect_and_mlflow_tell_an_audit_from_a_trial(finished: Finished) -> No
         return {one["name"].partition(":")[0] for one in tasks}
 
     until(lambda: wanted <= told())  # Prefect's server records task runs by and by
+    decision = {"key": {"any_": ["tiny-1-decision"]}}
+    pages = ask_prefect(finished.service.prefect, "artifacts/filter", artifacts=decision)
+    assert any("Rule as-always costs quality: outside was better" in one["data"] for one in pages)
     from mlflow import MlflowClient
 
     client = MlflowClient(f"sqlite:///{finished.service.home / 'mlflow.db'}")

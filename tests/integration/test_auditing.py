@@ -63,7 +63,11 @@ class Run:
         coordinator = self.coordinator
         study, in_vain = coordinator.study, coordinator.auditor.in_vain
         found = findings(
-            study.rules.rules, coordinator.audits, coordinator.history, study.worth, in_vain
+            study.rules.rules,
+            coordinator.auditor.finished,
+            coordinator.history,
+            study.worth,
+            in_vain,
         )
         return {one.rule: one for one in found}
 
@@ -132,22 +136,26 @@ def test_what_is_outside_is_never_best_and_teaches_nobody(store: Store) -> None:
     done = run(search, study, Diverging(study.prices))
     coordinator = done.coordinator
     confirmed = confirm(coordinator, done.ending)
-    outside = {one.number for one in coordinator.audits}
+    outside = {one.number for one in coordinator.auditor.finished}
     best = coordinator.history.best
     assert best is not None
 
-    assert max(one.value or 0.0 for one in coordinator.audits) > (best.value or 0.0)
+    assert max(one.value or 0.0 for one in coordinator.auditor.finished) > (best.value or 0.0)
     assert not outside & {one.number for one in coordinator.history.trials}
     assert {one.params["x"] <= 0.5 for one in confirmed} == {True}
     assert coordinator.ledger.trials == 80  # but they are paid for like all others
     assert len(coordinator.history.trials) + len(outside) == 80
-    everything = (*coordinator.history.trials, *coordinator.audits, *coordinator.confirmations)
+    everything = (
+        *coordinator.history.trials,
+        *coordinator.auditor.finished,
+        *coordinator.confirmations,
+    )
     spent = total(one.cost for one in everything)
     assert coordinator.ledger.spent.money == pytest.approx(spent.money)
     # The store says the same to whoever comes later.
     again = store.open(search.info.search)
     assert again.history() == coordinator.history
-    assert again.audits() == tuple(coordinator.audits)
+    assert again.audits() == tuple(coordinator.auditor.finished)
     assert again.ledger(study.budget).trials == 80
     # And Optuna's own tools do not take one of them for the best.
     assert again.optuna_study.best_trial.number not in outside
@@ -175,7 +183,11 @@ def test_the_share_is_kept_at_every_moment(store: Store, workers: int) -> None:
 
     def look(coordinator: Coordinator, view: View) -> None:
         for rule in (NARROW, SHALLOW):
-            settled = [one for one in coordinator.audits if one.audit and one.audit.rule == rule.id]
+            settled = [
+                one
+                for one in coordinator.auditor.finished
+                if one.audit and one.audit.rule == rule.id
+            ]
             taken, spent = total(one.cost for one in settled), view.ledger.spent
             # A deadline lets the epoch in flight end.
             if taken.money > rule.audit * spent.money + EPOCH:
