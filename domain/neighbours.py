@@ -6,17 +6,19 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from domain import finite
+from domain.domains import same
 from domain.errors import ProblemFault
 from domain.judging import Judge
 from domain.mending import mend
 from domain.predicted import Predicted
-from domain.repair import allowed_step_by_step, nearest_allowed
+from domain.repair import allowed_step_by_step, nearest_allowed, whole
 from domain.rules import Predict, Rule, RuleBook
-from domain.space import Params, Space, Value
+from domain.space import Choice, Params, Space, Value
 
 _ATTEMPTS = 1000  # looks around one configuration
 _PREDICTIONS = 100  # predictions for them
 _PREDICTIONS_OUTSIDE = 300  # enough for every change of one parameter, in most spaces
+_STEP = 0.05  # of an axis; what lies nearer would hardly be trained otherwise
 _HALVINGS = 20  # of a distance of 1, a millionth remains
 
 
@@ -69,6 +71,9 @@ def just_outside(
 ) -> dict[str, Value] | None:
     """Return the nearest configuration that is found to break one rule and no other.
 
+    It is at least a twentieth of an axis away: where quality changes gradually, a step that is only
+    just over the limit makes no difference, whatever the rule is worth.
+
     Args:
         space: The space.
         rules: All rules.
@@ -88,6 +93,8 @@ def just_outside(
     def breaks_it_alone(params: Params) -> bool:
         if not rule.applies_to(params) or not plain.allow(params, {}):
             return False
+        if _distance(space, start, params) < _STEP:
+            return False
         if not rule.needs_prediction and rule.allows(params, {}):
             return False
         if len(known) + len(faults) == _PREDICTIONS_OUTSIDE:
@@ -103,6 +110,17 @@ def just_outside(
     if found is None and faults:
         raise faults[0]
     return found
+
+
+def _distance(space: Space, one: Params, other: Params) -> float:
+    """Return how far two configurations are apart on the axis on which they differ most."""
+    here, there = whole(one, space), whole(other, space)
+    return max(
+        float(not same(here[name], there[name]))
+        if isinstance(axis, Choice)
+        else abs(axis.place(float(here[name])) - axis.place(float(there[name])))
+        for name, axis in space.axes.items()
+    )
 
 
 def _moved_back(

@@ -294,6 +294,8 @@ def test_forecasts_rest_on_what_is_counted(server: TrialServer) -> None:
     assert counted["predicted.macs"] == 48
     assert counted["examples"] == rows > 0
     assert counted["operations"] > 0
+    # What no rule speaks of can be asked for as well, once a search concludes.
+    assert server.predict({"act": "learn"}, ["predicted.epoch_seconds"]) == counted
 
 
 def test_predictions_outlive_a_build_that_ends_its_process(server: TrialServer) -> None:

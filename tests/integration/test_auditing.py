@@ -124,6 +124,8 @@ def test_an_audit_breaks_one_rule_beside_a_trial_that_breaks_none(store: Store) 
         assert study.rules.judge(beside.params, {}).allowed
         assert order.seed == beside.seed
         assert order.pruning is None
+        if order.audit.rule == "narrow":  # of all that it forbids, what is near, but not too near
+            assert 0.05 <= float(order.params["x"]) - float(beside.params["x"]) <= 0.55
         changed = [name for name in order.params if order.params[name] != beside.params[name]]
         assert changed == (["x"] if order.audit.rule == "narrow" else ["depth"])
     about = [one.audit for one in done.audits]

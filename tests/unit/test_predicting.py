@@ -289,6 +289,17 @@ def test_without_forecasts_nothing_more_is_counted() -> None:
     assert asked == [{"width": 8}]
 
 
+def test_a_predictor_may_be_asked_for_more_than_the_rules_speak_of() -> None:
+    def count(params: Params) -> Sizes:
+        if params["width"] == 8:
+            raise ProblemFault("build(params) failed")
+        return sizes(params)
+
+    predict = Predictor(study_of("predicted.parameters < 9"), count, (EPOCH_SECONDS,))
+    assert list(predict({"width": 9})) == [EPOCH_SECONDS]
+    assert (predict.builds({"width": 9}), predict.builds({"width": 8})) == (True, False)
+
+
 def test_a_trial_that_no_model_is_known_of_any_more_teaches_nothing() -> None:
     def count(params: Params) -> Sizes:
         if params["width"] == 8:
