@@ -13,8 +13,9 @@ of Average Bioavailability): where it lies below `-matters`, outside is worse an
 between both the rule is needless; above `matters` it costs quality; and one that crosses a limit
 says nothing yet. Each of these is said wrongly at most one time in twenty.
 
-A training that fails has no difference. Whether those outside fail more often than those inside is
-asked by Fisher's exact test, one-sided at 5 % (Fisher 1935, The Design of Experiments, chapter 2).
+A training that fails, or that breaks a soft rule, has no difference. Whether those outside fail
+more often than those inside is asked by Fisher's exact test, one-sided at 5 % (Fisher 1935, The
+Design of Experiments, chapter 2).
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ def findings(
 
 
 def partners(history: History, used: Collection[int]) -> list[TrialRecord]:
-    """Return the trials that an audit may be compared with: the newer half, twenty at most.
+    """Return the feasible trials to compare an audit with: the newer half, twenty at most.
 
     That is where the sampler looks once it has learnt something. The best trials would not do: who
     is chosen for a good value is chosen for good luck as well (the winner's curse), and beside such
@@ -127,7 +128,7 @@ def partners(history: History, used: Collection[int]) -> list[TrialRecord]:
     Returns:
         The newest first.
     """
-    newest = sorted(history.complete, key=lambda one: -one.number)
+    newest = sorted(history.feasible, key=lambda one: -one.number)
     newer = newest[: min(math.ceil(len(newest) / 2), _PARTNERS)]
     return [one for one in newer if one.number not in used]
 
@@ -176,8 +177,10 @@ def difference(
     """Return by how many steps of the worth one trial was better than another; None without values.
 
     They are compared at the last epoch that both have reported: a deadline may have cut one short.
+    What breaks a soft rule is worth nothing, whatever its value, so it has no difference either.
     """
-    if not (outside.has_value and inside.has_value) or not worth.money > 0:
+    both = (outside, inside)
+    if not all(one.has_value and not one.broken for one in both) or not worth.money > 0:
         return None
     last = min((one.curve[-1].epoch for one in (outside, inside) if one.curve), default=0)
     before, after = _value(inside, last), _value(outside, last)

@@ -60,13 +60,19 @@ def confirmed(
     test = tuple(one.metrics[f"test_{metric}"] for one in worked if f"test_{metric}" in one.metrics)
     mean, low, high = interval(test or validation)
     numbers = tuple(one.number for one in worked)
-    return Confirmed(name, params, observed, validation, test, numbers, mean, low, high)
+    margins = tuple(one.margins for one in worked)
+    return Confirmed(name, params, observed, validation, test, numbers, mean, low, high, margins)
 
 
 def in_order(candidates: Sequence[Confirmed], direction: Direction) -> tuple[Confirmed, ...]:
-    """Return the candidates with a value, best mean on the validation split first, default last."""
+    """Return the candidates with a value, best mean on the validation split first, default last.
+
+    A candidate of which every training breaks a soft rule comes after those that may win.
+    """
     tried = [one for one in candidates if one.validation]
-    sign = direction.sign
-    return tuple(
-        sorted(tried, key=lambda one: (one.name == "default", -sign * np.mean(one.validation)))
-    )
+
+    def rank(one: Confirmed) -> tuple[bool, bool, float]:
+        value = -direction.sign * float(np.mean(one.validation))
+        return one.name == "default", not one.feasible, value
+
+    return tuple(sorted(tried, key=rank))

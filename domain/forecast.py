@@ -67,11 +67,13 @@ def outlooks(situation: Situation, horizon: int, level: Level | None = None) -> 
     """Forecast gain and cost of h more trials, for a growing grid of h.
 
     Pending trials finish whatever is decided, so their gain is taken off and their cost is not
-    asked for. Failed and pruned trials count as trials that cost and bring no value.
+    asked for. Failed and pruned trials count as trials that cost and bring no value, and so do
+    those that break a soft rule: the gain is that of a feasible trial times the share that is
+    (Gardner et al. 2014, "Bayesian Optimization with Inequality Constraints", section 3).
 
     Args:
-        situation: The state of the search, with at least two values; fewer say nothing about the
-            spread of the next one.
+        situation: The state of the search, with at least two feasible values; fewer say nothing
+            about the spread of the next one.
         horizon: The largest h.
         level: What `level_of` says of the history, where it has been read already.
 
@@ -172,7 +174,8 @@ class _Tail:
 
         Args:
             level: The values, at least two.
-            trials: How many trials were paid for them; some failed, were pruned, or were repeats.
+            trials: How many trials were paid for them; some failed, were pruned, broke a soft rule,
+                or were repeats.
             worth: What an excess is worth.
         """
         values = np.sort(level.values)[::-1]

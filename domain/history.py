@@ -97,6 +97,8 @@ class TrialRecord:
         metrics: Whatever else it reported at its end.
         measured: What its process was seen to need, by the names under which it is predicted:
             `memory_mb`, `checkpoint_bytes`; what is not known is not in it.
+        margins: By soft rule, how far it is from the limit; below zero: it breaks it. What is not
+            known, of a pruned trial say, is not in it.
         audit: What it is about, where it is an audit.
     """
 
@@ -112,7 +114,13 @@ class TrialRecord:
     reason: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     measured: Mapping[str, float] = field(default_factory=dict)
+    margins: Mapping[str, float] = field(default_factory=dict)
     audit: Audit | None = None
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """The ids of the soft rules that it is known to break."""
+        return tuple(rule for rule, margin in self.margins.items() if margin < 0)
 
     @property
     def has_value(self) -> bool:
@@ -147,15 +155,27 @@ class History:
         return tuple(one for one in self.trials if one.has_value)
 
     @cached_property
+    def feasible(self) -> tuple[TrialRecord, ...]:
+        """The trials with a value that break no soft rule: one of them may win."""
+        return tuple(one for one in self.complete if not one.broken)
+
+    @cached_property
     def best(self) -> TrialRecord | None:
-        """The incumbent: the trial with the best value, the earliest among equals."""
-        sign = self.direction.sign
-        return max(self.complete, key=lambda one: sign * (one.value or 0.0), default=None)
+        """The incumbent: the feasible trial with the best value, the earliest among equals."""
+        return next(iter(self.leaders(1)), None)
 
     def leaders(self, count: int) -> tuple[TrialRecord, ...]:
-        """Return the best trials with a value, best first, the earlier first among equals."""
+        """Return the best feasible trials, best first, the earlier first among equals."""
+        return self._by_value(self.feasible)[:count]
+
+    def ranking(self, count: int) -> tuple[TrialRecord, ...]:
+        """Return the leaders, and where they are fewer also the best of those that break a rule."""
+        rest = tuple(one for one in self.complete if one.broken)
+        return (*self.leaders(count), *self._by_value(rest))[:count]
+
+    def _by_value(self, trials: tuple[TrialRecord, ...]) -> tuple[TrialRecord, ...]:
         sign = self.direction.sign
-        return tuple(sorted(self.complete, key=lambda one: -sign * (one.value or 0.0))[:count])
+        return tuple(sorted(trials, key=lambda one: -sign * (one.value or 0.0)))
 
     @cached_property
     def spent(self) -> Cost:

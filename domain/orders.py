@@ -36,6 +36,9 @@ class TrialOrder:
         keep_model: Whether to save the model, so that it can be measured and registered.
         pruning: Path of a snapshot of what the pruning question may look at; None: never prune.
         time_inferences: Whether to time a few inferences of a complete training, for predictions.
+        measure_inferences: Whether to measure as many as of a winner, for soft rules.
+        reported: Metrics that each report has to hold besides the objective, with the id of the
+            soft rule that speaks of each.
         tracking_run: The MLflow run that the trial is recorded in; None: not tracked.
         audit: What it is about, where it is an audit.
     """
@@ -59,6 +62,8 @@ class TrialOrder:
     keep_model: bool = False
     pruning: str | None = None
     time_inferences: bool = False
+    measure_inferences: bool = False
+    reported: Mapping[str, str] = field(default_factory=dict)
     tracking_run: str | None = None
     audit: Audit | None = None
 

@@ -152,11 +152,13 @@ class Known:
         trial: Which trial that was: `digits-3, trial 7`.
         params: The active parameters.
         value: The objective's metric at its end.
+        feasible: Whether it breaks none of the soft rules of when the sweep began.
     """
 
     trial: str
     params: Params
     value: float
+    feasible: bool = True
 
 
 @dataclass(frozen=True, slots=True)

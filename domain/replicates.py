@@ -78,12 +78,12 @@ class Level:
 
 
 def level_of(history: History, per: Per) -> Level | None:
-    """Read the level of a search from its history; None without a value.
+    """Read the level of a search from its feasible trials; None without a value.
 
     Trials with the same parameters and different seeds are replicates of one configuration.
     """
     groups: dict[Hashable, dict[int, float]] = {}
-    for one in history.complete:
+    for one in history.feasible:
         if one.value is not None:
             key = frozenset(one.params.items()) if one.params else one.number
             groups.setdefault(key, {})[one.seed] = one.value

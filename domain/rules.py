@@ -9,6 +9,7 @@ from itertools import product
 from typing import Any, TypeAlias
 
 from domain.expressions import NO_RESULT, Expression
+from domain.measured import is_measured
 from domain.predicted import LEARNT, PREDICTED, PREFIX, Forecast, Predicted, middles
 from domain.space import Bounded, Derived, Space
 
@@ -30,7 +31,8 @@ class Rule:
 
     Attributes:
         id: The rule's name in reports.
-        require: The condition, over parameters and `predicted.*`.
+        require: The condition, over parameters and `predicted.*`; or, of a soft rule, over
+            parameters, `measured.*` and `metrics.*`.
         because: The reason, in the expert's words.
         source: Where that is written, if anywhere.
         when: Under which condition the rule is asked at all; None: always.
@@ -56,13 +58,19 @@ class Rule:
         return self.require.names + (self.when.names if self.when is not None else ())
 
     @property
+    def is_soft(self) -> bool:
+        """Whether the rule speaks of the trained model, and so can only be judged afterwards."""
+        return any(map(is_measured, self.require.names))
+
+    @property
     def needs_prediction(self) -> bool:
         """Whether the rule speaks of something that has to be predicted."""
         return any(_is_predicted(name) for name in self.require.names)
 
     def applies_to(self, params: Mapping[str, Any]) -> bool:
         """Tell whether every parameter it names is there: else the rule is silent."""
-        if not all(name in params or _is_predicted(name) for name in self.require.names):
+        others = (name for name in self.require.names if name not in params)
+        if not all(_is_predicted(name) or is_measured(name) for name in others):
             return False
         if self.when is None:
             return True

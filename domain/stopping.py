@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 
 from domain.decision import Decision
+from domain.feasibility import shortfall
 from domain.forecast import Outlook, affordable, expected_cost, outlooks
 from domain.history import TrialState
 from domain.replicates import Level, level_of
@@ -20,10 +22,11 @@ class StoppingPolicy:
     """What must hold before a search may stop.
 
     Attributes:
-        min_trials: Trials with a value before which no search stops. A search stops earlier only
-            when its target is reached, when its budget does not pay for another trial, or when
-            three times as many trials have left no value at all.
-        horizon: The largest number of further trials that is weighed.
+        min_trials: Feasible trials with a value before which no search stops. A search stops
+            earlier only when its target is reached, when its budget does not pay for another trial,
+            or when three times as many trials have left no value at all.
+        horizon: The largest number of further trials that is weighed. A search without a budget
+            also ends after so many from which no forecast can be made.
     """
 
     min_trials: int = 5
@@ -45,15 +48,15 @@ def decide(situation: Situation, policy: StoppingPolicy = StoppingPolicy()) -> D
 
     Returns:
         A decision whose reason names the best horizon, its gain and its cost. Its evidence holds,
-        besides what `Decision` promises, `trials`, `values`, `pending`, `spent` (money) and, where
-        there is one, the `incumbent`. `gain_low` and `gain_high` are a 90 % interval of the gain
+        besides what `Decision` promises, `trials`, `values` (of feasible trials), `infeasible`
+        (where any trial broke a soft rule), `pending`, `spent` (money) and, where there is one, the
+        `incumbent`. `gain_low` and `gain_high` are a 90 % interval of the gain
         of the best horizon; `noise` is the standard deviation of the metric from seed to seed on
         the scale of the worth, 0 where no configuration was trained twice (`replicates`). Where
         the budget left pays for no trial, `affordable` is there and 0.
     """
     level = level_of(situation.history, situation.worth.per)
     facts = _facts(situation, level)
-    values, trials = int(facts["values"]), int(facts["trials"])
     if _target_reached(situation):
         target = number(situation.worth.target or 0.0)
         best = number(facts["incumbent"])
@@ -63,19 +66,38 @@ def decide(situation: Situation, policy: StoppingPolicy = StoppingPolicy()) -> D
             **facts,
         )
     if affordable(situation) < 1:
-        return Decision.to_stop(_too_dear(situation), **facts, affordable=0.0)
-    waited = trials >= _PATIENCE * policy.min_trials
-    if not values and waited:
+        told = "; ".join(filter(None, (shortfall(situation.history), _too_dear(situation))))
+        return Decision.to_stop(told, **facts, affordable=0.0)
+    outlook = outlooks(situation, policy.horizon, level)
+    return _too_early(situation, policy, outlook, facts) or _weigh(situation, outlook, facts)
+
+
+def _too_early(
+    situation: Situation,
+    policy: StoppingPolicy,
+    outlook: tuple[Outlook, ...],
+    facts: dict[str, float],
+) -> Decision | None:
+    """Decide where no gain is priced yet; None where one can be."""
+    values, trials = int(facts["values"]), int(facts["trials"])
+    waited, told = trials >= _PATIENCE * policy.min_trials, shortfall(situation.history)
+    if told:
+        told = f"{told}; before one does there is no gain to price, and the budget decides"
+    elif not values and waited:
         return Decision.to_stop(
             f"none of {trials} trials left a value: {_ends(situation)}", **facts
         )
-    if values < policy.min_trials and not waited:
+    elif values < policy.min_trials and not waited:
         least = counted(policy.min_trials, "trial")
-        return Decision.to_continue(f"{values} of at least {least} have left a value", **facts)
-    outlook = outlooks(situation, policy.horizon, level)
-    if not outlook:
-        return Decision.to_continue("a single value says nothing about the next one", **facts)
-    return _weigh(situation, outlook, facts)
+        have = "fulfilled the soft rules" if "infeasible" in facts else "left a value"
+        return Decision.to_continue(f"{values} of at least {least} have {have}", **facts)
+    elif outlook:
+        return None
+    else:
+        told = "a single value says nothing about the next one"
+    if math.isinf(affordable(situation)) and trials >= policy.horizon:
+        return Decision.to_stop(f"{told}; no budget ends it, and {trials} trials will do", **facts)
+    return Decision.to_continue(told, **facts)
 
 
 def _weigh(situation: Situation, outlook: tuple[Outlook, ...], facts: dict[str, float]) -> Decision:
@@ -103,10 +125,12 @@ def _facts(situation: Situation, level: Level | None) -> dict[str, float]:
     history = situation.history
     facts = {
         "trials": float(len(history.trials)),
-        "values": float(len(history.complete)),
+        "values": float(len(history.feasible)),
         "pending": float(len(situation.pending)),
         "spent": history.spent.money,
     }
+    if len(history.feasible) < len(history.complete):
+        facts["infeasible"] = float(len(history.complete) - len(history.feasible))
     if history.best is not None and history.best.value is not None and level is not None:
         facts |= {
             "incumbent": history.best.value,

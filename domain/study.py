@@ -83,7 +83,8 @@ class Study:
         prices: What resources cost.
         budget: The most that may be spent.
         space: The search space.
-        rules: The domain rules.
+        rules: The hard rules: only what fulfils them is trained.
+        soft_rules: What a trained model has to fulfil: judged after each trial.
         gates: The conditions for registering a model.
         confirming: How leaders are checked.
         resources: What a trial may use.
@@ -102,6 +103,7 @@ class Study:
     budget: Budget
     space: Space
     rules: RuleBook = RuleBook()
+    soft_rules: RuleBook = RuleBook()
     gates: tuple[Gate, ...] = ()
     confirming: Confirming = Confirming()
     resources: Resources = Resources()

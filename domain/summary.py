@@ -13,9 +13,11 @@ from domain.decision import Decision
 from domain.history import History, TrialRecord
 from domain.plan import Sweep
 from domain.quality import GateResult, QualityAttributes
+from domain.rules import Rule
 from domain.space import Params
 from domain.study import Study
 from domain.wording import counted
+from domain.worth import Direction
 
 
 class Ending(StrEnum):
@@ -27,6 +29,7 @@ class Ending(StrEnum):
     DATA_GATE_FAILED = "Data gate failed"
     NOTHING_AFFORDABLE = "Nothing affordable"
     NOTHING_WORKED = "Nothing worked"  # every trial failed, so there is nothing to choose from
+    NOTHING_FEASIBLE = "Nothing feasible"  # every trial with a value breaks a soft rule
     NOTHING_ALLOWED = "Nothing allowed"  # by what predictions have learnt, every rest is forbidden
     STOPPED_BY_HAND = "Stopped by hand"
     INTERRUPTED = "Interrupted"
@@ -84,6 +87,7 @@ class Confirmed:
         mean: Mean of `test`.
         low: Lower end of its 95 % interval.
         high: Upper end of its 95 % interval.
+        margins: Of each training, by soft rule, how far it is from the limit.
     """
 
     name: str
@@ -95,6 +99,21 @@ class Confirmed:
     mean: float
     low: float
     high: float
+    margins: tuple[Mapping[str, float], ...] = ()
+
+    @property
+    def feasible(self) -> tuple[int, ...]:
+        """The places of the trainings that break no soft rule: one of these is handed over."""
+        every = self.margins or ({},) * len(self.numbers)
+        return tuple(at for at, one in enumerate(every) if all(each >= 0 for each in one.values()))
+
+    def chosen(self, direction: Direction) -> int:
+        """Return the place of the training to hand over: the best on the validation split.
+
+        Raises:
+            ValueError: None of them is feasible.
+        """
+        return max(self.feasible, key=lambda at: direction.sign * self.validation[at])
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +192,23 @@ class Registration:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class SoftRuleResult:
+    """What became of one soft rule in a search.
+
+    Attributes:
+        rule: The rule.
+        judged: How many trials it was held against, pruned ones included where they were measured.
+        broken: How many of these break it.
+        winner: The margin of the training that is handed over; None where there is none.
+    """
+
+    rule: Rule
+    judged: int
+    broken: int
+    winner: float | None
+
+
 @dataclass(frozen=True)
 class SearchSummary:
     """Everything that a report says of a search.
@@ -236,4 +272,17 @@ class SearchSummary:
     @property
     def winner(self) -> Confirmed | None:
         """The configuration that the search hands over, if it got that far."""
-        return next((one for one in self.confirmed if one.name != "default"), None)
+        candidates = (one for one in self.confirmed if one.name != "default")
+        return next((one for one in candidates if one.feasible), None)
+
+    @property
+    def soft_rules(self) -> tuple[SoftRuleResult, ...]:
+        """What became of each soft rule."""
+        return tuple(map(self._result, self.study.soft_rules.rules))
+
+    def _result(self, rule: Rule) -> SoftRuleResult:
+        margins = [one.margins[rule.id] for one in self.history.trials if rule.id in one.margins]
+        winner, direction = self.winner, self.study.objective.direction
+        chosen = winner.margins[winner.chosen(direction)] if winner and winner.margins else {}
+        broken = sum(margin < 0 for margin in margins)
+        return SoftRuleResult(rule, len(margins), broken, chosen.get(rule.id))

@@ -90,10 +90,7 @@ def rules(findings: Findings) -> Iterator[Text]:
     yield _headline("rules", f", held against {_against(findings)}")
     on_parameters = any(not one.rule.needs_prediction for one in findings.rules)
     for one in findings.rules:
-        yield Text.assemble("  ", (one.rule.id, "bold"), f": {_condition(one.rule)}")
-        yield _line("because", one.rule.because or "no reason is given", 4)
-        if one.rule.source:
-            yield _line("source", one.rule.source, 4)
+        yield from _stated(one.rule)
         conditional = one.rule.needs_prediction and on_parameters
         yield _line("allows", _allows(one, conditional), 4)
         if one.forbidden is not None:
@@ -108,6 +105,23 @@ def rules(findings: Findings) -> Iterator[Text]:
         yield Text(f"  the default configuration {f'BREAKS {broken}' if broken else 'is allowed'}")
     for warned in findings.warnings:
         yield Text.assemble(("  warning ", "yellow"), warning(findings, warned))
+
+
+def soft_rules(study: Study) -> Iterator[Text]:
+    """Say which rules only a trained model can be held against."""
+    if study.soft_rules.rules:
+        yield _headline(
+            "soft rules", ", judged after training: they keep nothing from being trained"
+        )
+    for one in study.soft_rules.rules:
+        yield from _stated(one)
+
+
+def _stated(rule: Rule) -> Iterator[Text]:
+    yield Text.assemble("  ", (rule.id, "bold"), f": {_condition(rule)}")
+    yield _line("because", rule.because or "no reason is given", 4)
+    if rule.source:
+        yield _line("source", rule.source, 4)
 
 
 def _condition(rule: Rule) -> str:
@@ -232,23 +246,29 @@ def document(study: Study, findings: Findings, report: DataReport | None) -> dic
             for rule in study.rules.rules
             if rule.audit
         },
+        "soft_rules": [_stated_rule(one) for one in study.soft_rules.rules],
         "data": None if report is None else {"passed": report.passed, **asdict(report)},
     }
 
 
 def _rule(found: RuleFinding) -> dict[str, Any]:
-    rule = found.rule
+    return {
+        **_stated_rule(found.rule),
+        "safety": found.rule.safety,
+        "allows": _numbers(found.allows),
+        "applies_to": found.applies,
+        "forbidden": None if found.forbidden is None else dict(found.forbidden),
+        "nearest": None if found.nearest is None else dict(found.nearest),
+    }
+
+
+def _stated_rule(rule: Rule) -> dict[str, Any]:
     return {
         "id": rule.id,
         "require": rule.require.text,
         "when": None if rule.when is None else rule.when.text,
         "because": rule.because,
         "source": rule.source,
-        "safety": rule.safety,
-        "allows": _numbers(found.allows),
-        "applies_to": found.applies,
-        "forbidden": None if found.forbidden is None else dict(found.forbidden),
-        "nearest": None if found.nearest is None else dict(found.nearest),
     }
 
 

@@ -59,6 +59,7 @@ def check_study(path: str, as_json: bool = False) -> bool:
                 server.ready()
         findings = _examined(study, Judge(study.rules, Predictor(study, server.predict)))
         show(check_view.rules(findings))
+        show(check_view.soft_rules(study))
         if findings.clash is None:
             data = _validated(study, server)
             show(check_view.data(study, data))

@@ -28,6 +28,7 @@ class Exit(IntEnum):
     NOTHING_AFFORDABLE = 4
     NOTHING_WORKED = 5
     OUTSIDE_FAULT = 6
+    NOTHING_FEASIBLE = 7
     INTERRUPTED = 130
 
 
@@ -39,12 +40,14 @@ _MEANING = {
     Exit.NOTHING_AFFORDABLE: "the budget does not pay for a single trial",
     Exit.NOTHING_WORKED: "every trial failed",
     Exit.OUTSIDE_FAULT: "a database, a server or the disk failed",
+    Exit.NOTHING_FEASIBLE: "no trial fulfilled the soft rules",
     Exit.INTERRUPTED: "interrupted; `satisfice resume STUDY` goes on",
 }
 _OF_ENDING = {
     Ending.DATA_GATE_FAILED: Exit.DATA_GATE_FAILED,
     Ending.NOTHING_AFFORDABLE: Exit.NOTHING_AFFORDABLE,
     Ending.NOTHING_WORKED: Exit.NOTHING_WORKED,
+    Ending.NOTHING_FEASIBLE: Exit.NOTHING_FEASIBLE,
     Ending.INTERRUPTED: Exit.INTERRUPTED,
 }
 _OF_ERROR: dict[type[SatisficeError], Exit] = {

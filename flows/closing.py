@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from domain.summary import Confirmed, Ending, SearchSummary
+from domain.wording import counted, number
 from flows.console import short
 from tasks.home import tracking_url
 from tasks.services import noted
@@ -20,6 +21,7 @@ def closing(summary: SearchSummary) -> str:
         f"{1000 * spent.kwh:.2f} Wh ({spent.energy}) on {summary.ledger.trials} trials"
     )
     lines.extend(f"  {_confirmed(one, metric)}" for one in summary.confirmed)
+    lines.extend(f"  {one}" for one in _of_soft_rules(summary))
     lines.extend(f"  {one}" for one in _of_sweep(summary))
     lines.extend(f"  rule {one.rule} {one.finding}: {one.reason}" for one in summary.rule_audits)
     if summary.registration is not None:
@@ -31,6 +33,14 @@ def closing(summary: SearchSummary) -> str:
     if noted("mlflow") is None and not tracking_url().startswith("http"):
         lines.append("  `satisfice ui` serves Prefect's and MLflow's pages")
     return "\n".join(lines)
+
+
+def _of_soft_rules(summary: SearchSummary) -> Iterator[str]:
+    for one in summary.soft_rules:
+        margin = "" if one.winner is None else f"; the winner's margin is {number(one.winner)}"
+        yield f"{one.rule.id}: broken by {one.broken} of {counted(one.judged, 'trial')}{margin}"
+    if summary.confirmed and summary.winner is None:
+        yield "every training that was to confirm a leader breaks a soft rule: there is no winner"
 
 
 def _of_sweep(summary: SearchSummary) -> Iterator[str]:
@@ -55,4 +65,6 @@ def _confirmed(one: Confirmed, metric: str) -> str:
     if one.observed is not None:
         fresh = sum(one.validation) / len(one.validation)
         text += f"; chosen at {one.observed:.4f}, fresh seeds gave {fresh:.4f}"
+    if len(one.feasible) < len(one.numbers):
+        text += f"; {len(one.numbers) - len(one.feasible)} of these break a soft rule"
     return f"{text}\n    {params}"

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
 from domain.avoided import Avoided
 from domain.decision import Decision
 from domain.errors import OutsideFault
@@ -109,7 +107,8 @@ class Conclusion:
         winner = summary.winner
         if winner is None:
             return summary
-        model = trial_folder(summary.search, _best_seed(winner, summary.study)) / "model.pt"
+        number = winner.numbers[winner.chosen(summary.study.objective.direction)]
+        model = trial_folder(summary.search, number) / "model.pt"
         if not model.exists():
             self.notes.append("no model was saved: `trial.track(model=...)` names it")
             return summary
@@ -167,9 +166,3 @@ def judged(study: Study, quality: QualityAttributes, winner: Confirmed) -> tuple
         )
         for gate in study.gates
     )
-
-
-def _best_seed(winner: Confirmed, study: Study) -> int:
-    """Return the number of the winner's training with the best value on the validation split."""
-    sign = study.objective.direction.sign
-    return winner.numbers[int(np.argmax(sign * np.array(winner.validation)))]

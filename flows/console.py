@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from domain.cost import Budget
+from domain.feasibility import violations
 from domain.history import Purpose, TrialRecord, TrialState
 from domain.study import Study
 from domain.wording import money
@@ -47,12 +48,13 @@ def line_of(view: View, trial: TrialRecord) -> str:
     best = view.history.best
     tail = "" if best is None else f" (best {_value(best.value)}, trial {best.number})"
     why = f"\n    {trial.failure or trial.state}: {trial.reason}" if trial.reason else ""
+    breaks = f" breaks {violations(trial.margins)}" if trial.broken else ""
     cost = f"{trial.cost.seconds:.1f} s"
     name = CALLED.get(trial.purpose, "trial")
     if trial.audit is not None:
         tail = f" (breaks {trial.audit.rule}, beside trial {trial.audit.beside})"
     outcome = f"{name:<7} {trial.number:>3} {trial.state:<8} {_value(trial.value)}"
-    return f"{outcome} {cost:>8} {params}{tail}{why}"
+    return f"{outcome} {cost:>8} {params}{breaks}{tail}{why}"
 
 
 class PlainConsole:
@@ -134,6 +136,9 @@ def _headline(study: Study, search: str, view: View) -> Text:
         text.append(f"{len(view.history.trials)} of {view.planned}:  ")
     text.append(f"{counts[TrialState.COMPLETE]} done  {len(view.running)} running  ")
     text.append(f"{counts[TrialState.PRUNED]} pruned  {counts[TrialState.FAILED]} failed")
+    infeasible = len(view.history.complete) - len(view.history.feasible)
+    if infeasible:
+        text.append(f"  {infeasible} infeasible", "bold red")
     if best is not None:
         text.append(f"   best {study.objective.metric} ")
         text.append(_value(best.value), "bold green")

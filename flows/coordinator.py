@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial
 
 from domain.cost import Budget, Cost
 from domain.decision import Decision
+from domain.feasibility import margins, shortfall
 from domain.forecast import expected_cost
 from domain.history import Failure, History, Purpose, TrialRecord, TrialState
 from domain.orders import TrialOrder, TrialResult
@@ -358,6 +359,7 @@ class Coordinator:
         )
 
     def _take_in(self, record: TrialRecord) -> None:
+        record = replace(record, margins=margins(self.study.soft_rules, record))
         counts = record.purpose is not Purpose.CONFIRMATION
         self.ledger = self.ledger.settle(record.number, record.cost, counts)
         if not record.purpose.competes:
@@ -405,15 +407,18 @@ class Coordinator:
     def _unaffordable(self) -> Ending:
         why = self.asking.why_nothing(self.history)
         if why:
-            self.decision = Decision.to_stop(why)
+            said = filter(None, (shortfall(self.history), why))
+            self.decision = Decision.to_stop("; ".join(said))
             return Ending.NOTHING_ALLOWED
         return Ending.BUDGET_SPENT if self.history.trials else Ending.NOTHING_AFFORDABLE
 
     def _ended(self, ending: Ending) -> Ending:
         trials = self.history.trials
         by_hand = ending in (Ending.INTERRUPTED, Ending.STOPPED_BY_HAND)
-        if by_hand or not trials or self.history.complete:
+        if by_hand or not trials or self.history.feasible:
             return ending
+        if self.history.complete:  # a plan is done all the same: it was not run for a winner
+            return Ending.NOTHING_FEASIBLE if self.plan is None else ending
         if ending is Ending.BUDGET_SPENT and all(one.failure is Failure.OVERRAN for one in trials):
             return Ending.NOTHING_AFFORDABLE
         return Ending.NOTHING_WORKED

@@ -9,6 +9,8 @@ from typing import Any
 
 from domain.cost import Cost
 from domain.history import Failure, Purpose, TrialRecord, TrialState
+from domain.measured import INFERENCE as MEASURED_INFERENCE
+from domain.measured import METRICS
 from domain.orders import TrialOrder, TrialResult
 from domain.predicted import INFERENCE
 from domain.rules import Verdict
@@ -52,6 +54,12 @@ class OrderBook:
         resources = self.study.resources
         folder = search_folder(self.search)
         competes = trial.purpose.competes
+        asked = {
+            name: rule.id
+            for rule in self.study.soft_rules.rules
+            if rule.applies_to(trial.params)
+            for name in rule.require.names
+        }
         return TrialOrder(
             search=self.search,
             number=trial.number,
@@ -72,6 +80,12 @@ class OrderBook:
             pruning=str(folder / "pruning.json") if competes and self.prunes else None,
             time_inferences=competes
             and any(name in INFERENCE for name in self.study.rules.predictions),
+            measure_inferences=any(name in MEASURED_INFERENCE for name in asked),
+            reported={
+                name.removeprefix(METRICS): rule
+                for name, rule in asked.items()
+                if name.startswith(METRICS)
+            },
             audit=trial.audit,
         )
 
@@ -104,6 +118,7 @@ def facts_of(record: TrialRecord) -> dict[str, Any]:
         "value": record.value,
         "metrics": dict(record.metrics),
         "measured": dict(record.measured),
+        "margins": dict(record.margins),
         "cost": asdict(record.cost),
         "failure": record.failure,
         "reason": record.reason,

@@ -49,6 +49,7 @@ _STATES = {
     Ending.DATA_GATE_FAILED: Failed,
     Ending.NOTHING_AFFORDABLE: Failed,
     Ending.NOTHING_WORKED: Failed,
+    Ending.NOTHING_FEASIBLE: Failed,
 }
 
 
@@ -239,7 +240,7 @@ def _facts(study: Study, search: Search, data: DataReport) -> dict[str, Any]:
         "environment": environment(study.folder),
         "rules": [
             {"id": rule.id, "require": rule.require.text, "because": rule.because}
-            for rule in study.rules.rules
+            for rule in (*study.rules.rules, *study.soft_rules.rules)
         ],
         "data": {"digest": data.digest, "rows": dict(data.rows), "source": study.data.source},
     }

@@ -9,6 +9,7 @@ from functools import partial
 
 from domain.cost import Cost, total
 from domain.errors import NoAllowedConfiguration
+from domain.feasibility import margins
 from domain.plan import Known, Plan, Sweep, SweepRequest, make_plan
 from domain.predicted import Sizes
 from domain.rules import Predict, Verdict
@@ -22,7 +23,7 @@ from tasks.predicting import Predictor
 from tasks.server import TrialServer
 from tasks.store import Store, open_store
 from tasks.studies import read_study
-from tasks.warm_start import Found, code_digest, comparable
+from tasks.warm_start import Found, code_digest, comparable, is_judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def plan_sweep(
     if not plan.points:
         raise _nothing_allowed(plan)
     seen = [one for one in earlier if one.record.has_value]
-    known = tuple(_known(plan, seen))
+    known = tuple(_known(study, plan, (one for one in seen if is_judged(study, one.record))))
     tried: set[Key] = set() if request.again else {key_of(one.params) for one in known}
     points = tuple(one for one in plan.points if key_of(one) not in tried)
     return Planned(study, request, plan, known, points, tuple(seen))
@@ -137,7 +138,7 @@ def _judge(study: Study, predict: Predict, params: Params) -> Verdict:
     return replace(verdict, margins={**verdict.margins, **margins})
 
 
-def _known(plan: Plan, seen: Iterable[Found]) -> Iterator[Known]:
+def _known(study: Study, plan: Plan, seen: Iterable[Found]) -> Iterator[Known]:
     newest: dict[Key, Found] = {}
     for one in seen:
         newest.setdefault(key_of(one.record.params), one)
@@ -145,7 +146,8 @@ def _known(plan: Plan, seen: Iterable[Found]) -> Iterator[Known]:
         found = newest.get(key_of(params))
         if found is not None and found.record.value is not None:
             name = f"{found.search}, trial {found.record.number}"
-            yield Known(name, params, found.record.value)
+            broken = (one < 0 for one in margins(study.soft_rules, found.record).values())
+            yield Known(name, params, found.record.value, not any(broken))
 
 
 def _expectation(planned: Planned) -> str:

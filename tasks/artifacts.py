@@ -18,6 +18,8 @@ from prefect.artifacts import (
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactUpdate
 
+from domain.feasibility import violations
+
 if TYPE_CHECKING:
     from domain.history import History, TrialRecord
     from domain.study import Study
@@ -58,7 +60,7 @@ class Artifacts:
 
     def leaderboard(self, history: History, rows: int = 10) -> None:
         """Show the best trials."""
-        table = [self._row(one) for one in history.leaders(rows)]
+        table = [self._row(one) for one in history.ranking(rows)]
         about = f"The best of {len(history.trials)} finished trials"
         if "leaderboard" in self._made:
             update = ArtifactUpdate(data=json.dumps(table), description=about)
@@ -105,6 +107,7 @@ class Artifacts:
             **{name: _short(value) for name, value in trial.params.items()},
             "seconds": _short(trial.cost.seconds, 3),
             self.study.prices.currency: _short(trial.cost.money, 3),
+            **({"breaks": violations(trial.margins)} if self.study.soft_rules.rules else {}),
         }
 
 

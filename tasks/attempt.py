@@ -59,8 +59,7 @@ def run(order: TrialOrder, problem: Problem, data: Data, setting: Setting) -> No
             needed = memory() | tracked_bytes(trial.tracked)
             if outcome.state is TrialState.COMPLETE:
                 log.append("trained", **usage.read().facts())
-                if order.time_inferences:
-                    needed |= _inferences(trial, problem, setting.watts_per_core)
+                needed |= _inferences(order, trial, problem, setting.watts_per_core)
                 outcome, model = _conclude(outcome, order, trial, problem, data)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is a fact to record
             lift_memory_limit()
@@ -127,19 +126,33 @@ def _conclude(
     return Outcome(TrialState.COMPLETE, "; ".join(notes)), path
 
 
-def _inferences(trial: Trial, problem: Problem, watts_per_core: float) -> Facts:
-    """Time a few inferences, if the model and an input for it are known."""
-    from tasks.measuring import glance
+def _inferences(order: TrialOrder, trial: Trial, problem: Problem, watts_per_core: float) -> Facts:
+    """Measure inferences as thoroughly as is asked for.
 
-    model, example = trial.tracked.get("model"), trial.example_input
-    if example is None:
-        example = problem.input_for(trial.params)
-    if model is None or example is None:
+    Raises:
+        ProblemFault: A soft rule speaks of them, and no model is known or it does not run.
+    """
+    if not (order.time_inferences or order.measure_inferences):
         return {}
+    from tasks.measuring import BESIDE_TRIALS, GLANCE, measure_inferences
+
+    effort = BESIDE_TRIALS if order.measure_inferences else GLANCE
+    model = trial.tracked.get("model")
     try:
-        return glance(model, example, watts_per_core)
-    except Exception:  # noqa: BLE001 - a forecast less; the training's value stands all the same
-        return {}
+        example = trial.example_input
+        if example is None:
+            example = problem.input_for(trial.params)
+        if model is not None and example is not None:
+            return measure_inferences(model, example, watts_per_core, effort)
+        why = "the model or an input for it is not known"
+    except Exception as error:  # noqa: BLE001 - for a forecast less, the training's value stands
+        why = describe(error, problem.file)
+    if order.measure_inferences:
+        raise ProblemFault(
+            f"a rule speaks of the speed of inferences, and they cannot be measured: {why}",
+            "Call trial.track(model=...), and end train() with trial.finish(example_input=...)",
+        )
+    return {}
 
 
 def _kept(order: TrialOrder, trial: Trial, problem: Problem) -> tuple[str | None, list[str]]:

@@ -9,10 +9,11 @@ from typing import TypeAlias
 
 from domain.expressions import Expression, ExpressionError
 from domain.kinds import check_condition, check_number, check_value, infer
+from domain.measured import MEASURED, METRICS, is_measured
 from domain.predicted import LEARNT, PREDICTED
 from domain.priors import Prior, Weights
 from domain.quality import GATED
-from domain.rules import MOST_AUDITED, implied_by
+from domain.rules import MOST_AUDITED
 from domain.sorts import NUMBER, Kind, Kinds
 from domain.sorts import kind_of as kind_of_domain
 from domain.space import Bounded, Choice, Derived, Domain, Float, Int, Ordinal, Value
@@ -170,8 +171,13 @@ def _looking_down(text: str, path: Place, where: str, above: Collection[str]) ->
 
 def _rules(data: Document) -> Iterator[Mistake]:
     kinds = _kinds(data["space"])
-    known = {**kinds, **dict.fromkeys(PREDICTED, NUMBER)}
-    listing = f"The space has: {', '.join(data['space'])}; predicted are: {', '.join(PREDICTED)}"
+    reported = METRICS + data["objective"]["metric"]
+    known = {**kinds, **dict.fromkeys((*PREDICTED, *MEASURED, reported), NUMBER)}
+    parameters = f"The space has: {', '.join(data['space'])}"
+    listing = (
+        f"{parameters}; predicted are: {', '.join(PREDICTED)}; "
+        f"measured after training: {', '.join(MEASURED)}; reported by it: {METRICS}NAME"
+    )
     seen: dict[str, int] = {}
     for at, rule in enumerate(data.get("rules", [])):
         name = rule["id"]
@@ -181,12 +187,34 @@ def _rules(data: Document) -> Iterator[Mistake]:
         seen[name] = at
         where = f"rule {name!r}"
         path: Place = ("rules", at, "require")
-        wrong = list(_misread(rule["require"], path, where, known, "parameter", listing))
+        metrics = (one for one in _names(rule["require"]) if one.startswith(METRICS))
+        named = {**known, **{one: NUMBER for one in metrics if one.count(".") == 1}}
+        wrong = list(_misread(rule["require"], path, where, named, "parameter", listing))
+        wrong = wrong or list(_neither_before_nor_after(rule["require"], path, where))
         yield from wrong or _overconfident(rule, ("rules", at, "confidence"), where)
         if "when" in rule:
             path, where = ("rules", at, "when"), f"the condition of rule {name!r}"
-            yield from _misread(rule["when"], path, where, kinds, "parameter", listing)
+            yield from _misread(rule["when"], path, where, kinds, "parameter", parameters)
     yield from _misaudited(data.get("rules", []))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Return what a rule speaks of; nothing where it cannot be read, which is told elsewhere."""
+    try:
+        return Expression(text).names
+    except ExpressionError:
+        return ()
+
+
+def _neither_before_nor_after(text: str, path: Place, where: str) -> Iterator[Mistake]:
+    """Find a rule that would have to be held before a training and after it."""
+    names = _names(text)
+    before = next((one for one in names if one in PREDICTED), None)
+    after = next((one for one in names if is_measured(one)), None)
+    if before and after:
+        told = f"{where} names {before!r} and {after!r}, expected what is known before training"
+        hint = "what is measured may be compared with parameters and with what is measured"
+        yield Mistake(path, f"{told} or what is known after it", hint)
 
 
 def _misaudited(rules: Sequence[Document]) -> Iterator[Mistake]:
@@ -200,6 +228,10 @@ def _misaudited(rules: Sequence[Document]) -> Iterator[Mistake]:
             safety = dotted(("rules", at, "safety"))
             told = f"{dotted(path)} is {rule['audit']}, but {safety} is true"
             hint = "a rule that must never be broken cannot be audited: leave one of them out"
+            yield Mistake(path, told, hint)
+        elif share and any(map(is_measured, _names(rule["require"]))):
+            told = f"{dotted(path)} is {rule['audit']}, but rule {rule['id']!r} keeps nothing out"
+            hint = "what it speaks of is measured, so all is trained and judged: leave it out"
             yield Mistake(path, told, hint)
         elif share and together > MOST_AUDITED + _ROUNDING:
             told = f"with rule {rule['id']!r} the audits take {percent(together)} of the budget"
@@ -231,7 +263,7 @@ def _misread(
         yield Mistake(path, f"{error.message} in {where}", error.hint, within=error)
 
 
-def by_default(study: Study) -> Iterator[Mistake]:
+def by_default(study: Study, data: Document) -> Iterator[Mistake]:
     """Find what the default configuration breaks, as far as that needs no prediction."""
     default = study.space.defaults()
     if default is None:
@@ -245,16 +277,16 @@ def by_default(study: Study) -> Iterator[Mistake]:
             told = f"the default of {name} is {default[name]!r}, which is not between its bounds"
             hint = "its bounds follow from the defaults of the others"
             yield Mistake(("space", name, "default"), told, hint)
-    implied = implied_by(study.space)
-    for at, rule in enumerate(study.rules.rules):
-        if rule in implied or rule.needs_prediction:
+    places = {rule["id"]: at for at, rule in enumerate(data.get("rules", []))}
+    for rule in study.rules.rules:
+        if rule.id not in places or rule.needs_prediction:
             continue
         if not rule.applies_to(default) or rule.holds(default):
             continue
         values = ", ".join(f"{name} = {default[name]!r}" for name in rule.require.names)
         told = f"the default configuration breaks rule {rule.id!r}: {values}"
         hint = "change a default in the space, or the rule"
-        yield Mistake(("rules", at, "require"), told, hint)
+        yield Mistake(("rules", places[rule.id], "require"), told, hint)
 
 
 def kind_of(spec: Document) -> str:

@@ -34,18 +34,21 @@ _ABSENT = -0.14  # the place on an axis of a parameter that is not there
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A configuration and what came of it."""
+    """A configuration and what came of it; where it breaks a soft rule it is never the best."""
 
     params: Params
     value: float
+    feasible: bool = True
 
 
 def samples(summary: SearchSummary) -> list[Sample]:
     """Return the trials with a value, and what a sweep did not have to train again."""
     known = summary.sweep.known if summary.sweep is not None else ()
-    of_trials = ((one.params, one.value) for one in summary.history.complete)
-    both = (*((one.params, one.value) for one in known), *of_trials)
-    return [Sample(params, value) for params, value in both if value is not None]
+    trials = summary.history.complete
+    return [
+        *(Sample(one.params, one.value, one.feasible) for one in known),
+        *(Sample(one.params, one.value, not one.broken) for one in trials if one.value is not None),
+    ]
 
 
 def heat_maps(summary: SearchSummary) -> list[str]:
@@ -184,15 +187,18 @@ class _Map:
         x: The parameter of the columns.
         y: That of the rows.
         medians: By column and row, the median over all else.
+        feasible: Where a configuration lies that breaks no soft rule.
     """
 
     def __init__(self, x: _Axis, y: _Axis, found: Iterable[Sample]) -> None:
         self.x, self.y = x, y
         grouped: dict[tuple[int, int], list[float]] = {}
+        self.feasible: set[tuple[int, int]] = set()
         for one in found:
             if x.name in one.params and y.name in one.params:
                 at = x.cell(one.params[x.name]), y.cell(one.params[y.name])
                 grouped.setdefault(at, []).append(one.value)
+                self.feasible |= {at} if one.feasible else set()
         self.medians = {at: median(values) for at, values in grouped.items()}
         self.over = max((len(values) for values in grouped.values()), default=0)
 
@@ -205,7 +211,8 @@ def _draw_map(drawn: _Map, summary: SearchSummary) -> str:
     x, y, sign = drawn.x, drawn.y, summary.study.objective.direction.sign
     metric = summary.study.objective.metric
     low, spread = min(drawn.medians.values()), drawn.spread
-    best = max(drawn.medians, key=lambda at: sign * drawn.medians[at])
+    good = (at for at in drawn.medians if at in drawn.feasible)
+    best = max(good, key=lambda at: sign * drawn.medians[at], default=None)
     shades = mpl.colormaps["Greens"]
     with mpl.rc_context(STYLE):
         height = 1.1 + 0.5 * len(y.cells)
@@ -235,7 +242,8 @@ def _draw_map(drawn: _Map, summary: SearchSummary) -> str:
 
 def _draw_lines(axes: Sequence[_Axis], found: Sequence[Sample], summary: SearchSummary) -> str:
     objective = summary.study.objective
-    best_first = sorted(found, key=lambda one: -objective.direction.sign * one.value)
+    sign = objective.direction.sign
+    best_first = sorted(found, key=lambda one: (not one.feasible, -sign * one.value))
     worst_first = best_first[:: math.ceil(len(found) / _MOST_LINES)][::-1]
     values = tuple(dict.fromkeys(sorted(one.value for one in found)))
     outcome = _Axis(objective.metric, values, log=False, numeric=True, sometimes=False)
@@ -247,7 +255,7 @@ def _draw_lines(axes: Sequence[_Axis], found: Sequence[Sample], summary: SearchS
             share = rank / len(worst_first)
             places = [axis.place(one.params.get(axis.name)) for axis in axes]
             line: dict[str, Any] = {"color": shades(0.2 + 0.6 * share), "linewidth": 0.5 + share}
-            if rank == len(worst_first):
+            if rank == len(worst_first) and one.feasible:
                 line = {"color": INK, "linewidth": 2.6, "marker": "o", "markersize": 5}
             drawn.plot([*places, outcome.place(one.value)], zorder=rank, **line)
         for at, axis in enumerate([*axes, outcome]):

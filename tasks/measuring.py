@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,14 +19,25 @@ from tasks.prediction import count_macs, count_parameters, evaluating
 if TYPE_CHECKING:
     import torch
 
-REPETITIONS = 200
 FEWEST = 3  # of a model so slow that the time is up before that
-AT_LEAST_SECONDS = 0.2  # counters of energy tick in thousandths to tenths of a second
-AT_MOST_SECONDS = 2.0
-GLANCES = 50
-GLANCE_SECONDS = 0.4  # a trial of seconds is not made longer by more than that
 WARM_UP_ROUND = 10
 STABLE = 0.05  # relative change of the median between two rounds
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is run: inferences in a round, its seconds at least and at most, and rounds."""
+
+    times: int
+    at_least: float
+    at_most: float
+    rounds: int = 1
+
+
+THOROUGH = Effort(200, 0.2, 2.0)  # counters of energy tick in thousandths to tenths of a second
+# As much in all. Trials beside it make a latency worse and never better: the best round counts.
+BESIDE_TRIALS = Effort(25, 0.025, 0.25, rounds=8)
+GLANCE = Effort(50, 0.0, 0.4)  # a trial of seconds is not made longer by more than that
 
 
 def measure(
@@ -43,9 +55,7 @@ def measure(
     """
     example = example_input[:1]
     macs = count_macs(model, example)
-    speed, energy = _speed(
-        model, example, watts_per_core, REPETITIONS, (AT_LEAST_SECONDS, AT_MOST_SECONDS)
-    )
+    speed, energy = _speed(model, example, watts_per_core, THOROUGH)
     return QualityAttributes(
         **speed,
         energy=energy,
@@ -55,23 +65,23 @@ def measure(
     )
 
 
-def glance(
-    model: torch.nn.Module, example_input: torch.Tensor, watts_per_core: float
+def measure_inferences(
+    model: torch.nn.Module, example_input: torch.Tensor, watts_per_core: float, effort: Effort
 ) -> dict[str, float]:
-    """Measure in a moment how fast a model is, beside whatever else runs.
+    """Measure how fast a model is, beside whatever else runs.
 
     Returns:
-        `latency_ms_p50`, `latency_ms_p95` and `energy_wh_per_1000`, rougher than `measure` does.
+        `latency_ms_p50`, `latency_ms_p95` (of the round in which that is smallest) and
+        `energy_wh_per_1000`.
     """
-    return _speed(model, example_input[:1], watts_per_core, GLANCES, (0.0, GLANCE_SECONDS))[0]
+    return _speed(model, example_input[:1], watts_per_core, effort)[0]
 
 
 def _speed(
     model: torch.nn.Module,
     example: torch.Tensor,
     watts_per_core: float,
-    times: int,
-    between: tuple[float, float],
+    effort: Effort,
 ) -> tuple[dict[str, float], EnergyMode]:
     import torch
 
@@ -81,15 +91,18 @@ def _speed(
             torch.cuda.synchronize(example.device)
 
     with evaluating(model), torch.inference_mode():
-        _warm_up(infer, between[1] / 4)
-        meter = Meter(watts_per_core)
-        seconds = _repeat(infer, times, *between)
+        most = effort.at_most * effort.rounds
+        _warm_up(infer, most / 4)
+        meter, end = Meter(watts_per_core), time.perf_counter() + most
+        rounds = [_repeat(infer, effort)]
+        while len(rounds) < effort.rounds and time.perf_counter() < end:
+            rounds.append(_repeat(infer, effort))
         energy = meter.read()
-    p50, p95 = np.percentile(seconds, (50, 95)) * 1e3
+    p95, p50 = min(tuple(np.percentile(seconds, (95, 50)) * 1e3) for seconds in rounds)
     return {
         "latency_ms_p50": float(p50),
         "latency_ms_p95": float(p95),
-        "energy_wh_per_1000": energy.kwh * 1e6 / len(seconds),
+        "energy_wh_per_1000": energy.kwh * 1e6 / sum(map(len, rounds)),
     }, energy.mode
 
 
@@ -97,17 +110,19 @@ def _warm_up(infer: Callable[[], None], most: float) -> None:
     """Run rounds of inferences until the medians of two agree, or the time for it is used up."""
     before, end = math.inf, time.perf_counter() + most
     while time.perf_counter() < end:
-        median = float(np.median(_repeat(infer, WARM_UP_ROUND, 0, most)))
+        median = float(np.median(_repeat(infer, Effort(WARM_UP_ROUND, 0.0, most))))
         if abs(median - before) <= STABLE * median:
             return
         before = median
 
 
-def _repeat(infer: Callable[[], None], times: int, at_least: float, at_most: float) -> list[float]:
+def _repeat(infer: Callable[[], None], effort: Effort) -> list[float]:
     """Run inferences so many times, but for no fewer seconds and no more; return each one's."""
     seconds: list[float] = []
     total = 0.0
-    while (len(seconds) < times or total < at_least) and (len(seconds) < FEWEST or total < at_most):
+    while (len(seconds) < effort.times or total < effort.at_least) and (
+        len(seconds) < FEWEST or total < effort.at_most
+    ):
         began = time.perf_counter()
         infer()
         seconds.append(time.perf_counter() - began)

@@ -49,6 +49,7 @@ def _figures(summary: SearchSummary) -> Iterator[tuple[str, float]]:
     if summary.quality is not None:
         yield from numbers(summary.quality.values(), "quality/")
     yield from numbers(summary.excluded, "excluded/")
+    yield from ((f"broken/{one.rule.id}", float(one.broken)) for one in summary.soft_rules)
     for audited in summary.rule_audits:
         place = f"audit/{audited.rule}/"
         yield f"{place}pairs", len(audited.differences)

@@ -54,8 +54,8 @@ def insert_trial(connection: Connection, study_id: int, trial: FrozenTrial) -> t
             }
             for name, kind in trial.distributions.items()
         ],
-        attributes: _attribute_rows(trial.user_attrs),
-        system_attributes: _attribute_rows(trial.system_attrs),
+        attributes: attribute_rows(trial.user_attrs),
+        system_attributes: attribute_rows(trial.system_attrs),
     }
     for table, some in rows.items():
         if some:
@@ -64,5 +64,6 @@ def insert_trial(connection: Connection, study_id: int, trial: FrozenTrial) -> t
     return new.trial_id, new.number
 
 
-def _attribute_rows(attributes: dict[str, Any]) -> list[dict[str, Any]]:
+def attribute_rows(attributes: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of a table of attributes."""
     return [{"key": key, "value_json": json.dumps(value)} for key, value in attributes.items()]

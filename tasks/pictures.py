@@ -14,7 +14,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from domain.history import History, TrialRecord, TrialState
+from domain.history import History, TrialState
 from domain.summary import SearchSummary
 from domain.wording import STEPS
 
@@ -32,10 +32,11 @@ STYLE: dict[Any, Any] = {
     "ytick.color": INK,
     "svg.hashsalt": "satisfice",  # the same search, the same bytes
 }
-_MARKS = {
-    TrialState.COMPLETE: (_GAIN, "o", "complete"),
-    TrialState.PRUNED: (_SOFT, "x", "pruned at its last value"),
-}
+_MARKS = (  # colour, mark, label, and of which trials
+    (_GAIN, "o", "complete", lambda one: one.state is TrialState.COMPLETE and not one.broken),
+    (_BAD, "d", "breaks a soft rule", lambda one: one.state is TrialState.COMPLETE and one.broken),
+    (_SOFT, "x", "pruned at its last value", lambda one: one.state is TrialState.PRUNED),
+)
 
 
 def gain_curve(summary: SearchSummary) -> str:
@@ -44,11 +45,11 @@ def gain_curve(summary: SearchSummary) -> str:
     spent = list(accumulate(one.cost.money for one in history.trials))
     with mpl.rc_context(STYLE):
         figure, axes = _empty(f"spent ({currency})", summary.study.objective.metric)
-        for state, (colour, mark, label) in _MARKS.items():
+        for colour, mark, label, wanted in _MARKS:
             points = [
-                (at, _last(one))
+                (at, one.value)
                 for at, one in zip(spent, history.trials, strict=True)
-                if one.state is state and _last(one) is not None
+                if wanted(one) and one.value is not None
             ]
             if points:
                 axes.scatter(*zip(*points, strict=True), c=colour, marker=mark, s=22, label=label)
@@ -148,14 +149,11 @@ def svg(figure: Figure, title: str) -> str:
     return drawn[drawn.index("<svg") :]
 
 
-def _last(trial: TrialRecord) -> float | None:
-    return trial.value if trial.value is not None else None
-
-
 def _best_so_far(history: History) -> list[float]:
     sign, best, line = history.direction.sign, float("nan"), []
     for one in history.trials:
-        if one.has_value and one.value is not None and not sign * best >= sign * one.value:
+        wins = one.has_value and not one.broken
+        if wins and one.value is not None and not sign * best >= sign * one.value:
             best = one.value
         line.append(best)
     return line

@@ -117,6 +117,7 @@ def record_of(trial: FrozenTrial, prices: Prices) -> TrialRecord:
         cost=prices.of(max(seconds, 0.0), 0.0, EnergyMode.UNKNOWN),
         seed=trial.number,  # Optuna knows no seeds: each run is taken to draw its own
         failure=Failure.CRASHED if state is TrialState.FAILED else None,
+        margins={name: -value for name, value in trial.constraints.items()},
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from domain.auditing import RuleAudit
 from domain.avoided import Avoided
+from domain.feasibility import shortfall, violations
 from domain.history import History, TrialState
 from domain.rules import Rule
 from domain.space import Space
@@ -43,7 +44,7 @@ def page(summary: SearchSummary) -> str:
     from tasks import landscapes, pictures
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters.update(short=short, percent=lambda value: f"{value:.1%}")
+    environment.filters.update(short=short, percent=lambda value: f"{value:.1%}", breaks=violations)
     template = environment.from_string(_TEMPLATE.read_text())
     ranked = importance(summary.history, summary.study.space)
     states = Counter(one.state for one in summary.history.trials)
@@ -52,7 +53,8 @@ def page(summary: SearchSummary) -> str:
         s=summary,
         begun=dt.datetime.fromtimestamp(summary.started, dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         counts={state.value: states[state] for state in TrialState if states[state]},
-        leaders=summary.history.leaders(10),
+        leaders=summary.history.ranking(10),
+        shortfall=shortfall(summary.history),
         rules=_rules(summary),
         audit_strips=pictures.audit_strips(summary),
         steps=STEPS[summary.study.worth.per],

@@ -24,6 +24,7 @@ from domain.predicted import Predicted
 from domain.repair import allowed_step_by_step, nearest_allowed, whole
 from domain.rules import Predict, RuleBook, Verdict
 from domain.space import Domain, Float, Key, Params, Space, Value, key_of
+from tasks.constraining import constrained
 from tasks.drawing import Drawing, Lessons, configuration_of
 from tasks.samplers import SamplerFactory, tpe
 from tasks.sifting import SiftingTPE
@@ -115,11 +116,13 @@ class Proposer:
         trials = self.study.get_trials(deepcopy=False)
         number = len(trials)
         own_seed = int(np.random.SeedSequence((self.seed, number)).generate_state(1)[0])
-        lessons = [self._lessons.of(one) for one in (*self.earlier, *_worth_learning(trials))]
+        known = (*self.earlier, *_worth_learning(trials))
+        lessons = constrained([self._lessons.of(one) for one in known])
         experts = Experts(self.space, lessons, np.random.default_rng(own_seed))
         gatekeeper = Gatekeeper(self.rules, self.predict)
         search = RuleSearch(self.space, gatekeeper, experts, trials)
-        if self.sampler is not tpe or not self.rules.rules:
+        has_rules = self.rules.rules or any(one.constraints for one in lessons)
+        if self.sampler is not tpe or not has_rules:
             sampler = self.sampler(self.seed, own_seed)
             return search.run(Drawing(sampler, self.study, lessons, self.space, number))
         sifting = SiftingTPE(own_seed, self.space, gatekeeper.from_parameters, search.accepts)

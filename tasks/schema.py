@@ -27,7 +27,7 @@ from tasks.shapes import (
 )
 
 SAMPLER_NAMES = ("tpe", "random", "gp", "cma-es", "nsga-ii", "qmc", "brute-force")
-RESERVED = ("predicted", *FUNCTIONS, *kwlist)
+RESERVED = ("predicted", "measured", "metrics", *FUNCTIONS, *kwlist)
 
 _NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _WHOLE = Number("a whole number", whole=True, low=-(2**53), high=2**53)
@@ -275,7 +275,9 @@ STUDY = Section(
             "the parameters and the values they may take",
             required=True,
         ),
-        "rules": Field(ListOf(_RULE, "a list of rules"), "what an allowed configuration fulfils"),
+        "rules": Field(
+            ListOf(_RULE, "a list of rules"), "what a configuration or its model fulfils"
+        ),
         "gates": Field(
             ListOf(Text("a condition such as latency_ms_p95 <= 20"), "a list of conditions"),
             "what a model fulfils before it is registered",

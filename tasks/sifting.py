@@ -86,9 +86,12 @@ class SiftingTPE(TPESampler):
         self, study: optuna.Study, trials: list[FrozenTrial], finished: int
     ) -> dict[tuple[str, ...], _Model]:
         """Return good and bad, for what is always there and for each parameter that is not."""
-        ended = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
-        known = [one for one in trials if one.state in ended]
-        halves = _split_trials(study, known, default_gamma(finished))
+        ended = [one for one in trials if one.state in (TrialState.COMPLETE, TrialState.RUNNING)]
+        # Optuna's split goes by feasibility first. Of a pruned trial that may not be known, but it
+        # was not worth its rest: it teaches what is bad, and never passes for good.
+        good, bad = _split_trials(study, ended, default_gamma(finished))
+        pruned = [one for one in trials if one.state is TrialState.PRUNED]
+        halves = good, sorted([*bad, *pruned], key=lambda one: one.number)
         always = tuple(one for one in self._axes if self._space[one].when is None)
         blocks = [always, *((one,) for one in self._axes if one not in always)]
         return {

@@ -8,6 +8,7 @@ a word that `float()` reads (`nan`, `inf`).
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -23,6 +24,8 @@ from domain.space import Params
 BEGUN = "satisfice"
 RESULT = "satisfice_result"
 ATTEMPT = "satisfice_attempt"
+_CONSTRAINT = "constraints:"  # and a name: where Optuna looks for the constraints of a trial
+_LARGEST = sys.float_info.max
 
 Json = dict[str, Any]
 
@@ -92,6 +95,18 @@ def write_result(record: TrialRecord) -> Json:
         "reason": record.reason,
         "metrics": write_numbers(record.metrics),
         "measured": write_numbers(record.measured),
+        "margins": write_numbers(record.margins),
+    }
+
+
+def constraints(margins: Mapping[str, float]) -> Json:
+    """Return the margins of soft rules as Optuna keeps constraints: by key, above 0 where broken.
+
+    They are in the units of the rules: feasible is the same on every scale (`domain.feasibility`).
+    """
+    return {
+        _CONSTRAINT + rule: min(max(-margin, -_LARGEST), _LARGEST)
+        for rule, margin in margins.items()
     }
 
 
@@ -122,6 +137,7 @@ def read_record(number: int, begun: Json, result: Json | None) -> TrialRecord:
         reason=result["reason"],
         metrics=read_numbers(result["metrics"]),
         measured=read_numbers(result.get("measured", {})),  # a record of version 0.1.0 has none
+        margins=read_numbers(result.get("margins", {})),
         **known,
     )
 

@@ -29,15 +29,17 @@ from domain.summary import DecisionRecord, Ending
 from domain.worth import Direction
 from tasks.database import Database, decisions, guarded, searches
 from tasks.drawing import distributions
+from tasks.optuna_tables import attribute_rows, insert_trial
 from tasks.optuna_tables import attributes as _attributes
-from tasks.optuna_tables import insert_trial
 from tasks.optuna_tables import steps as _steps
+from tasks.optuna_tables import system_attributes as _system_attributes
 from tasks.optuna_tables import trials as _trials
 from tasks.optuna_tables import values as _values
 from tasks.store_records import (
     ATTEMPT,
     BEGUN,
     RESULT,
+    constraints,
     for_optuna,
     outside,
     read_numbers,
@@ -175,10 +177,13 @@ class Search:
         with self._engine.begin() as connection:
             if connection.execute(ended).rowcount == 0:
                 return
-            result = json.dumps(write_result(record))
-            connection.execute(
-                _attributes.insert().values(trial_id=trial_id, key=RESULT, value_json=result)
-            )
+            told = {
+                _attributes: {RESULT: write_result(record)},
+                _system_attributes: constraints(record.margins),
+            }
+            for table, some in told.items():
+                for row in attribute_rows(some):
+                    connection.execute(table.insert().values(trial_id=trial_id, **row))
             if value is not None:
                 kind = models.TrialValueModel.TrialValueType.FINITE
                 connection.execute(

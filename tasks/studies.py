@@ -47,7 +47,7 @@ def read_study(folder: str | Path) -> Study:
     written.refuse(schema.mistakes(written.data))
     written.refuse(contradictions.between(written.data, file.parent))
     study = _build(written.data, file.parent, text)
-    written.refuse(contradictions.by_default(study))
+    written.refuse(contradictions.by_default(study, written.data))
     return study
 
 
@@ -90,7 +90,7 @@ def study_digest(study: Study) -> str:
         "sampler": study.sampler,
         "rules": [
             [rule.id, _text(rule.require), _text(rule.when), rule.confidence, rule.audit]
-            for rule in study.rules.rules
+            for rule in (*study.rules.rules, *study.soft_rules.rules)
         ],
         "gates": [_text(gate.require) for gate in study.gates],
         "confirm": asdict(study.confirming),
@@ -133,6 +133,8 @@ def _build(data: Document, folder: Path, text: str) -> Study:
     prices = amounts.read_prices(found)
     objective = data["objective"]
     space = Space(tuple(_parameter(name, spec) for name, spec in data["space"].items()))
+    rules = tuple(map(_rule, data.get("rules", [])))
+    hard = (one for one in rules if not one.is_soft)
     return Study(
         name=data["study"],
         folder=str(folder.resolve()),
@@ -143,7 +145,8 @@ def _build(data: Document, folder: Path, text: str) -> Study:
         prices=prices,
         budget=amounts.read_budget(data, found, prices),
         space=space,
-        rules=RuleBook((*map(_rule, data.get("rules", [])), *implied_by(space))),
+        rules=RuleBook((*hard, *implied_by(space))),
+        soft_rules=RuleBook(tuple(one for one in rules if one.is_soft)),
         gates=tuple(Gate(Expression(one)) for one in data.get("gates", [])),
         confirming=Confirming(
             **_stated(data.get("confirm", {}), leaders=int, seeds=int, share=float)

@@ -290,8 +290,9 @@ class _Shipping:
         spool.finished += 1
         value = event["value"]
         if event["state"] == TrialState.COMPLETE and value is not None:
-            best = value if spool.incumbent is None else spool.incumbent
-            spool.incumbent = max(best, value, key=lambda one: spool.sign * one)
+            if not any(margin < 0 for _, margin in numbers(event.get("margins"))):
+                best = value if spool.incumbent is None else spool.incumbent
+                spool.incumbent = max(best, value, key=lambda one: spool.sign * one)
             self.parent.measure([("search/value", value)], event["at"], spool.finished)
         progress = {f"search/spent_{name}": spent for name, spent in spool.spent.items()}
         if spool.incumbent is not None:
@@ -361,6 +362,7 @@ def _add_result(batch: Batch, result: Event, trial: OpenTrial) -> None:
     batch.measure(numbers(rest), result["at"], trial.epoch)
     batch.measure(numbers(result["cost"], COST), result["at"], trial.epoch)
     batch.measure(numbers(result.get("measured", {}), "measured/"), result["at"], trial.epoch)
+    batch.measure(numbers(result.get("margins", {}), "margin/"), result["at"], trial.epoch)
     batch.tags |= {
         "satisfice.state": result["state"],
         "satisfice.energy_mode": result["cost"]["energy"],

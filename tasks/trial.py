@@ -76,6 +76,8 @@ class Trial:
         self.outcome: Outcome | None = None  # set as soon as the end is decided
         self._order = order
         self._metric = metric
+        rules = {name: f"rule {rule!r} speaks of" for name, rule in order.reported.items()}
+        self._reported = rules | {metric: "the study is about"}
         self._log = log
         self._usage = usage
         self._saved = saved
@@ -129,11 +131,12 @@ class Trial:
         at to choose it, so its value would be too good to be true.
 
         Args:
-            metrics: Numbers by name, the study's objective among them.
+            metrics: Numbers by name; the study's objective and what its rules speak of among them.
         """
         self._go_on()
-        if self._metric not in metrics:
-            raise ValueError(_missing(self._metric, metrics))
+        for name, about in self._reported.items():
+            if name not in metrics:
+                raise ValueError(_missing(name, about, metrics))
         values = {name: float(value) for name, value in metrics.items()}
         value = values[self._metric]
         epoch = self._epoch or (self._curve[-1].epoch + 1 if self._curve else 1)
@@ -238,8 +241,8 @@ class Trial:
         raise End(outcome)
 
 
-def _missing(metric: str, reported: Mapping[str, Any]) -> str:
+def _missing(metric: str, about: str, reported: Mapping[str, Any]) -> str:
     near = get_close_matches(metric, list(reported), n=1, cutoff=0.4)
     guess = f"; is it {near[0]!r}?" if near else ""
     names = ", ".join(map(repr, reported)) or "nothing"
-    return f"report() was given {names}, and not {metric!r}, which the study is about{guess}"
+    return f"report() was given {names}, and not {metric!r}, which {about}{guess}"

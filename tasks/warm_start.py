@@ -15,12 +15,13 @@ from pathlib import Path
 from optuna.trial import FrozenTrial, create_trial
 
 from domain.errors import UserMistake
+from domain.feasibility import known, margins
 from domain.history import TrialRecord, TrialState
 from domain.rules import Predict, Verdict
 from domain.study import Study
 from tasks.drawing import STAND_IN, distributions
 from tasks.store import Search, SearchInfo, Store
-from tasks.store_records import BEGUN, for_optuna, write_begun
+from tasks.store_records import BEGUN, constraints, for_optuna, write_begun
 from tasks.studies import recorded_study
 
 MOST = 500  # trials, the newest first: a model of thousands takes a sampler seconds a proposal
@@ -48,7 +49,8 @@ class Lessons:
     Attributes:
         found: The trials, in the order in which they finished, older searches first.
         frozen: The same in Optuna's words, numbered below 0: they come before the search's own.
-        refused: How many others today's space or rules do not allow.
+        refused: How many others today's space or rules do not allow, or were not measured as
+            today's soft rules ask.
     """
 
     found: tuple[Found, ...]
@@ -135,7 +137,7 @@ def lessons(
             continue
         if count == MOST:
             break
-        if _is_allowed(study, one, predict):
+        if is_judged(study, one.record) and _is_allowed(study, one, predict):
             by_search.setdefault(one.search, []).append(one)
             count += 1
         else:
@@ -163,6 +165,15 @@ def _is_allowed(study: Study, one: Found, predict: Predict) -> bool:
     return study.rules.judge_asking(params, (lambda _: known) if told else predict).allowed
 
 
+def is_judged(study: Study, record: TrialRecord) -> bool:
+    """Tell whether all was measured that today's soft rules ask of a complete trial."""
+    if record.state is not TrialState.COMPLETE:
+        return True
+    values = {*record.params, *known(record)}
+    rules = (one for one in study.soft_rules.rules if one.applies_to(record.params))
+    return all(values >= set(one.require.names) for one in rules)
+
+
 def _frozen(study: Study, one: Found, number: int) -> FrozenTrial:
     record, kinds = one.record, distributions(study.space, one.record.params)
     state, value, steps = for_optuna(record)  # as the store itself has it
@@ -174,6 +185,7 @@ def _frozen(study: Study, one: Found, number: int) -> FrozenTrial:
         distributions=kinds,
         intermediate_values=steps,
         user_attrs={BEGUN: begun},
+        system_attrs=constraints(margins(study.soft_rules, record)),
     )
     # Each with a number and an id of its own, none of which a trial of the search will have.
     frozen.number, frozen._trial_id = number, STAND_IN + number

@@ -103,6 +103,7 @@ def record(number: int, **changes: Any) -> TrialRecord:
         seed=5,
         metrics={"loss": 0.25},
         measured={"memory_mb": 81.25},
+        margins={"fast": 1.5},
     )
     return replace(base, **changes)
 
@@ -407,6 +408,22 @@ def test_plain_optuna_reads_the_trials(store_url: str, search: Search) -> None:
     assert (frame["duration"].iloc[:6].dt.total_seconds() >= 0).all()
     assert (frame["datetime_start"].diff().iloc[1:].dt.total_seconds() >= 0).all()
     assert frame["duration"].iloc[:6].max().total_seconds() < 3600  # no mixture of time zones
+
+
+def test_plain_optuna_reads_soft_rules_as_constraints(store_url: str, search: Search) -> None:
+    told(search, value=0.9, margins={"fast enough": -2.5, "fair": 0.125})
+    told(search, value=0.8, margins={"fast enough": 0.0, "fair": 3.0})
+    told(search, state=TrialState.PRUNED, margins={"fair": -math.inf})
+    told(search, state=TrialState.FAILED, value=None, failure=Failure.KILLED, margins={})
+    study = optuna.load_study(study_name="digits-1", storage=driver_url(store_url))
+    huge = sys.float_info.max
+    assert [one.constraints for one in study.get_trials()] == [
+        {"fast enough": 2.5, "fair": -0.125},
+        {"fast enough": 0.0, "fair": -3.0},
+        {"fair": huge},
+        {},
+    ]
+    assert study.best_trial.number == 1
 
 
 def test_a_begun_trial_stands_in_the_tables_as_if_optuna_had_created_it(

@@ -156,6 +156,40 @@ def test_inferences_are_timed_where_a_rule_predicts_them(give: Any, server: Any)
     assert said["energy_wh_per_1000"] >= 0
 
 
+def test_a_soft_rule_has_inferences_measured_for_as_long_as_a_winner(
+    give: Any, server: Any
+) -> None:
+    plain, asked = (
+        run_order(give("needy", number, {"mib": 1}, measure_inferences=ask), PRICES, server)
+        for number, ask in enumerate((False, True))
+    )
+    assert "latency_ms_p95" not in plain.measured
+    assert 0 < asked.measured["latency_ms_p50"] <= asked.measured["latency_ms_p95"] < 1000
+    assert asked.cost.seconds - asked.curve[-1].seconds > 0.2  # and it is paid for
+
+
+def test_what_a_soft_rule_speaks_of_and_nobody_can_measure_is_said(give: Any, server: Any) -> None:
+    result = run_order(give("dice", measure_inferences=True), PRICES, server)
+    assert (result.state, result.failure) == (TrialState.FAILED, Failure.CRASHED)
+    assert "a rule speaks of the speed of inferences, and they cannot be measured" in result.reason
+    assert "trial.track(model=...)" in result.reason
+
+
+def test_a_report_without_what_a_soft_rule_speaks_of_is_refused_at_once(
+    give: Any, server: Any
+) -> None:
+    told = run_order(give("learn", 0, reported={"loss": "calm"}), PRICES, server)
+    assert told.state is TrialState.COMPLETE
+    result = run_order(give("learn", 1, reported={"loss_": "calm"}), PRICES, server)
+    assert (result.state, result.failure, result.curve) == (
+        TrialState.FAILED,
+        Failure.CRASHED,
+        (),
+    )
+    assert "report() was given 'accuracy', 'loss', and not 'loss_'" in result.reason
+    assert "which rule 'calm' speaks of; is it 'loss'?" in result.reason
+
+
 def test_a_training_without_memory_tells_how_far_it_came(give: Any, server: Any) -> None:
     result = run_order(give("shared_hog", memory_mb=100), PRICES, server)
     assert result.failure is Failure.OUT_OF_MEMORY

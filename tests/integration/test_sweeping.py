@@ -26,6 +26,7 @@ from tasks.home import search_folder
 from tasks.sampling import Proposer
 from tasks.store import Search, Store, open_store
 from tasks.studies import read_study
+from tasks.sweep_records import read_sweep, write_sweep
 from tasks.warm_start import code_digest, comparable, lessons
 from tests.e2e.service import write_study
 
@@ -316,6 +317,37 @@ def test_a_prediction_that_was_not_made_then_is_made_now(store: Store, study: St
 
     assert len(lessons(store, study, DATA, code_digest(study), predicting).found) == 1
     assert asked_for == [params]
+
+
+def soft(study: Study, require: str) -> Study:
+    return replace(study, soft_rules=RuleBook((Rule("soft", Expression(require)),)))
+
+
+def test_lessons_are_judged_by_todays_soft_rules(store: Store, study: Study) -> None:
+    search = begin(store, study)
+    add(search, study, 0.1, metrics={"gap": 0.5})
+    add(search, study, 0.2, metrics={"gap": 0.05}, margins={"old": -1.0})
+    add(search, study, 0.3)
+    add(search, study, 0.3, state=TrialState.PRUNED)
+    today = soft(study, "metrics.gap <= 0.25")
+    found = lessons(store, today, DATA, code_digest(study), predict)
+    assert [one.record.number for one in found.found] == [0, 1, 3]
+    assert found.refused == 1  # what was not measured then is neither good nor bad now
+    assert [one.constraints for one in found.frozen] == [{"soft": 0.25}, {"soft": -0.2}, {}]
+
+
+def test_what_was_not_measured_for_todays_soft_rules_is_swept_again(
+    store: Store, study: Study
+) -> None:
+    search = begin(store, study)
+    add(search, study, 0.1, metrics={"gap": 0.5})
+    add(search, study, 0.2, metrics={"gap": 0.05})
+    add(search, study, 0.3)
+    today = soft(study, "metrics.gap <= 0.25")
+    planned = plan_sweep(today, asked("x=0.1,0.2,0.3", "act=work"), store, DATA, predict)
+    assert [(one.params["x"], one.feasible) for one in planned.known] == [(0.1, False), (0.2, True)]
+    assert [one["x"] for one in planned.points] == [0.3]
+    assert read_sweep(write_sweep(planned.sweep)) == planned.sweep
 
 
 def test_the_newest_trials_are_learnt_from_first(

@@ -206,6 +206,19 @@ def test_a_search_is_a_run_with_a_nested_run_a_trial(logs: Logs, uri: str) -> No
     assert first.url.endswith(f"#/experiments/{parent.info.experiment_id}/runs/{first.run}")
 
 
+def test_margins_of_soft_rules_are_metrics_and_what_breaks_one_is_no_incumbent(
+    logs: Logs, mlflow_database: str
+) -> None:
+    for number, (value, margin) in enumerate([(0.5, 0.25), (0.9, -1.5), (0.6, 0.0)]):
+        logs.epochs(logs.trial(number), 1, value)
+        logs.result(number, value, margins={"fair": margin})
+    shipped = ship(logs.folder, mlflow_database)
+    seen = Mlflow(mlflow_database, shipped.run)
+    margins = [run.data.metrics["margin/fair"] for _, run in sorted(seen.trials().items())]
+    assert margins == [0.25, -1.5, 0.0]
+    assert seen.curve(shipped.run, "search/incumbent") == [(1, 0.5), (2, 0.5), (3, 0.6)]
+
+
 def test_the_study_and_the_data_can_be_read_back(logs: Logs, uri: str, tmp_path: Path) -> None:
     import mlflow.data
 

@@ -239,6 +239,16 @@ def test_partners_are_taken_for_their_time_and_not_for_their_value() -> None:
     assert partners(History((), Direction.MAXIMIZE), ()) == []
 
 
+def test_what_breaks_a_soft_rule_has_no_difference_and_is_no_partner() -> None:
+    inside, outside = trial(0, 0.5), audit(9, 0, 0.9)
+    broken = replace(outside, margins={"fair": -0.25})
+    assert difference(broken, inside, WORTH, Direction.MAXIMIZE) is None
+    assert difference(outside, inside, WORTH, Direction.MAXIMIZE) == pytest.approx(40.0)
+    others = (replace(trial(1, 0.6), margins={"fair": -1.0}), trial(2, 0.4), trial(3, 0.3))
+    history = History((inside, *others), Direction.MAXIMIZE)
+    assert [one.number for one in partners(history, ())] == [3, 2]
+
+
 def test_leaders_as_partners_would_make_rules_hold_that_do_nothing() -> None:
     """Why partners are not chosen by value: a rule that changes nothing seems to hold."""
     random = np.random.default_rng(1)

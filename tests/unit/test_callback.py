@@ -120,6 +120,17 @@ def test_a_reader_converts_each_trial_once_and_in_the_order_of_their_ends() -> N
     assert second[0] is first[0]
 
 
+def test_what_breaks_a_constraint_is_never_the_incumbent() -> None:
+    study = new_study()
+    for value, broken in ((0.9, 0.5), (0.4, -0.25), (0.6, 0.0)):
+        constraints = {"fast": broken}
+        study.add_trial(optuna.trial.create_trial(value=value, constraints=constraints))
+    history = situation_of(study, CHEAP, Prices()).history
+    assert [one.margins["fast"] for one in history.trials] == [-0.5, 0.25, 0.0]
+    assert history.best is not None
+    assert history.best.value == study.best_value == 0.6
+
+
 def test_a_trial_of_our_own_store_keeps_its_cost() -> None:
     record = TrialRecord(
         0, {"x": 1}, TrialState.COMPLETE, 0.5, cost=Cost(7.0, 0.1, 0.2, 0.3), seed=9

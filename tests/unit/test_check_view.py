@@ -17,7 +17,7 @@ from domain.rules import Rule, RuleBook
 from domain.space import Choice, Float, Int, Parameter, Space
 from domain.study import Confirming, DataSource, Objective, Study
 from domain.worth import Direction, Worth
-from flows.check_view import clash, rules, specification
+from flows.check_view import clash, document, rules, soft_rules, specification
 from tasks.drawing import random_configurations
 
 SMALL = Space(
@@ -123,6 +123,35 @@ nothing was found that fulfils rule 'r1', among 12,974 configurations
 def test_a_contradiction_says_what_was_proven(found: Clash, message: str) -> None:
     told_and_hint = clash(book("a > b", "a < b"), found, {"r1": 7, "r2": 9})
     assert str(NoAllowedConfiguration(*told_and_hint)) == message
+
+
+def test_soft_rules_are_told_apart_from_what_keeps_a_configuration_out() -> None:
+    hard = book("a > b")
+    rule = Rule("fast", Expression("measured.latency_ms_p95 <= 2"), "users wait", "page 3")
+    study = Study(
+        name="s",
+        folder="/s",
+        problem="problem.py",
+        data=DataSource("none"),
+        objective=Objective("score", Direction.MAXIMIZE),
+        worth=Worth(1.0),
+        prices=Prices(),
+        budget=Budget(),
+        space=SMALL,
+        rules=hard,
+        soft_rules=RuleBook((rule,)),
+    )
+    findings = examine(SMALL, Judge(hard, lambda _: {}), every_configuration(SMALL), whole=True)
+    assert [line.plain for line in soft_rules(study)] == [
+        "soft rules, judged after training: they keep nothing from being trained",
+        "  fast: measured.latency_ms_p95 <= 2",
+        "    because users wait",
+        "    source  page 3",
+    ]
+    assert not any("fast" in line for line in told(findings))
+    (said,) = document(study, findings, None)["soft_rules"]
+    assert (said["id"], said["require"]) == ("fast", "measured.latency_ms_p95 <= 2")
+    assert list(soft_rules(replace(study, soft_rules=RuleBook()))) == []
 
 
 def test_the_specification_says_what_is_audited_and_what_never_is() -> None:

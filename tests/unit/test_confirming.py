@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from domain.confirming import confirmed, in_order, interval
 from domain.history import Failure, Purpose, TrialRecord, TrialState
+from domain.summary import Confirmed
 from domain.worth import Direction
 
 
@@ -86,3 +88,20 @@ def test_the_winner_is_chosen_by_the_validation_split_and_the_default_is_last(
     ]
     candidates.append(confirmed("trial 3", {}, 0.9, [trial(12, None)], "accuracy"))
     assert [one.name for one in in_order(candidates, direction)] == names
+
+
+def test_neither_a_candidate_nor_a_training_of_one_wins_that_breaks_a_soft_rule() -> None:
+    def candidate(name: str, values: list[float], margins: list[float]) -> Confirmed:
+        trials = [
+            replace(trial(at, value), margins={"fast": margin})
+            for at, (value, margin) in enumerate(zip(values, margins, strict=True))
+        ]
+        return confirmed(name, {}, 0.9, trials, "accuracy")
+
+    good = candidate("trial 1", [0.7, 0.9, 0.8], [1.0, -1.0, 0.0])
+    better = candidate("trial 2", [0.95, 0.95], [-1.0, -2.0])
+    assert good.feasible == (0, 2)
+    assert good.chosen(Direction.MAXIMIZE) == 2
+    assert good.chosen(Direction.MINIMIZE) == 0
+    assert better.feasible == ()
+    assert in_order([better, good], Direction.MAXIMIZE) == (good, better)

@@ -75,6 +75,15 @@ def test_a_line_tells_why_a_trial_failed() -> None:
     assert why == "    out of memory: 4 GiB and no more"
 
 
+def test_a_line_and_the_live_view_tell_what_breaks_a_soft_rule() -> None:
+    breaking = replace(BEST, number=5, value=-1.0, margins={"fast": -2.5, "small": 3.0})
+    view = replace(VIEW, history=History((BEST, FAILED, breaking), Direction.MINIMIZE))
+    assert console.line_of(view, breaking).endswith(
+        "depth=12 breaks 'fast' by 2.5 (best 0.0000, trial 3)"
+    )
+    assert "2 done  0 running  0 pruned  1 failed  1 infeasible   best loss 0.0000" in drawn(view)
+
+
 def test_a_line_tells_a_confirmation_from_a_trial() -> None:
     again = replace(BEST, purpose=Purpose.CONFIRMATION, value=0.00004321)
     assert console.line_of(VIEW, again).startswith("confirm   3 complete 4.32e-05 ")

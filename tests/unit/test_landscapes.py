@@ -105,6 +105,30 @@ def test_darker_is_better_and_the_best_has_a_frame(direction: Direction) -> None
     assert best == framed[0]
 
 
+def test_neither_the_frame_nor_the_bold_line_is_for_what_breaks_a_soft_rule() -> None:
+    values = [(at(0.001, 1), 0.1), (at(0.001, 2), 0.2), (at(0.01, 1), 0.3), (at(0.01, 2), 0.9)]
+
+    def shown(margin: float) -> tuple[int, str]:
+        """Return how many cells are darker than the one with a frame, and where the line ends."""
+        summary = summary_of(*values, swept=("lr=0.001,0.01", "depth=1,2"))
+        *others, last = summary.history.trials
+        trials = (*others, replace(last, margins={"fast": margin}))
+        summary = replace(summary, history=History(trials, Direction.MAXIMIZE))
+        (picture,) = heat_maps(summary)
+        boxes = re.findall(r'style="fill: (#\w{6}); stroke: (#\w{6})', picture)
+        dark = [sum(int(fill[at : at + 2], 16) for at in (1, 3, 5)) for fill, _ in boxes]
+        (framed,) = (at for at, (_, stroke) in enumerate(boxes) if stroke == "#1f2933")
+        lines = re.findall(
+            r'<path d="([^"]+)"[^>]*style="[^"]*stroke-width: 2.6', parallel_coordinates(summary)
+        )
+        (bold,) = lines
+        return sum(one < dark[framed] for one in dark), bold.split()[-1]
+
+    (darker, top), (darker_then, below) = shown(1.0), shown(-1.0)
+    assert (darker, darker_then) == (0, 1)
+    assert float(top) < float(below)  # on a screen, up is less
+
+
 def test_known_values_belong_to_the_map() -> None:
     summary = summary_of((at(0.001, 1), 0.5), swept=("lr=0.001,0.01", "depth=1,2"))
     assert heat_maps(summary) == []

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from domain.cost import EnergyMode
-from tasks.measuring import measure
+from tasks.measuring import BESIDE_TRIALS, THOROUGH, measure, measure_inferences
 
 
 @pytest.fixture
@@ -66,6 +66,26 @@ def test_a_slow_model_is_measured_a_few_times_only(saved: Path) -> None:
     model = Recording(seconds=0.3)
     measure(model, torch.randn(1, 6), 10.0, saved)
     assert len(model.batches) <= 12
+    beside = Recording(seconds=0.3)
+    measure_inferences(beside, torch.randn(1, 6), 10.0, BESIDE_TRIALS)
+    assert len(beside.batches) <= 24
+
+
+class Disturbed(Recording):
+    """A model that something else holds up at first, for longer than a warm-up takes."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.seconds = 0.005 if len(self.batches) < 120 else 0.0
+        return super().forward(x)
+
+
+def test_beside_trials_the_quietest_round_counts() -> None:
+    quiet, whole = Disturbed(), Disturbed()
+    beside = measure_inferences(quiet, torch.randn(1, 6), 10.0, BESIDE_TRIALS)
+    at_once = measure_inferences(whole, torch.randn(1, 6), 10.0, THOROUGH)
+    assert 0 < beside["latency_ms_p50"] <= beside["latency_ms_p95"] < 5
+    assert at_once["latency_ms_p95"] >= 5
+    assert len(quiet.batches) >= 200
 
 
 def test_training_goes_on_as_if_nothing_had_been_measured(saved: Path) -> None:

@@ -226,6 +226,59 @@ def test_the_page_of_a_sweep_says_what_was_asked_for() -> None:
     assert 'xlink:href="data:' not in text  # no picture of dots: it stays sharp
 
 
+def test_the_page_has_each_soft_rule_and_marks_what_breaks_one() -> None:
+    rules = RuleBook(
+        (
+            Rule("fast", Expression("measured.latency_ms_p95 <= 20"), "the <user> waits"),
+            Rule("fair", Expression("metrics.gap <= 0.1")),
+        )
+    )
+    margins = [{"fast": -2.5}, {"fast": 1.5, "fair": 0.25}, {"fair": 0.125}]
+    trials = tuple(
+        replace(one, margins=margins[one.number % 3]) if one.value is not None else one
+        for one in FULL.history.trials
+    )
+    winner = replace(FULL.confirmed[0], margins=({"fast": 0.375, "fair": 1.0}, {"fast": -1.0}))
+    summary = replace(
+        FULL,
+        study=replace(STUDY, soft_rules=rules),
+        history=replace(FULL.history, trials=trials),
+        confirmed=(winner, FULL.confirmed[1]),
+    )
+    text = page(summary)
+    rows = [
+        re.sub(r"<[^>]+>", " ", row).split() for row in re.findall("<tr>.*?</tr>", text, re.DOTALL)
+    ]
+    told = [row[-4:] for row in rows if row and row[0] in {"fast", "fair"}]
+    assert told == [["of", "12", "trials", "0.375"], ["of", "12", "trials", "1"]]
+    assert "6 of 12 trials" in text
+    assert "0 of 12 trials" in text
+    assert "the &lt;user&gt; waits" in text
+    broken = sum("fast" in one.broken for one in summary.history.ranking(10))
+    assert broken
+    assert text.count("breaks &#39;fast&#39; by 2.5") == broken
+    assert "no trial fulfils" not in text
+
+
+def test_the_page_says_which_soft_rule_nothing_fulfilled() -> None:
+    rules = RuleBook((Rule("fast", Expression("measured.latency_ms_p95 <= 20")),))
+    trials = tuple(replace(one, margins={"fast": -1.0 - one.number}) for one in history(24).trials)
+    text = page(
+        replace(
+            summary_of(),
+            study=replace(STUDY, soft_rules=rules),
+            history=History(trials, Direction.MAXIMIZE),
+            ending=Ending.NOTHING_FEASIBLE,
+        )
+    )
+    assert "s-1: Nothing feasible" in text
+    assert "no trial fulfils rule &#39;fast&#39; (of 12 trials with a value)" in text
+    assert "the nearest, trial 0, breaks &#39;fast&#39; by 1." in text
+    links = _Links()
+    links.feed(text)
+    assert links.open == []
+
+
 def test_the_page_says_what_rules_have_spared_and_what_audits_say() -> None:
     rules = RuleBook(
         (replace(STUDY.rules.rules[0], audit=0.1), Rule("sure", Expression("lr < 1"), safety=True))

@@ -78,3 +78,23 @@ def test_it_learns() -> None:
 def test_the_same_seed_gives_the_same() -> None:
     study = told(15, NARROW)
     assert sift(study, 3, NARROW) == sift(study, 3, NARROW)
+
+
+def test_a_pruned_trial_teaches_and_never_passes_for_good() -> None:
+    """Where hardly anything is feasible, Optuna's split would fill up with pruned trials."""
+    study = optuna.create_study()
+    for at in range(40):
+        rate = 10 ** (-5 + at / 8)
+        params: Params = {"width": 64, "groups": 4, "rate": rate, "optimizer": "adamw"}
+        pruned = rate < 1e-3
+        study.add_trial(
+            create_trial(
+                state=TrialState.PRUNED if pruned else TrialState.COMPLETE,
+                params=dict(params),
+                distributions=distributions(SPACE, params),
+                value=rate,
+                constraints={} if pruned else {"fast": 1.0 - rate},
+            )
+        )
+    drawn = [float(sift(study, seed, RuleBook())["rate"]) for seed in range(20)]
+    assert sum(one > 1e-2 for one in drawn) > 15  # towards what breaks the rule by the least

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -138,6 +139,61 @@ def test_a_budget_for_no_further_trial_stops(left: Budget, said: str) -> None:
 
 def test_free_trials_go_on_while_they_may_bring_anything() -> None:
     assert not decide(situation(SPREAD, seconds=0.0)).stop
+
+
+def breaking(count: int, values: list[float | None] = [], **situated: Any) -> Situation:  # noqa: B006
+    """So many trials that break a soft rule, the first by 1, before some that break none."""
+    before = situation([0.99] * count).history.trials
+    broken = (replace(one, margins={"fast": -1.0 - one.number}) for one in before)
+    after = situation([None] * count + values).history.trials[count:]
+    history = History((*broken, *after), Direction.MAXIMIZE)
+    return replace(situation([]), history=history, **situated)
+
+
+def test_while_nothing_is_feasible_the_budget_decides() -> None:
+    limited = decide(breaking(150, left=Budget(trials=1)))
+    assert not limited.stop
+    assert limited.reason == (
+        "no trial fulfils rule 'fast' (of 150 trials with a value): the nearest, trial 0, breaks "
+        "'fast' by 1; before one does there is no gain to price, and the budget decides"
+    )
+    assert (limited.evidence["values"], limited.evidence["infeasible"]) == (0, 150)
+    assert not {"incumbent", "expected_gain"} & limited.evidence.keys()
+    spent = decide(breaking(150, left=Budget(trials=0)))
+    assert spent.stop
+    assert spent.reason.startswith("no trial fulfils rule 'fast'")
+    assert spent.reason.endswith(
+        "the budget left is 0 trials, and one more trial would take 1 trial"
+    )
+
+
+def test_without_a_budget_a_search_that_finds_nothing_feasible_ends_all_the_same() -> None:
+    assert not decide(breaking(99)).stop
+    assert decide(breaking(100)).stop
+    assert "no budget ends it" in decide(breaking(100)).reason
+    assert not decide(breaking(98, [0.5])).stop
+    assert decide(breaking(99, [0.5])).reason.startswith("a single value says nothing")
+    assert decide(breaking(99, [0.5])).stop
+
+
+def test_a_target_is_not_reached_by_what_breaks_a_soft_rule() -> None:
+    worth = Worth(0.1, target=0.98)
+    assert not decide(breaking(5, [0.5] * 2, worth=worth)).stop
+    assert "has reached the target" in decide(breaking(5, [0.985], worth=worth)).reason
+
+
+def test_the_incumbent_is_feasible_and_few_of_many_are_worth_less() -> None:
+    alone, among = decide(situation(SPREAD)), decide(breaking(21, list(SPREAD)))
+    assert among.evidence["incumbent"] == alone.evidence["incumbent"] == 0.97
+    assert among.evidence["values"] == 7
+    share = among.evidence["next_gain"] / alone.evidence["next_gain"]
+    assert share == pytest.approx((7 + 0.5) / (28 + 0.5), rel=0.02)
+
+
+def test_too_few_feasible_trials_are_counted_as_such() -> None:
+    few = decide(breaking(3, [0.5, 0.6]))
+    assert not few.stop
+    assert few.reason == "2 of at least 5 trials have fulfilled the soft rules"
 
 
 @pytest.mark.parametrize(("min_trials", "horizon"), [(0, 100), (5, 0)])

@@ -48,7 +48,11 @@ LISTS = {
     "{KEYS}": "study, problem, data, objective, worth, prices, budget, space, rules, gates,"
     " confirm, resources, sampler, seed",
     "{NAMES}": "The space has: channels, groups, lr, optimizer, momentum; predicted are:"
-    " predicted.parameters, predicted.macs, predicted.size_bytes, {LEARNT}",
+    " predicted.parameters, predicted.macs, predicted.size_bytes, {LEARNT}; measured after"
+    " training: measured.memory_mb, measured.checkpoint_bytes, measured.epoch_seconds,"
+    " measured.epoch_money, measured.latency_ms_p50, measured.latency_ms_p95,"
+    " measured.energy_wh_per_1000, measured.seconds, measured.kwh, measured.kgco2e,"
+    " measured.money; reported by it: metrics.NAME",
     "{LEARNT}": "predicted.memory_mb, predicted.checkpoint_bytes, predicted.epoch_seconds,"
     " predicted.epoch_money, predicted.latency_ms_p50, predicted.latency_ms_p95,"
     " predicted.energy_wh_per_1000",
@@ -327,6 +331,7 @@ SAME = {
     "the same worth in other words": ("10 min per", "600 s per"),
 }
 OTHER = {
+    "a soft rule": ("channels % groups == 0", "metrics.gap < groups"),
     "a bound": ("[8, 128]", "[8, 64]"),
     "a scale": ("log: true, default: 16", "default: 16"),
     "a default": ("default: 16", "default: 32"),
@@ -376,6 +381,26 @@ def test_a_rule_may_ask_for_confidence(folder: Path) -> None:
         studies.append(read_study(folder))
     assert [one.rules.rules[0].confidence for one in studies] == [None, None, 0.9, 0.95]
     assert len({study_digest(one) for one in studies}) == 4
+
+
+def test_a_rule_is_hard_or_soft_by_what_it_names(folder: Path) -> None:
+    rules = [
+        "{id: fast-enough, require: measured.latency_ms_p95 <= 2 * groups}",
+        "{id: fair, require: metrics.gap <= 0.1, when: optimizer == 'sgd'}",
+        "{id: last, require: groups <= channels}",
+    ]
+    listed = "".join(f"  - {rule}\n" for rule in rules)
+    (folder / "study.yaml").write_text(STUDY.replace("gates:", f"{listed}gates:"), "utf-8")
+    study = read_study(folder)
+    assert [rule.id for rule in study.rules.rules] == ["groups-divide-channels", "last"]
+    assert [rule.id for rule in study.soft_rules.rules] == ["fast-enough", "fair"]
+    assert study.rules.predictions == ()
+
+
+def test_a_default_that_breaks_a_rule_below_a_soft_one_is_told_in_its_line(folder: Path) -> None:
+    rules = "  - {id: fair, require: metrics.gap < 1}\n  - {id: many, require: groups > 1}\n"
+    message = told(folder, STUDY.replace("gates:", f"{rules}gates:"))
+    assert message.startswith("study.yaml:18: the default configuration breaks rule 'many'")
 
 
 @pytest.mark.parametrize(
