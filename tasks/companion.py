@@ -14,7 +14,9 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from multiprocessing import resource_tracker
+from pathlib import Path
 from typing import TypeVar
 
 from domain.errors import OutsideFault
@@ -98,7 +100,8 @@ def _ready() -> None:
 
 
 def _begin(modules: tuple[str, ...], nice: int) -> None:
-    os.nice(nice)
+    if nice:
+        _give_way(nice)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
@@ -106,6 +109,19 @@ def _begin(modules: tuple[str, ...], nice: int) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for module in modules:
         importlib.import_module(module)
+
+
+def _give_way(nice: int) -> None:
+    """Let others go first.
+
+    Linux shares the processor out between sessions first, and looks at niceness within each
+    (sched(7), "The autogroup feature"). The trainings are in another session than this process: to
+    give way to them it needs one of its own, with a niceness of its own.
+    """
+    os.nice(nice)
+    with suppress(OSError):  # where there are no sessions of that sort, niceness is enough
+        os.setsid()
+        Path("/proc/self/autogroup").write_text(str(nice))
 
 
 def _end_with_parent() -> None:

@@ -52,6 +52,14 @@ def test_one_that_dies_again_and_again_is_not_replaced_for_ever(companion: Compa
         companion.run(os.getpid)
 
 
+def test_a_nice_one_gives_way_in_its_session_and_with_its_session() -> None:
+    with Companion("json", nice=7) as gentle, Companion("json") as other:
+        assert gentle.run(os.nice, 0) == os.nice(0) + 7
+        assert gentle.run(os.getsid, 0) != os.getsid(0) == other.run(os.getsid, 0)
+        shares = Path(f"/proc/{gentle.run(os.getpid)}/autogroup")
+        assert not shares.exists() or shares.read_text().split()[-1] == "7"
+
+
 ENDED = """
 import os, sys
 from tasks.companion import Companion
