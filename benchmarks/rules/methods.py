@@ -13,8 +13,8 @@ draw at random among the allowed, which TPE is told of like any other.
 - `soft`: how far each rule is broken, as Optuna's constraint (`Trial.set_constraint`), each divided
   by its median over random draws, so that all are of order 1; told as pruned, since nothing was
   trained. TPE ranks the forbidden by the sum of it, behind all that is allowed. May ask 20 times.
-- `rejection`: as `told_failed`, but may ask 50 times: at a share of 2 %, as often as a draw at
-  random takes on average.
+- `rejection`: as `told_failed` (to TPE it is the same), but may ask 50 times: at a share of 2 %, as
+  often as a draw at random takes on average.
 - `configspace`: the first ten and the way out are ConfigSpace's own draws, under the clauses where
   it can state the rules and by rejection where it cannot; from then on as `rejection`.
 - `random`: uniform in the allowed region, no model: what ConfigSpace alone would be.
@@ -29,6 +29,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import optuna
+from optuna.samplers import TPESampler
 from optuna.trial import TrialState
 
 from benchmarks.rules import peer
@@ -58,10 +59,48 @@ _Refuse: TypeAlias = Callable[[optuna.Study, optuna.Trial, Mapping[str, Any]], N
 _Spares: TypeAlias = Callable[[Problem, int], Iterator[dict[str, Any]]]
 
 
-def _study(seed: int) -> optuna.Study:
-    sampler = optuna.samplers.TPESampler(
-        seed=seed, multivariate=True, group=True, n_startup_trials=STARTUP
-    )
+class _PatientTPE(TPESampler):
+    """Optuna's TPE, in half the time where it is asked again with nothing learnt in between.
+
+    It draws the candidates of many proposals in one pass, and hands out the best of each 24: the
+    same distribution as that of one proposal after the other.
+    """
+
+    _PROPOSALS, _CANDIDATES = 10, 24
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, n_ei_candidates=self._PROPOSALS * self._CANDIDATES)
+        self._learnt = 0
+        self._waiting: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+        self._best: dict[str, Any] = {}
+
+    def _sample(self, study: optuna.Study, trial: Any, search_space: dict[str, Any]) -> Any:
+        states = (TrialState.COMPLETE, TrialState.PRUNED)
+        learnt = len(study.get_trials(deepcopy=False, states=states))
+        if learnt != self._learnt:
+            self._learnt, self._waiting = learnt, {}
+        waiting = self._waiting.setdefault(tuple(search_space), [])
+        if not waiting:
+            super()._sample(study, trial, search_space)
+            waiting += [
+                {
+                    name: kind.to_external_repr(self._best[name][at].item())
+                    for name, kind in search_space.items()
+                }
+                for at in range(self._PROPOSALS)
+            ]
+        return waiting.pop()
+
+    def _compute_acquisition_func(self, samples: dict[str, Any], *models: Any) -> Any:
+        value = super()._compute_acquisition_func(samples, *models)
+        rows = value.reshape(self._PROPOSALS, self._CANDIDATES)
+        best = rows.argmax(axis=1) + self._CANDIDATES * np.arange(self._PROPOSALS)
+        self._best = {name: column[best] for name, column in samples.items()}
+        return value
+
+
+def _study(seed: int, kind: type[TPESampler]) -> optuna.Study:
+    sampler = kind(seed=seed, multivariate=True, group=True, n_startup_trials=STARTUP)
     return optuna.create_study(sampler=sampler)
 
 
@@ -118,7 +157,9 @@ def _asking(
         spares: Where trainings come from when all answers were "forbidden".
         given: So many trainings come from there to begin with.
     """
-    study, spare = _study(seed), spares(problem, seed)
+    # What is told as failed teaches TPE nothing.
+    study = _study(seed, _PatientTPE if refuse is _fail else TPESampler)
+    spare = spares(problem, seed)
     for number in count():
         for _ in range(asks if number >= given else 0):
             trial = study.ask()
