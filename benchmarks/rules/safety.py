@@ -5,7 +5,7 @@ trials do. Rules that leave nothing must end in `NoAllowedConfiguration`: that t
 known where two of them contradict each other by construction, and elsewhere believed where none of
 20,000 independent draws is allowed. Giving up where one is allowed is counted as missed; a grid
 gives up where nothing that is left of it is allowed, which is as it should be. Of the spaces that
-allow none of 2,000 draws only one in ten is kept.
+allow none of 1,000 draws only one in twenty is kept.
 
 A study is long enough for its sampler to have a model: proposals in a study with so many complete
 trials that the sampler has left its random start behind are counted as such.
@@ -32,7 +32,7 @@ from domain.errors import NoAllowedConfiguration
 
 BLOCK = 500  # proposals of a piece, in as many spaces as it takes
 _DRAWS_BEFORE_BELIEVING = 20_000
-_DRAWS_TO_LOOK, _SHARE_OF_EMPTY = 2_000, 0.1  # to refuse takes a hundred times as long as to propose
+_DRAWS_TO_LOOK, _SHARE_OF_EMPTY = 1_000, 0.05  # to refuse takes a hundred times as long as to propose
 _ENDS = (*[TrialState.COMPLETE] * 6, TrialState.PRUNED, TrialState.RUNNING, TrialState.FAIL)
 
 # Proposals in each space. Two in three trials complete: NSGA-II begins to breed after 50 of them.
@@ -92,7 +92,10 @@ def one_space(sampler: str, name: str, most: int) -> Counter[str]:
         counts["with a model"] += complete >= _RANDOM_START.get(sampler, math.inf)
         if wrong := spec.breaches(found.params):
             counts["forbidden"] += 1
-            print(f"  forbidden: {sampler}, space {name}: {found.params} breaks {wrong}", file=sys.stderr)
+            breach = f"{found.params} breaks {wrong}"
+            print(f"  forbidden: {sampler}, space {name}: {breach}", file=sys.stderr)
+        if found.repeated:
+            break  # everything that is allowed here has been proposed
         state = random.choice(_ENDS)
         complete += state is TrialState.COMPLETE
         value = random.random() if state is TrialState.COMPLETE else None
@@ -101,7 +104,7 @@ def one_space(sampler: str, name: str, most: int) -> Counter[str]:
 
 
 def _worth_a_look(random: Random, kinds: Container[str]) -> tuple[Spec, bool]:
-    """Return a random space of such kinds; one in ten of those that seem to allow nothing."""
+    """Return a random space of such kinds; few of those that seem to allow nothing."""
     while True:
         spec, contradictory = random_spec(random)
         if all(entry.kind in kinds for entry in spec.entries) and (
