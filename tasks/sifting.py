@@ -94,9 +94,7 @@ class SiftingTPE(TPESampler):
         param_distribution: BaseDistribution,
     ) -> Any:
         """Return a value drawn at random, where no candidate was found."""
-        return self._random_sampler.sample_independent(
-            study, trial, param_name, param_distribution
-        )
+        return self._random_sampler.sample_independent(study, trial, param_name, param_distribution)
 
     def _models(
         self, study: optuna.Study, trials: list[FrozenTrial], finished: int

@@ -61,10 +61,6 @@ _Refuse: TypeAlias = Callable[[optuna.Study, optuna.Trial, Mapping[str, Any]], N
 _Spares: TypeAlias = Callable[[Problem, int], Iterator[dict[str, Any]]]
 
 
-# The same functions in C. Optuna's own run in Python and take most of its time.
-_truncnorm._ndtr, _truncnorm._log_ndtr = ndtr, log_ndtr
-
-
 class _PatientTPE(TPESampler):
     """Optuna's TPE, in half the time where it is asked again with nothing learnt in between.
 
@@ -106,6 +102,8 @@ class _PatientTPE(TPESampler):
 
 
 def _study(seed: int, kind: type[TPESampler]) -> optuna.Study:
+    # The same functions in C, for this process: Optuna's run in Python and take most of its time.
+    _truncnorm._ndtr, _truncnorm._log_ndtr = ndtr, log_ndtr
     sampler = kind(seed=seed, multivariate=True, group=True, n_startup_trials=STARTUP)
     return optuna.create_study(sampler=sampler)
 
@@ -151,7 +149,12 @@ def ours(problem: Problem, seed: int) -> Iterator[Training]:
 
 
 def _asking(
-    refuse: _Refuse, problem: Problem, seed: int, asks: int, spares: _Spares = _allowed, given: int = 0
+    refuse: _Refuse,
+    problem: Problem,
+    seed: int,
+    asks: int,
+    spares: _Spares = _allowed,
+    given: int = 0,
 ) -> Iterator[Training]:
     """Ask Optuna's TPE a bounded number of times for each training.
 

@@ -1,4 +1,4 @@
-"""A long run in pieces: what each found is a line of JSON, so that a run that was cut off goes on."""
+"""A long run in pieces: what each found is a line of JSON, and a run that was cut off goes on."""
 
 from __future__ import annotations
 

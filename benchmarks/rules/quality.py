@@ -170,7 +170,7 @@ def _tests(methods: list[str], compared: list[Comparison]) -> Iterator[str]:
             f"    {one.space:16} {methods[at]:14} {verdict:20} "
             f"p(worse) = {high:.3g}, p(better) = {low:.3g}"
         )
-    yield "  ours against each of the others: spaces on which it is better and worse (the same test)"
+    yield "  ours against each of the others: on how many spaces better and worse (same test)"
     for row, method in enumerate(methods[1:], start=1):
         worse, better = _both_sides([(one.regrets[0], one.regrets[row]) for one in compared])
         won, lost = (sum(p < _LEVEL for p in values) for values in (better, worse))

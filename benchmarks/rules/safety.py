@@ -32,11 +32,14 @@ from domain.errors import NoAllowedConfiguration
 
 BLOCK = 500  # proposals of a piece, in as many spaces as it takes
 _DRAWS_BEFORE_BELIEVING = 20_000
-_DRAWS_TO_LOOK, _SHARE_OF_EMPTY = 1_000, 0.05  # to refuse takes a hundred times as long as to propose
+_DRAWS_TO_LOOK, _SHARE_OF_EMPTY = (
+    1_000,
+    0.05,
+)  # to refuse takes a hundred times as long as to propose
 _ENDS = (*[TrialState.COMPLETE] * 6, TrialState.PRUNED, TrialState.RUNNING, TrialState.FAIL)
 
 # Proposals in each space. Two in three trials complete: NSGA-II begins to breed after 50 of them.
-_PER_SPACE = {"tpe": 30, "gp": 25, "cma-es": 30, "nsga-ii": 150}
+_PER_SPACE = {"tpe": 30, "gp": 20, "cma-es": 30, "nsga-ii": 150}
 _PER_SPACE_ELSE = 25
 _RANDOM_START = {"tpe": 10, "gp": 10, "cma-es": 1, "nsga-ii": 50}  # in complete trials; Optuna's
 

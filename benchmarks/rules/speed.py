@@ -140,7 +140,7 @@ def proposals(spec: Spec, sampler: str) -> dict[str, Any]:
         if number == 2 * HISTORY:
             study, number = optuna.create_study(), 0
         watch.seconds = 0.0
-        proposer(study, unruled, predicts_nothing, len(rows), watch.on(make)).propose()
+        proposer(study, unruled, predicts_nothing, len(rows), watch.on(make))()
         bare, watch.seconds = watch.seconds, 0.0
         propose = proposer(study, spec, predicts_nothing, len(rows), ruled)
         started = time.process_time()
@@ -216,9 +216,14 @@ def tables(found: Found) -> Iterator[str]:
     for text in (one for one in EXPRESSIONS if (_EXPRESSION, one) in found):
         timed = {name: np.array(one) for name, one in found[_EXPRESSION, text].items()}
         own = float(np.median(timed.pop("eval")))
-        yield "  " + "   ".join(
-            f"{name} {spread(one)}, {np.median(one) / own:.1f} times" for name, one in timed.items()
-        ) + f"   {text}"
+        yield (
+            "  "
+            + "   ".join(
+                f"{name} {spread(one)}, {np.median(one) / own:.1f} times"
+                for name, one in timed.items()
+            )
+            + f"   {text}"
+        )
 
 
 def _row(timed: dict[str, Any]) -> str:
