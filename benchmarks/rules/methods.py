@@ -61,7 +61,7 @@ _Refuse: TypeAlias = Callable[[optuna.Study, optuna.Trial, Mapping[str, Any]], N
 _Spares: TypeAlias = Callable[[Problem, int], Iterator[dict[str, Any]]]
 
 
-class _PatientTPE(TPESampler):
+class PatientTPE(TPESampler):
     """Optuna's TPE, in half the time where it is asked again with nothing learnt in between.
 
     It draws the candidates of many proposals in one pass, and hands out the best of each 24: the
@@ -167,7 +167,7 @@ def _asking(
         given: So many trainings come from there to begin with.
     """
     # What is told as failed teaches TPE nothing.
-    study = _study(seed, _PatientTPE if refuse is _fail else TPESampler)
+    study = _study(seed, PatientTPE if refuse is _fail else TPESampler)
     spare = spares(problem, seed)
     for number in count():
         for _ in range(asks if number >= given else 0):

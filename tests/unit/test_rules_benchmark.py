@@ -9,16 +9,21 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
+import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.samplers import TPESampler
+from optuna.trial import create_trial
+from scipy.stats import ks_2samp
 
 from benchmarks.rules import peer, pieces, quality
 from benchmarks.rules.drawing import draw
 from benchmarks.rules.engine import rules_of, space_of
 from benchmarks.rules.evaluator import Entry, Spec
 from benchmarks.rules.generator import random_spec
-from benchmarks.rules.methods import METHODS
+from benchmarks.rules.methods import METHODS, PatientTPE
 from benchmarks.rules.problems import Problem
 from benchmarks.rules.safety import one_space
 from benchmarks.rules.statistics import best_of, holm, mean_ranks, paired
@@ -119,6 +124,23 @@ def test_every_contestant_trains_what_is_allowed(method: str) -> None:
     found = list(islice(METHODS[method](Problem("corner", spec, loss), 0), 12))
     assert trained == [[]] * 12
     assert all(-99 <= one.loss <= -90 for one in found)
+
+
+def test_the_patient_tpe_proposes_what_optunas_does() -> None:
+    proposed = []
+    for kind in (TPESampler, PatientTPE):
+        study = optuna.create_study(sampler=kind(seed=0, multivariate=True, group=True))
+        for at in range(20):
+            width, rate = 3 * at % 64 + 1, (7 * at % 20) / 20
+            kinds = {"width": IntDistribution(1, 64), "rate": FloatDistribution(0.0, 1.0)}
+            params = {"width": width, "rate": rate}
+            loss = (width - 40) ** 2 / 100 + (rate - 0.3) ** 2
+            study.add_trial(create_trial(params=params, distributions=kinds, value=loss))
+        trials = [study.ask(kinds) for _ in range(200)]
+        proposed.append([[one.params[name] for one in trials] for name in kinds])
+    for theirs, ours in zip(*proposed, strict=True):
+        assert len(set(ours)) > 20
+        assert ks_2samp(theirs, ours).pvalue > 0.01
 
 
 def test_a_run_that_was_cut_off_goes_on(tmp_path: Path) -> None:
