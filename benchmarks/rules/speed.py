@@ -40,9 +40,8 @@ from domain.errors import NoAllowedConfiguration
 from domain.expressions import Expression
 from tasks.samplers import tpe
 
-HISTORY = 50  # trials in the study from which a sampler learns: so many at first, then up to twice
-_PROPOSALS = 200
-_PROPOSAL_SECONDS = 60.0  # and at least as many proposals as these allow
+HISTORY = 50  # trials in a study before a proposal is timed; at twice as many it is begun anew
+_PROPOSALS, _MOST_SECONDS = 400, 60.0  # half of them are timed, or fewer where the time is over
 _SHARE_DRAWS = 200_000
 _REPEATS, _CALLS = 25, 2_000
 _PEER_SECONDS = 10.0
@@ -135,14 +134,16 @@ def proposals(spec: Spec, sampler: str) -> dict[str, Any]:
     ruled = make if make is tpe else watch.on(make)
     unruled, begun = Spec(spec.entries), time.monotonic()
     study = optuna.create_study()
-    while len(rows) + refused < _PROPOSALS and time.monotonic() - begun < _PROPOSAL_SECONDS:
+    for count in range(_PROPOSALS):
+        if time.monotonic() - begun > _MOST_SECONDS:
+            break
         number = len(study.get_trials(deepcopy=False))
         if number == 2 * HISTORY:
             study, number = optuna.create_study(), 0
         watch.seconds = 0.0
-        proposer(study, unruled, predicts_nothing, len(rows), watch.on(make))()
+        proposer(study, unruled, predicts_nothing, count, watch.on(make))()
         bare, watch.seconds = watch.seconds, 0.0
-        propose = proposer(study, spec, predicts_nothing, len(rows), ruled)
+        propose = proposer(study, spec, predicts_nothing, count, ruled)
         started = time.process_time()
         try:
             found = propose()

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.samplers import TPESampler
-from optuna.trial import create_trial
+from optuna.trial import TrialState, create_trial
 from scipy.stats import ks_2samp
 
 from benchmarks.rules import peer, pieces, quality
@@ -136,7 +136,10 @@ def test_the_patient_tpe_proposes_what_optunas_does() -> None:
             params = {"width": width, "rate": rate}
             loss = (width - 40) ** 2 / 100 + (rate - 0.3) ** 2
             study.add_trial(create_trial(params=params, distributions=kinds, value=loss))
-        trials = [study.ask(kinds) for _ in range(200)]
+        trials = []
+        for _ in range(200):
+            trials.append(study.ask(kinds))
+            study.tell(trials[-1], state=TrialState.FAIL)
         proposed.append([[one.params[name] for one in trials] for name in kinds])
     for theirs, ours in zip(*proposed, strict=True):
         assert len(set(ours)) > 20
