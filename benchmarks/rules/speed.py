@@ -41,7 +41,7 @@ from domain.expressions import Expression
 from tasks.samplers import tpe
 
 HISTORY = 50  # trials in a study before a proposal is timed; at twice as many it is begun anew
-_PROPOSALS, _MOST_SECONDS = 400, 60.0  # half of them are timed, or fewer where the time is over
+_PROPOSALS, _MOST_SECONDS = 400, 30.0  # half of them are timed, or fewer where the time is over
 _SHARE_DRAWS = 200_000
 _REPEATS, _CALLS = 25, 2_000
 _PEER_SECONDS = 10.0
