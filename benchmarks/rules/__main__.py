@@ -7,7 +7,7 @@
 At full size (the default) this takes about an hour and a half of one core; OMP_NUM_THREADS=1 keeps
 it on one. With --into, what each piece of a part found goes to a file: the same command goes on
 where it was cut off, and --report makes the tables from such files. `--proposals`, `--seeds`,
-`--slow-proposals`, `--sampler`, `--space` and `--method` make it small. The extra `bench` brings the
+`--slow-proposals`, `--sampler`, `--space` and `--method` make it small. The extra `bench` has the
 measured tables and ConfigSpace; what needs a package that is not there is left out, and says so.
 """
 
