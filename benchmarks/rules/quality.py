@@ -125,8 +125,8 @@ def tables(found: Found) -> Iterator[str]:
     if not compared or methods[0] != OURS:
         return
     seeds = sorted({one.regrets.shape[1] for one in compared})
-    yield f"Quality: normalised regret after {TRAININGS} trainings, {_range(seeds)} seeds: median"
-    yield "(quartiles); how many of its trainings a contestant's own sampler proposed"
+    yield f"Quality: normalised regret after {TRAININGS} trainings, {_range(seeds)} seeds;"
+    yield "  median (quartiles), and how many of the trainings a contestant's own sampler proposed"
     for one in compared:
         yield f"  {one.space}{' (held out)' if one.held_out else ''}: allowed {one.share:.2%}"
         for row, method in enumerate(methods):
@@ -170,11 +170,17 @@ def _tests(methods: list[str], compared: list[Comparison]) -> Iterator[str]:
             f"    {one.space:16} {methods[at]:14} {verdict:20} "
             f"p(worse) = {high:.3g}, p(better) = {low:.3g}"
         )
-    yield "  ours against each of the others: on how many spaces better and worse (same test)"
+    yield "  ours against each of the others: on how many spaces better and worse (same test); on all of"
+    yield "  them together (Wilcoxon signed-rank of the mean ranks on each, Holm over the others)"
+    ranks = np.array([mean_ranks([one.regrets]) for one in compared])
+    overall = holm([paired(ranks[:, row], ranks[:, 0]) for row in range(1, len(methods))])
     for row, method in enumerate(methods[1:], start=1):
         worse, better = _both_sides([(one.regrets[0], one.regrets[row]) for one in compared])
         won, lost = (sum(p < _LEVEL for p in values) for values in (better, worse))
-        yield f"    {method:14} better on {won}, worse on {lost} of {len(compared)}"
+        yield (
+            f"    {method:14} better on {won:2}, worse on {lost:2} of {len(compared)}; "
+            f"together p(better) = {overall[row - 1]:.3g}"
+        )
 
 
 def _both_sides(pairs: list[tuple[Results, Results]]) -> tuple[list[float], list[float]]:

@@ -199,8 +199,8 @@ def tables(found: Found) -> Iterator[str]:
     """Yield the times of proposals in each space, and those of expressions."""
     if not found:
         return
-    yield f"Speed: milliseconds of a proposal after {HISTORY} to {2 * HISTORY} trials (processor"
-    yield "time), median (quartiles); times: the whole against one draw without rules"
+    yield f"Speed: milliseconds of a proposal after {HISTORY} to {2 * HISTORY} trials, processor time;"
+    yield "  median (quartiles); times: the whole against one draw of the sampler without rules"
     for name, spec in SPACES.items():
         timed = {what: one for (space, what), one in found.items() if space == name}
         if timed:
@@ -212,8 +212,8 @@ def tables(found: Found) -> Iterator[str]:
             yield f"    {_PEER:12} whole {spread(np.array(taken))}   {len(taken)} draws"
         elif timed and len(peer.stated(spec)) < len(spec.rules):
             yield f"    {_PEER:12} cannot state these rules (products, modulo)"
-    yield "Speed: microseconds of an expression (processor time), median (quartiles); times: the"
-    yield "median against Python's own `eval` of it"
+    yield "Speed: microseconds of an expression, processor time; median (quartiles); times: against"
+    yield "  Python's own `eval` of it"
     for text in (one for one in EXPRESSIONS if (_EXPRESSION, one) in found):
         timed = {name: np.array(one) for name, one in found[_EXPRESSION, text].items()}
         own = float(np.median(timed.pop("eval")))
