@@ -199,7 +199,7 @@ def tables(found: Found) -> Iterator[str]:
     """Yield the times of proposals in each space, and those of expressions."""
     if not found:
         return
-    yield f"Speed: milliseconds of a proposal after {HISTORY} to {2 * HISTORY} trials, processor time;"
+    yield f"Speed: milliseconds of a proposal after {HISTORY}-{2 * HISTORY} trials, processor time;"
     yield "  median (quartiles); times: the whole against one draw of the sampler without rules"
     for name, spec in SPACES.items():
         timed = {what: one for (space, what), one in found.items() if space == name}
