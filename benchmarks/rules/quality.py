@@ -170,8 +170,8 @@ def _tests(methods: list[str], compared: list[Comparison]) -> Iterator[str]:
             f"    {one.space:16} {methods[at]:14} {verdict:20} "
             f"p(worse) = {high:.3g}, p(better) = {low:.3g}"
         )
-    yield "  ours against each of the others: on how many spaces better and worse (same test); on all"
-    yield "  of them together (Wilcoxon signed-rank of the mean ranks on each, Holm over the others)"
+    yield "  ours against each of the others: on how many spaces better and worse (same test), and"
+    yield "  on all together (Wilcoxon signed-rank of the mean ranks on each, Holm over the others)"
     ranks = np.array([mean_ranks([one.regrets]) for one in compared])
     overall = holm([paired(ranks[:, row], ranks[:, 0]) for row in range(1, len(methods))])
     for row, method in enumerate(methods[1:], start=1):
