@@ -40,7 +40,11 @@ from domain.errors import NoAllowedConfiguration
 from domain.expressions import Expression
 from tasks.samplers import tpe
 
-HISTORY = 50  # trials in a study before a proposal is timed; at twice as many it is begun anew
+# Trials in a study before a proposal is timed; at twice as many it is begun anew.
+HISTORY, _SHORT = (
+    50,
+    {"gp": 12},
+)  # GP has a model after ten, and takes a tenth of a second from then
 _PROPOSALS, _MOST_SECONDS = 400, 30.0  # half of them are timed, or fewer where the time is over
 _SHARE_DRAWS = 200_000
 _REPEATS, _CALLS = 25, 2_000
@@ -120,7 +124,7 @@ def share(spec: Spec) -> float:
 
 
 def proposals(spec: Spec, sampler: str) -> dict[str, Any]:
-    """Time proposals in a study with HISTORY trials, which grows to twice as many.
+    """Time proposals in a study whose history grows to twice its length.
 
     Returns:
         In milliseconds, one entry for each proposal: the `whole`, the sampler's `own` draws in it
@@ -133,12 +137,13 @@ def proposals(spec: Spec, sampler: str) -> dict[str, Any]:
     make = SAMPLERS[sampler][0](spec)
     ruled = make if make is tpe else watch.on(make)
     unruled, begun = Spec(spec.entries), time.monotonic()
+    history = _SHORT.get(sampler, HISTORY)
     study = optuna.create_study()
     for count in range(_PROPOSALS):
         if time.monotonic() - begun > _MOST_SECONDS:
             break
         number = len(study.get_trials(deepcopy=False))
-        if number == 2 * HISTORY:
+        if number == 2 * history:
             study, number = optuna.create_study(), 0
         watch.seconds = 0.0
         proposer(study, unruled, predicts_nothing, count, watch.on(make))()
@@ -152,7 +157,7 @@ def proposals(spec: Spec, sampler: str) -> dict[str, Any]:
             continue
         whole = time.process_time() - started
         own = bare if make is tpe else watch.seconds
-        if number >= HISTORY:
+        if number >= history:
             rows.append((1e3 * whole, 1e3 * own, 1e3 * bare, found.draws))
             repaired += found.repaired
         told(study, space, found.params, random.random(), notes=found.notes)
@@ -199,8 +204,9 @@ def tables(found: Found) -> Iterator[str]:
     """Yield the times of proposals in each space, and those of expressions."""
     if not found:
         return
-    yield f"Speed: milliseconds of a proposal after {HISTORY}-{2 * HISTORY} trials, processor time;"
-    yield "  median (quartiles); times: the whole against one draw of the sampler without rules"
+    short = ", ".join(f"{name}: {count}-{2 * count}" for name, count in _SHORT.items())
+    yield f"Speed: milliseconds of a proposal after {HISTORY}-{2 * HISTORY} trials ({short}), processor"
+    yield "  time; median (quartiles); times: the whole against one draw of the sampler without rules"
     for name, spec in SPACES.items():
         timed = {what: one for (space, what), one in found.items() if space == name}
         if timed:
