@@ -23,7 +23,7 @@ from domain.repair import ladder, whole
 from domain.rules import RuleBook
 from domain.space import Axis, Choice, Params, Space, Value
 
-_AROUND = 4096  # neighbours of the start
+_AROUND = 2048  # neighbours of the start
 _EVERYWHERE = 8192  # points of the whole space
 SIEVED = _AROUND + _EVERYWHERE  # configurations that are looked at before `mend` gives up
 _LOOKS = 24  # of those that the columns let through, at most so many are looked at one by one
@@ -86,7 +86,8 @@ def _neighbourhoods(
 ) -> Iterator[Places]:
     broken = rules.judge(params, {}).broken
     about = [name for rule in rules.rules if rule.id in broken for name in rule.names]
-    movable = np.isin(list(space.axes), space.movers(about))
+    # Where none is broken (it was tried before, say), anything may move.
+    movable = np.isin(list(space.axes), space.movers(about if broken else space.names))
     yield _around(_places(start, space), movable, space)
     yield _points(_EVERYWHERE, len(space.axes))
 

@@ -205,8 +205,8 @@ def tables(found: Found) -> Iterator[str]:
     if not found:
         return
     short = ", ".join(f"{name}: {count}-{2 * count}" for name, count in _SHORT.items())
-    yield f"Speed: milliseconds of a proposal after {HISTORY}-{2 * HISTORY} trials ({short}), processor"
-    yield "  time; median (quartiles); times: the whole against one draw of the sampler without rules"
+    yield f"Speed: milliseconds of a proposal after {HISTORY}-{2 * HISTORY} trials ({short}),"
+    yield "  processor time; median (quartiles); times: the whole against a draw without rules"
     for name, spec in SPACES.items():
         timed = {what: one for (space, what), one in found.items() if space == name}
         if timed:
