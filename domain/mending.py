@@ -53,7 +53,8 @@ def mend(
     start = whole(params, space)
     for places in _neighbourhoods(params, start, space, rules):
         values, there = configurations(space, places)
-        left = np.flatnonzero(allowed(rules, values, there))
+        moved = np.any([values[name] != value for name, value in params.items()], axis=0)
+        left = np.flatnonzero(allowed(rules, values, there) & moved)
         far = _distance(places[left], _places(start, space), space)
         for at in left[np.argsort(far, kind="stable")[:_LOOKS]]:
             found = coordinates(places[at], space)

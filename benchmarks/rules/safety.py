@@ -39,7 +39,7 @@ _DRAWS_TO_LOOK, _SHARE_OF_EMPTY = (
 _ENDS = (*[TrialState.COMPLETE] * 6, TrialState.PRUNED, TrialState.RUNNING, TrialState.FAIL)
 
 # Proposals in each space. Two in three trials complete: NSGA-II begins to breed after 50 of them.
-_PER_SPACE = {"random": 40, "tpe": 30, "gp": 20, "cma-es": 30, "nsga-ii": 150}
+_PER_SPACE = {"random": 40, "tpe": 30, "gp": 16, "cma-es": 30, "nsga-ii": 150}
 _PER_SPACE_ELSE = 25
 _RANDOM_START = {"tpe": 10, "gp": 10, "cma-es": 1, "nsga-ii": 50}  # in complete trials; Optuna's
 
