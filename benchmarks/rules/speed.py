@@ -45,7 +45,7 @@ HISTORY, _SHORT = (
     50,
     {"gp": 12},
 )  # GP has a model after ten, and takes a tenth of a second from then
-_PROPOSALS, _MOST_SECONDS = 400, 30.0  # half of them are timed, or fewer where the time is over
+_PROPOSALS, _MOST_SECONDS = 400, 60.0  # half of them are timed, or fewer where the time is over
 _SHARE_DRAWS = 200_000
 _REPEATS, _CALLS = 25, 2_000
 _PEER_SECONDS = 10.0
@@ -235,7 +235,7 @@ def tables(found: Found) -> Iterator[str]:
 
 def _row(timed: dict[str, Any]) -> str:
     whole, own, bare, draws = (np.array(timed[one]) for one in ("whole", "own", "bare", "draws"))
-    told = f"repaired {timed['repaired']}, refused {timed['refused']}"
+    told = f"{len(whole)} timed, repaired {timed['repaired']}, refused {timed['refused']}"
     if not len(whole):
         return told
     return (
