@@ -36,12 +36,14 @@ lint: $(READY)
 	$(BIN)/lint-imports
 
 bench: $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/endurance.py
 	$(BIN)/python benchmarks/decision_cost.py
 	$(BIN)/python benchmarks/predictions.py
-	$(BIN)/python -m benchmarks.rules
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.rules
 
 clean:
 	rm -rf $(VENV) .satisfice

@@ -11,6 +11,7 @@ import ast
 import math
 import operator
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from functools import lru_cache, reduce
 from typing import Any, TypeAlias
 
@@ -104,7 +105,11 @@ def _numbers(domain: Float | Int, place: Places) -> Column:
         return np.clip(value, domain.low, domain.high)
     last = int((domain.high - domain.low) / domain.step + _WHOLE_STEP)
     steps = np.clip(np.rint((value - domain.low) / domain.step), 0, last)
-    return domain.low + (steps.astype(int) if isinstance(domain, Int) else steps) * domain.step
+    if isinstance(domain, Int):
+        return domain.low + steps.astype(int) * domain.step
+    # As people count: three steps of 0.1 are 0.3.
+    digits = max(-int(Decimal(repr(one)).as_tuple().exponent) for one in (domain.low, domain.step))
+    return np.round(domain.low + steps * domain.step, digits)
 
 
 def _between(low: Any, high: Any, log: bool, place: Places) -> Column:

@@ -110,6 +110,8 @@ _MARGIN: dict[type[ast.AST], Callable[[float, float], float]] = {
     ast.GtE: lambda left, right: left - right,
     ast.Eq: lambda left, right: -abs(left - right),
 }
+_NUMBER = (int, float)
+_JUST_BELOW = -math.ulp(0.0)
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "abs": abs,
     "ceil": math.ceil,
@@ -281,7 +283,7 @@ class _Reader:
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             inner = self.margin(node.operand)
             # What holds without room to spare fails when it is turned round.
-            return lambda values: -inner(values) or -math.ulp(0.0)
+            return lambda values: -inner(values) or _JUST_BELOW
         if isinstance(node, ast.Compare):
             return self._compare_margin(node)
         truth = self.value(node)
@@ -289,24 +291,16 @@ class _Reader:
 
     def _compare_margin(self, node: ast.Compare) -> _Closure:
         sides = [self.value(side) for side in (node.left, *node.comparators)]
-        kinds = [type(op) for op in node.ops]
+        links = [_link_margin(type(op)) for op in node.ops]
+        if len(links) == 1:
+            (link,), (left, right) = links, sides
+            return lambda values: link(left(values), right(values))
 
-        def link(kind: type[ast.AST], left: Any, right: Any) -> float:
-            truth = 1.0 if _COMPARE[kind](left, right) else -1.0
-            numbers = all(isinstance(one, int | float) for one in (left, right))
-            if kind not in _MARGIN or not numbers:
-                return truth
-            margin = float(_MARGIN[kind](left, right))
-            if math.isnan(margin):  # infinity less infinity, or a value that is no number
-                return truth
-            # A strict comparison that sits on its limit fails: its margin must be below zero too.
-            return margin or (0.0 if truth > 0 else -math.ulp(0.0))
-
-        def margin(values: Mapping[str, Any]) -> float:
+        def chain(values: Mapping[str, Any]) -> float:
             known = [side(values) for side in sides]
-            return min(link(kind, known[at], known[at + 1]) for at, kind in enumerate(kinds))
+            return min(link(known[at], known[at + 1]) for at, link in enumerate(links))
 
-        return margin
+        return chain
 
     def _constant(self, node: ast.Constant) -> _Closure:
         constant = node.value
@@ -374,6 +368,23 @@ class _Reader:
     def _list(self, node: ast.List | ast.Tuple) -> _Closure:
         parts = [self.value(part) for part in node.elts]
         return lambda values: [part(values) for part in parts]
+
+
+def _link_margin(kind: type[ast.AST]) -> Callable[[Any, Any], float]:
+    """Return the margin of one comparison."""
+    compare, measure = _COMPARE[kind], _MARGIN.get(kind)
+
+    def margin(left: Any, right: Any) -> float:
+        holds = compare(left, right)
+        if measure is None or not (isinstance(left, _NUMBER) and isinstance(right, _NUMBER)):
+            return 1.0 if holds else -1.0
+        measured = float(measure(left, right))
+        if math.isnan(measured):  # infinity less infinity, or a value that is no number
+            return 1.0 if holds else -1.0
+        # A strict comparison that sits on its limit fails: its margin must be below zero too.
+        return measured or (0.0 if holds else _JUST_BELOW)
+
+    return margin
 
 
 def _joined_margin(every: bool, parts: list[_Closure]) -> _Closure:

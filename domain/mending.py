@@ -23,7 +23,7 @@ from domain.repair import ladder, whole
 from domain.rules import RuleBook
 from domain.space import Axis, Choice, Params, Space, Value
 
-_AROUND = 4096  # neighbours of the start
+_AROUND = 2048  # neighbours of the start
 _EVERYWHERE = 8192  # points of the whole space
 SIEVED = _AROUND + _EVERYWHERE  # configurations that are looked at before `mend` gives up
 _LOOKS = 24  # of those that the columns let through, at most so many are looked at one by one
@@ -53,7 +53,8 @@ def mend(
     start = whole(params, space)
     for places in _neighbourhoods(params, start, space, rules):
         values, there = configurations(space, places)
-        left = np.flatnonzero(allowed(rules, values, there))
+        moved = np.any([values[name] != value for name, value in params.items()], axis=0)
+        left = np.flatnonzero(allowed(rules, values, there) & moved)
         far = _distance(places[left], _places(start, space), space)
         for at in left[np.argsort(far, kind="stable")[:_LOOKS]]:
             found = coordinates(places[at], space)
@@ -86,7 +87,8 @@ def _neighbourhoods(
 ) -> Iterator[Places]:
     broken = rules.judge(params, {}).broken
     about = [name for rule in rules.rules if rule.id in broken for name in rule.names]
-    movable = np.isin(list(space.axes), space.movers(about))
+    # Where none is broken (it was tried before, say), anything may move.
+    movable = np.isin(list(space.axes), space.movers(about if broken else space.names))
     yield _around(_places(start, space), movable, space)
     yield _points(_EVERYWHERE, len(space.axes))
 

@@ -247,6 +247,8 @@ class Drawing:
     @property
     def at_random(self) -> bool:
         """Whether the last draw was one from the whole space, all of it equally likely."""
+        if isinstance(self._sampler, optuna.samplers.QMCSampler):
+            return True  # it knows no other draws
         return not self.joint and isinstance(self._sampler, _RANDOM_AT_FIRST)
 
     @property

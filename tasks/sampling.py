@@ -37,7 +37,7 @@ __all__ = ["Predict", "Proposal", "Proposer", "RuleSearch"]
 _DRAWS_FROM_MODEL = 8
 _DRAWS_AT_RANDOM = 48
 _DRAWS_BEFORE_SCATTERING = 8
-_SCATTERED, _BATCHES = 8192, 4  # points at random that are held against the rules at once
+_SCATTERED = (1024, 8192, 8192, 16384)  # points at random that are held against the rules at once
 _ATTEMPTS = 1000  # looks around one forbidden configuration, some microseconds each
 _MENDINGS = 4  # starts from which the broken rules are mended one by one
 _STARTS = 8  # the last resort: neighbours one by one, and one search for each rule
@@ -307,11 +307,11 @@ class RuleSearch:
         """Go on drawing at random, thousands at once, where that is all that the sampler does."""
         if not self._may_scatter(drawing):
             return None
-        for _ in range(_BATCHES):
-            places = self._experts.random.random((_SCATTERED, len(self._space.axes)))
-            rules = self._gatekeeper.from_parameters
+        rules = self._gatekeeper.from_parameters
+        for count in _SCATTERED:
+            places = self._experts.random.random((count, len(self._space.axes)))
             found = first_allowed(places, self._space, rules, self.accepts)
-            if found is not None:
+            if found is not None or self._repeated:
                 return found
         return None
 
@@ -329,7 +329,7 @@ class RuleSearch:
 
     def _repair(self, drawn: Sequence[Params]) -> Params | None:
         starts = list(self._starts(drawn))
-        for start in starts[:_MENDINGS]:  # draws
+        for start in starts[: _STARTS_WHEN_REPEATED if self._repeated else _MENDINGS]:  # draws
             mended = mend(start, self._space, self._gatekeeper.from_parameters, self.wants)
             if mended is not None:
                 return mended

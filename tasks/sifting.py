@@ -53,6 +53,7 @@ class SiftingTPE(TPESampler):
         self.unruled: Params | None = None
         super().__init__(seed=seed, multivariate=True, constant_liar=True)
         self._space, self._rules, self._wanted = space, rules, wanted
+        self._barren = False
         self._axes = {
             name: axis for name, axis in space.axes.items() if not distribution(axis).single()
         }
@@ -72,6 +73,8 @@ class SiftingTPE(TPESampler):
         search_space: dict[str, BaseDistribution],  # noqa: ARG002
     ) -> dict[str, Any]:
         """Return the coordinates of an allowed configuration, or none where none was found."""
+        if self._barren:
+            return {}
         trials = [one for one in study.get_trials(deepcopy=False) if one.number != trial.number]
         finished = sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in trials)
         models = self._models(study, trials, finished) if finished >= _STARTUP else {}
@@ -80,7 +83,18 @@ class SiftingTPE(TPESampler):
                 there = coordinates(places, self._space)
                 if self._wanted(self._space.configuration(there)):
                     return {name: there[name] for name in self._axes}
+        self._barren = True  # thousands of candidates were looked at: as many more would not help
         return {}
+
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """Return a value drawn at random, where no candidate was found."""
+        return self._random_sampler.sample_independent(study, trial, param_name, param_distribution)
 
     def _models(
         self, study: optuna.Study, trials: list[FrozenTrial], finished: int

@@ -27,7 +27,7 @@ Propose = Callable[[], Proposal]
 
 _EVERYTHING = ("float", "int", "choice")
 _COUNTABLE = ("int", "choice")  # what goes through all values cannot go through real numbers
-_GRID_POINTS = 3  # of each number's range: in eight parameters that makes thousands
+_GRID_POINTS = 2  # of each parameter: in eight parameters that makes 256
 
 
 def _grid(spec: Spec) -> SamplerFactory:
@@ -38,7 +38,7 @@ def _grid(spec: Spec) -> SamplerFactory:
 
 def _few(entry: Entry) -> list[Any]:
     if entry.kind == "choice":
-        return list(entry.choices)
+        return list(entry.choices[:_GRID_POINTS])
     whole = list(range(int(entry.low), int(entry.high) + 1, entry.step))
     return whole[:: math.ceil(len(whole) / _GRID_POINTS)]
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 _FUNCTIONS: dict[str, Any] = {
+    "__builtins__": {},
     "abs": abs,
     "ceil": math.ceil,
     "floor": math.floor,
@@ -58,13 +60,18 @@ class Entry:
         return type(value) in (int, float) and self.low <= value <= self.high  # type: ignore[operator]
 
 
+class _Code(NamedTuple):
+    compiled: CodeType
+    names: frozenset[str]  # of the values that it needs
+
+
 @dataclass(frozen=True)
 class Spec:
     """A space and the texts of its rules."""
 
     entries: tuple[Entry, ...]
     rules: tuple[str, ...] = ()
-    _codes: dict[str, CodeType] = field(default_factory=dict, repr=False, compare=False)
+    _codes: dict[str, _Code] = field(default_factory=dict, repr=False, compare=False)
 
     def breaches(
         self, params: Mapping[str, Any], predicted: Mapping[str, float] | None = None
@@ -88,34 +95,36 @@ class Spec:
                 above[entry.name] = params[entry.name]
                 if not entry.admits(params[entry.name]):
                     wrong.append(f"outside: {entry.name} = {params[entry.name]!r}")
-        values = {**above, **{_plain(name): value for name, value in (predicted or {}).items()}}
+        predictions = {_plain(name): value for name, value in (predicted or {}).items()}
+        values = above | predictions
         return wrong + [rule for rule in self.rules if not self._true(rule, values, absent=True)]
 
     def present(self, entry: Entry, above: Mapping[str, Any]) -> bool:
         """Tell whether an entry is there, given the entries before it."""
         return not entry.when or self._true(entry.when, above, absent=False)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The names of all parameters."""
         return tuple(entry.name for entry in self.entries)
 
     def value(self, text: str, values: Mapping[str, Any]) -> Any:
         """Return what Python makes of the text."""
-        return eval(self._code(text), {"__builtins__": {}, **_FUNCTIONS}, dict(values))
+        return eval(self._code(text).compiled, _FUNCTIONS, values)
 
     def _true(self, text: str, values: Mapping[str, Any], *, absent: bool) -> bool:
-        needed = set(self._code(text).co_names) - _FUNCTIONS.keys()
-        if not needed <= values.keys():
+        if not self._code(text).names <= values.keys():
             return absent
         try:
             return bool(self.value(text, values))
         except (ArithmeticError, TypeError, ValueError):
             return False
 
-    def _code(self, text: str) -> CodeType:
+    def _code(self, text: str) -> _Code:
         if text not in self._codes:
-            self._codes[text] = compile(_plain(text), "a rule", "eval")
+            compiled = compile(_plain(text), "a rule", "eval")
+            names = frozenset(compiled.co_names) - _FUNCTIONS.keys()
+            self._codes[text] = _Code(compiled, names)
         return self._codes[text]
 
 

@@ -80,6 +80,7 @@ class _Writer:
         self._words = [one for one in spec.entries if one.kind == "choice" and _is_word(one)]
         self._numbers = [one for one in spec.entries if one not in self._words]
         self._whole = [one for one in self._numbers if one.kind == "int"]
+        self._seen = [draw(spec, random) for _ in range(_LOOKS)]
 
     def rule(self) -> str:
         """Return a condition of any sort."""
@@ -155,9 +156,9 @@ class _Writer:
     def _limit(self, text: str) -> float | int:
         """Return a value that the expression takes somewhere, to few digits."""
         values: list[Any] = []
-        for _ in range(_LOOKS):
+        for params in self._seen:
             try:
-                values.append(self._spec.value(text, draw(self._spec, self._random)))
+                values.append(self._spec.value(text, params))
             except (ArithmeticError, NameError, TypeError, ValueError):
                 continue
         finite = sorted(

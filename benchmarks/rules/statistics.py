@@ -6,18 +6,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata, wilcoxon
 
-Results = NDArray[np.float64]  # methods x seeds, the lower the better
+Results = NDArray[np.float64]  # methods x seeds, the lower the better; or one of these rows
 
 
-def mean_ranks(results: list[Results]) -> NDArray[np.float64]:
+def spread(values: Results) -> str:
+    """Return the median, and the quartiles in brackets."""
+    low, middle, high = np.percentile(values, (25, 50, 75))
+    return f"{middle:8.3f} ({low:.3f}-{high:.3f})"
+
+
+def mean_ranks(results: list[Results]) -> Results:
     """Return the mean rank of each method over spaces and seeds; ties share their ranks."""
     return np.mean([rankdata(one, axis=0).mean(axis=1) for one in results], axis=0)
 
 
-def paired(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:
+def paired(ours: Results, theirs: Results) -> float:
     """Return how likely ours would be this much higher by chance (one-sided, Wilcoxon).
 
-    Pairs share a seed. Where nothing differs, the answer is 1.
+    Pairs share a seed. Pairs without a difference say nothing and are left out (Wilcoxon 1945);
+    where nothing differs, the answer is 1.
     """
     differences = ours - theirs
     if not np.any(differences):

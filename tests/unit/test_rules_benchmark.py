@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from itertools import islice
+from pathlib import Path
 from random import Random
 
 import numpy as np
+import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.samplers import TPESampler
+from optuna.trial import TrialState, create_trial
+from scipy.stats import ks_2samp
 
-from benchmarks.rules import peer
+from benchmarks.rules import peer, pieces, quality
 from benchmarks.rules.drawing import draw
 from benchmarks.rules.engine import rules_of, space_of
 from benchmarks.rules.evaluator import Entry, Spec
 from benchmarks.rules.generator import random_spec
+from benchmarks.rules.methods import METHODS, PatientTPE
+from benchmarks.rules.problems import Problem
 from benchmarks.rules.safety import one_space
 from benchmarks.rules.statistics import best_of, holm, mean_ranks, paired
 
@@ -91,9 +102,76 @@ def test_random_rules_forbid_something_and_allow_something() -> None:
 
 
 def test_a_space_is_proposed_from_and_judged() -> None:
-    found = sum((one_space(("random", 0, at)) for at in range(3)), start=one_space(("tpe", 0, 3)))
+    found: Counter[str] = Counter()
+    for name in map(str, range(3)):
+        found += one_space("random", name, 20) + one_space("tpe", name, 20)
     assert found["proposals"] > 0
+    assert found["with a model"] > 0
     assert found["forbidden"] == found["crashed"] == 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_contestant_trains_what_is_allowed(method: str) -> None:
+    if method == "configspace":
+        pytest.importorskip("ConfigSpace")
+    spec = Spec((Entry("a", "int", 0, 99), Entry("b", "float", 0.0, 1.0)), ("a * b >= 90",))
+    trained: list[object] = []
+
+    def loss(params: dict[str, float]) -> float:
+        trained.append(spec.breaches(params))
+        return -params["a"]
+
+    found = list(islice(METHODS[method](Problem("corner", spec, loss), 0), 12))
+    assert trained == [[]] * 12
+    assert all(-99 <= one.loss <= -90 for one in found)
+
+
+def test_the_patient_tpe_proposes_what_optunas_does() -> None:
+    proposed = []
+    for kind in (TPESampler, PatientTPE):
+        study = optuna.create_study(sampler=kind(seed=0, multivariate=True, group=True))
+        for at in range(20):
+            width, rate = 3 * at % 64 + 1, (7 * at % 20) / 20
+            kinds = {"width": IntDistribution(1, 64), "rate": FloatDistribution(0.0, 1.0)}
+            params = {"width": width, "rate": rate}
+            loss = (width - 40) ** 2 / 100 + (rate - 0.3) ** 2
+            study.add_trial(create_trial(params=params, distributions=kinds, value=loss))
+        trials = []
+        for _ in range(200):
+            trials.append(study.ask(kinds))
+            study.tell(trials[-1], state=TrialState.FAIL)
+        proposed.append([[one.params[name] for one in trials] for name in kinds])
+    for theirs, ours in zip(*proposed, strict=True):
+        assert len(set(ours)) > 20
+        assert ks_2samp(theirs, ours).pvalue > 0.01
+
+
+def test_a_run_that_was_cut_off_goes_on(tmp_path: Path) -> None:
+    file = tmp_path / "found.jsonl"
+    todo: list[pieces.Piece] = [("doubled", 1), ("doubled", 2), ("doubled", 3)]
+    assert dict(pieces.run(_doubled, todo[:2], 1, file)) == {todo[0]: 2, todo[1]: 4}
+    earlier = pieces.read([file])
+    left = [one for one in todo if one not in earlier]
+    assert left == todo[2:]
+    assert dict(pieces.run(_doubled, left, 1, file)) == {todo[2]: 6}
+    assert pieces.of("doubled", pieces.read([file])) == {(1,): 2, (2,): 4, (3,): 6}
+
+
+def _doubled(number: int) -> int:
+    return 2 * number
+
+
+def test_methods_are_compared_on_the_seeds_that_all_have_run() -> None:
+    space = quality.NAMES[0]
+    found: pieces.Found = {(space, "reference"): {"share": 0.02, "best": 1.0, "median": 3.0}}
+    for method, bests in {"ours": (1.5, 1.0, 9.0), "random": (2.0, None)}.items():
+        for seed, best in enumerate(bests):
+            found[space, method, seed] = {"best": best, "trainings": 50, "own": 25}
+    compared = quality.compare(space, ["ours", "random"], found)
+    assert compared is not None
+    assert compared.regrets.tolist() == [[0.25, 0.0], [0.5, 1.0]]
+    assert compared.own.tolist() == [0.5, 0.5]
+    assert re.search(r"^ +ours +1\.00 +1\.00$", "\n".join(quality.tables(found)), re.MULTILINE)
 
 
 def test_holm_steps_down() -> None:
