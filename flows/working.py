@@ -53,18 +53,21 @@ def work() -> int:
 
 def _drain(worker: int) -> None:
     """Tell what a worker runs to save itself, and wait until that is done."""
+    told = signal.SIGINT
     while searches := psutil.Process(worker).children():
-        click.echo("saving what runs; Ctrl-C again ends at once")
+        if told is signal.SIGINT:
+            click.echo("saving what runs; Ctrl-C again ends at once")
         os.kill(worker, signal.SIGSTOP)  # or it would begin the next search
         try:
             for one in searches:
-                one.send_signal(signal.SIGINT)
+                one.send_signal(told)
             while any(one.status() != psutil.STATUS_ZOMBIE for one in searches):
                 time.sleep(0.1)
         finally:
             os.kill(worker, signal.SIGCONT)
         psutil.wait_procs(searches, PATIENCE)
         time.sleep(LAST_LINES)
+        told = signal.SIGKILL  # what it has begun in this second has nothing to save yet
 
 
 def _end(worker: subprocess.Popen[bytes]) -> None:
