@@ -16,12 +16,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 from domain.errors import OutsideFault
 from tasks.home import home
 from tasks.services import answers
 
 PATIENCE = 180.0  # seconds; a first start makes a database, and the machine may be busy
+_NICE = 10  # of its session, which Linux looks at where processes of several compete
 # What Prefect sets for the server that it starts by itself: no pages, and no plans of its own.
 _TEMPORARY = {
     "PREFECT_UI_ENABLED": "0",
@@ -68,6 +71,8 @@ def start_temporary_server() -> Callable[[], None]:
                     f"its whole log is in {log}",
                 )
             time.sleep(0.05)
+        with suppress(OSError):  # from here on it gives way: it records, and nobody waits for it
+            Path(f"/proc/{server.pid}/autogroup").write_text(str(_NICE))
 
     atexit.register(_stop, server)
     return wait
