@@ -44,6 +44,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/decision_cost.py
 	$(BIN)/python benchmarks/predictions.py
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.rules
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.stopping
 
 clean:
 	rm -rf $(VENV) .satisfice
