@@ -10,11 +10,12 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 _held: set[int] = set()
 
@@ -91,13 +92,19 @@ def _hold_advisory(engine: Engine, name: str, wait: bool) -> Iterator[bool]:
     key = int.from_bytes(digest[:8], "big", signed=True)
     with engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
-        connection.detach()  # closed for good at the end, and with it the lock is gone
+        connection.detach()  # closed for good at the end, as no other may have its lock
         for setting, value in _KEEPALIVE.items():
             connection.execute(select(func.set_config(setting, str(value), False)))
         socket: Any = connection.connection.dbapi_connection
         with _not_in_children(socket.fileno()):
             if wait:
                 connection.execute(select(func.pg_advisory_lock(key)))
-                yield True
+                held = True
             else:
-                yield bool(connection.scalar(select(func.pg_try_advisory_lock(key))))
+                held = bool(connection.scalar(select(func.pg_try_advisory_lock(key))))
+            try:
+                yield held
+            finally:
+                if held:  # the server takes a moment to notice that a connection was closed
+                    with suppress(SQLAlchemyError):  # it is gone already, and the lock with it
+                        connection.execute(select(func.pg_advisory_unlock(key)))
