@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import chain
 
 from domain.clashes import Clash, find_clash
 from domain.judging import Judge
@@ -18,6 +19,7 @@ from domain.shares import Share
 from domain.space import Params, Space
 
 PREDICTIONS = 200  # configurations that rules over predictions are held against
+_AT_A_GLANCE = 20  # predictions, some milliseconds each
 _STARTS = 3  # configurations around which is looked
 _CHANCE = 0.01  # what chance would bring about more often than this raises no doubt
 _RARE = 0.05  # what may be as frequent as this, though it was not seen, raises none either
@@ -139,6 +141,25 @@ def examine(
         warnings=tuple(warnings),
         clash=clash,
     )
+
+
+def contradiction(space: Space, judge: Judge, configurations: Iterable[Params]) -> Clash | None:
+    """Return a smallest set of rules that nothing fulfils; None as soon as something fulfils all.
+
+    Args:
+        space: The space. Its default configuration is looked at first.
+        judge: Knows the rules; it is given leave for some predictions.
+        configurations: Drawn at random from the space.
+    """
+    judge.leave = _AT_A_GLANCE
+    default = space.defaults()
+    seen: list[tuple[Params, frozenset[str]]] = []
+    for params in configurations if default is None else chain([default], configurations):
+        seen.append((params, judge.broken(params)))
+        if not seen[-1][1]:
+            return None
+    found = find_clash(space, judge, seen)
+    return found if isinstance(found, Clash) else None
 
 
 class _Seen:

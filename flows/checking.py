@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from itertools import chain
 
 import click
 import numpy as np
@@ -12,8 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from domain import finite
-from domain.checking import Findings, examine
-from domain.clashes import Clash, find_clash
+from domain.checking import Findings, contradiction, examine
+from domain.clashes import Clash
 from domain.errors import NoAllowedConfiguration
 from domain.judging import Judge
 from domain.rules import Predict
@@ -31,7 +30,6 @@ from tasks.validation import validate
 
 SAMPLES = 4000  # configurations; their share is known to 1.6 percentage points
 _LOOKS = 100  # at random: mostly one is allowed among them, and then nothing has to be proven
-_PREDICTIONS = 20  # some milliseconds each
 
 
 def check_study(path: str, as_json: bool = False) -> bool:
@@ -76,17 +74,10 @@ def refuse_contradictions(study: Study, predict: Predict) -> None:
     Raises:
         NoAllowedConfiguration: Names a smallest set of rules that nothing fulfils.
     """
-    judge, default = Judge(study.rules, predict), study.space.defaults()
-    judge.leave = _PREDICTIONS
-    seen: list[tuple[Params, frozenset[str]]] = []
     drawn = random_configurations(study.space, _LOOKS, study.seed)
-    for params in drawn if default is None else chain([default], drawn):
-        seen.append((params, judge.broken(params)))
-        if not seen[-1][1]:
-            return
-    found = find_clash(study.space, judge, seen)
-    if isinstance(found, Clash):
-        raise _refusal(study, found)
+    clash = contradiction(study.space, Judge(study.rules, predict), drawn)
+    if clash is not None:
+        raise _refusal(study, clash)
 
 
 def _refusal(study: Study, clash: Clash) -> NoAllowedConfiguration:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from domain.checking import PREDICTIONS, Doubt, Findings, Warned, examine
+from domain.checking import PREDICTIONS, Doubt, Findings, Warned, contradiction, examine
 from domain.errors import ProblemFault
 from domain.expressions import Expression
 from domain.finite import every_configuration
@@ -184,3 +184,16 @@ def test_what_the_space_asks_for_by_itself_is_told_of_only_where_it_forbids() ->
     assert [one.rule.id for one in findings.rules] == ["y has a value"]
     assert findings.rules[0].allows.interval[0] < 0.5 < findings.rules[0].allows.interval[1]
     assert findings.warnings == ()
+
+
+def test_a_contradiction_is_named_and_anything_allowed_is_none() -> None:
+    drawn = list(random_configurations(SPACE, 50, 0))
+
+    def clash(*requirements: str) -> tuple[str, ...] | None:
+        rules = tuple(Rule(f"r{at}", Expression(text)) for at, text in enumerate(requirements))
+        found = contradiction(SPACE, Judge(RuleBook(rules), predict), drawn)
+        return None if found is None else found.rules
+
+    assert clash("channels > 64", "groups <= 8", "channels < 60") == ("r0", "r2")
+    assert clash("channels == 97") is None  # no draw, and not the default: found near them
+    assert clash("channels == 8") is None  # the default
