@@ -1,8 +1,9 @@
 """How well searches are stopped: our decision beside other rules, on 15 measured tables.
 
-    pip install 'satisfice[bench]'
     python -m benchmarks.stopping                     # 20 seeds: about half an hour the first time
     python -m benchmarks.stopping --seeds 5 --order tpe
+
+The tables are in the extra `bench`; docs/benchmarks/rules.md says how to install it.
 
 Each search runs 200 trials; a rule sees them one by one and says when it stops. Utility is how far
 the incumbent has come from the median configuration (0) to the best one (1), less the rate times

@@ -44,7 +44,7 @@ def offer(trace: Trace, rate: float) -> Offer:
         rate: Lambda of the protocol: what 200 usual trainings cost, where the way from the median
             configuration to the best one is worth 1.
     """
-    random = np.random.default_rng([trace.seed, len(trace.task), int(1000 * rate)])
+    random = np.random.default_rng([trace.seed, *trace.task.encode(), int(1000 * rate)])
     metric, money = np.exp(random.uniform(-7, 7, 2))
     price = rate * money / (LENGTH * trace.table.usual_seconds)
     gap = trace.table.gap * metric
