@@ -203,11 +203,15 @@ _BUDGET = Section(
     },
     at_least=1,
 )
+# The store keeps it in keys, where PostgreSQL has no room for longer ones and none for a NUL.
+_RULE_NAME = r"^[^\s\x00-\x1f\x7f]{1,200}$"
 _RULE = Section(
     "a section such as {id: even, require: channels % 2 == 0}",
     {
         "id": Field(
-            Text("a name without spaces", r"^\S+$"), "the rule's name in reports", required=True
+            Text("a name of at most 200 characters, without spaces", _RULE_NAME),
+            "the rule's name in reports",
+            required=True,
         ),
         "require": Field(_EXPRESSION, "the condition that must hold", required=True),
         "when": Field(_EXPRESSION, "the condition under which the rule is asked at all"),

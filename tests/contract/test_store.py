@@ -216,6 +216,7 @@ params = st.fixed_dictionaries(
 curves = st.lists(st.tuples(numbers, finite), max_size=5).map(
     lambda points: tuple(CurvePoint(i + 1, *point) for i, point in enumerate(points))
 )
+names = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=200)
 records = st.builds(
     TrialRecord,
     number=st.just(0),
@@ -229,7 +230,7 @@ records = st.builds(
     failure=st.none() | st.sampled_from(Failure),
     reason=st.text(),
     metrics=st.dictionaries(st.text(), numbers, max_size=4),
-    audit=st.none() | st.builds(Audit, st.text(), st.integers(0, 2**31)),
+    audit=st.none() | st.builds(Audit, names, st.integers(0, 2**31)),
 )
 
 
