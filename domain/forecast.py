@@ -56,9 +56,9 @@ class Taught:
         price: The usual price of a trial, where the way is worth 1.
     """
 
-    pace: float = 1.5
-    allowance: float = 0.37
-    price: float = 0.0029
+    pace: float = 2.1
+    allowance: float = 0.46
+    price: float = 0.0051
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +112,21 @@ class Gains:
         within = -np.expm1(-cap / np.maximum(self.scales, _SMALLEST))
         return self.chances * np.mean(self.scales * within, axis=1)
 
-    def quantile(self, share: float) -> Floats:
-        """Return what is not exceeded with this probability, by bisection."""
-        above = (1.0 - share) / self.chances  # the probability of more, given a new best
-        low, high = np.zeros(len(above)), self.scales[:, -1] * max(-math.log(1.0 - share), 1.0)
-        for _ in range(40):
+    def quantile(self, *shares: float) -> Floats:
+        """Return what is not exceeded with these probabilities, by bisection.
+
+        Returns:
+            Shape (shares, horizons), to one part in a million of the largest scale.
+        """
+        outside = 1.0 - np.array(shares)[:, None]
+        above = outside / self.chances  # the probability of more, given a new best
+        steps = self.scales / np.maximum(self.scales[:, -1:], _SMALLEST)
+        low, high = np.zeros(above.shape), np.maximum(-np.log(outside), 1.0) + 0 * above
+        for _ in range(24):
             middle = (low + high) / 2
-            scaled = middle[:, None] / np.maximum(self.scales, _SMALLEST)
-            more = np.mean(np.exp(-scaled), axis=1) > above
-            low, high = np.where(more, middle, low), np.where(more, high, middle)
-        return np.where(above < 1.0, high, 0.0)
+            more = np.mean(np.exp(-middle[..., None] / np.maximum(steps, _SMALLEST)), axis=-1)
+            low, high = np.where(more > above, middle, low), np.where(more > above, high, middle)
+        return np.where(above < 1.0, high * self.scales[:, -1], 0.0)
 
 
 def outlooks(
@@ -152,7 +157,7 @@ def outlooks(
     found = gains(situation, level, grid, taught)
     cap = _most_worth(level, situation.worth)
     means = found.means(cap)
-    low, upper, high = (np.minimum(found.quantile(share), cap) for share in (0.05, 0.90, 0.95))
+    low, upper, high = np.minimum(found.quantile(0.05, 0.90, 0.95), cap)
     columns = zip(grid, means, low, high, upper, strict=True)
     return tuple(
         Outlook(int(h), float(gain), loaded * float(h), *map(float, interval))

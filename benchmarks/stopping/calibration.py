@@ -70,7 +70,7 @@ def forecasts(trace: Trace, taught: Taught) -> Iterator[Forecast]:
                 trace.seed,
                 came,
                 float(found.means(np.inf)[0]),
-                float(found.quantile(0.9)[0]),
+                float(found.quantile(0.9)[0, 0]),
                 _of_mixture(found, came),
                 way(level, situation.worth, NOTHING, taught),
             )
