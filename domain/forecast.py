@@ -110,7 +110,7 @@ class Gains:
     def means(self, cap: float) -> Floats:
         """Integrate what is gained, up to a cap beyond which nothing is worth more."""
         within = -np.expm1(-cap / np.maximum(self.scales, _SMALLEST))
-        return self.chances * np.mean(self.scales * within, axis=1)
+        return np.asarray(self.chances * np.mean(self.scales * within, axis=1))
 
     def quantile(self, *shares: float) -> Floats:
         """Return what is not exceeded with these probabilities, by bisection.
@@ -178,7 +178,7 @@ def gains(situation: Situation, level: Level, ahead: Counts, taught: Taught) -> 
     n = len(level.values)
     valued = (n + 0.5) / (len(history.trials) + 0.5)
     pace = taught.pace * way(level, situation.worth, expected_cost(history), taught)
-    return Gains.of(pace, n + len(situation.pending) * valued, ahead * valued)
+    return Gains.of(pace, n + len(situation.pending) * valued, np.asarray(ahead * valued, float))
 
 
 def way(level: Level, worth: Worth, each: Cost, taught: Taught) -> float:

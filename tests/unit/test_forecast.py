@@ -40,7 +40,7 @@ def landscape(random: np.random.Generator, count: int) -> np.ndarray:
 
 
 def test_the_gain_of_more_trials_is_what_more_draws_really_bring() -> None:
-    """Twice as much at most: random draws bring less than a sampler that learns."""
+    """Random draws bring about half of it: the pace is that of samplers that learn, and wary."""
     random = np.random.default_rng(1)
     told, came = [], []
     for _ in range(300):
@@ -49,7 +49,7 @@ def test_the_gain_of_more_trials_is_what_more_draws_really_bring() -> None:
         assert outlook.trials == 20
         told.append(outlook.gain)
         came.append(max(values[40:].max() - values[:40].max(), 0.0))
-    assert 1.0 < np.mean(told) / np.mean(came) < 2.0
+    assert 1.0 < np.mean(told) / np.mean(came) < 2.5
 
 
 def test_the_upper_end_holds_about_as_often_as_it_says() -> None:
