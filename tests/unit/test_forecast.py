@@ -132,6 +132,17 @@ def test_pending_trials_leave_less_for_those_after_them() -> None:
         assert beside.cost == without.cost
 
 
+def test_what_is_still_in_flight_may_be_what_is_dear() -> None:
+    """Cheap trials come back first: where costs differ, those in flight count as the dearest."""
+    costs = (0.01, 0.01, 0.01, 0.01, 0.09)
+    trials = tuple(trial(n, 0.1 * n, money) for n, money in enumerate(costs))
+    alone = replace(situation([]), history=History(trials, Direction.MAXIMIZE))
+    accompanied = replace(alone, pending=tuple(Pending(n, {}, Cost()) for n in (5, 6)))
+    without, beside = (outlooks(one, 1)[0].cost.money for one in (alone, accompanied))
+    assert beside / without == pytest.approx((0.05 + 0.09) / 2 / expected_cost(alone.history).money)
+    assert beside > without
+
+
 def test_failures_cost_and_lower_the_chance() -> None:
     clean = situation([0.1, 0.5, 0.3, 0.7, 0.2])
     failing = situation([0.1, 0.5, None, None, 0.3, None, 0.7, None, 0.2])
