@@ -46,7 +46,7 @@ class PruningPolicy:
         min_curves: Finished curves before which no trial is given up.
     """
 
-    min_curves: int = 1
+    min_curves: int = 2
 
     def __post_init__(self) -> None:
         if self.min_curves < 1:

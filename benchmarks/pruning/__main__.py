@@ -155,7 +155,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--report", type=Path, nargs="+", metavar="FILE", help="only the tables")
     parser.add_argument("--train", type=int, metavar="COUNT", help="so many networks of each pool")
     parser.add_argument("--curves", type=Path, default=FOLDER, help="where --train keeps curves")
-    parser.add_argument("--picture", type=Path, metavar="FILE", help="an SVG")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="PNG or SVG")
     return parser.parse_args()
 
 

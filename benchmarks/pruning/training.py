@@ -76,6 +76,7 @@ def fill(name: str, count: int, folder: Path) -> None:
     torch.set_num_threads(1)
     problem = PROBLEMS[name]
     data = problem.load()
+    folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{name}.npz"
     kept: dict[str, np.ndarray] = {
         "values": np.empty((0, EPOCHS), "float32"),

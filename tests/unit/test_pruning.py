@@ -82,10 +82,12 @@ def test_the_best_quarter_of_those_that_came_as_far_goes_on_at_any_price() -> No
     assert decide(replace(own, pruned=tuple(one[:2] for one in behind))).stop
 
 
-def test_one_finished_curve_is_enough_to_give_up_what_is_far_behind() -> None:
-    alone = replace(standing(curve(0.3, until=3)), finished=OTHERS[-1:])
-    assert decide(alone).stop
-    assert not decide(replace(alone, curve=curve(0.95, until=3))).stop
+def test_two_finished_curves_are_enough_to_give_up_what_is_far_behind() -> None:
+    early = replace(standing(curve(0.3, until=3)), finished=OTHERS[-2:])
+    assert decide(early).stop
+    assert not decide(replace(early, curve=curve(0.99, until=3))).stop
+    assert not decide(replace(early, finished=OTHERS[-1:])).stop
+    assert decide(replace(early, finished=OTHERS[-1:]), PruningPolicy(1)).stop
 
 
 def test_nothing_beyond_the_target_is_gained() -> None:
