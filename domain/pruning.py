@@ -157,21 +157,23 @@ def _outlook(
     if not np.any(behind > 0):
         return None
     near = _NEAR * float(np.median(behind[behind > 0]))
-    looks = np.geomspace(curve[-1].epoch / standing.epochs, 1.0, _LOOKS)
-    values = [_read(one, looks * one[-1].epoch) for one in finished]
-    values += [_read(one, looks * standing.epochs) for one in pruned]
+    looks = np.geomspace(curve[-1].epoch, standing.epochs, _LOOKS)
+    left = np.log(standing.epochs / looks)
+    shares = looks / standing.epochs  # others may have planned more epochs, or fewer
+    values = [_read(one, shares * one[-1].epoch) for one in finished]
+    values += [_read(one, looks) for one in pruned]
     stood = _placed((scale.of(np.array(values)) - best) / near)
     # What is left to rise, from each look on: every curve tells of the steps that it has taken.
     steps = np.nanmean(np.diff(stood, axis=1), axis=0)
     rise = np.append(np.cumsum(steps[::-1])[::-1], 0.0)
     ends = stood[: len(finished)]
     walked = ends[:, -1:] - ends - rise
-    seen = float(np.sum(walked**2) / np.sum(-np.log(looks)))
+    seen = float(np.sum(walked**2) / np.sum(left))
     variance = (seen + _DOUBT * _WALK) / (len(finished) - 1 + _DOUBT)
     now = float(_placed((scale.of(np.array([curve[-1].value])) - best) / near)[0])
     middle = now + float(rise[0])
     # The rise is a mean over curves, and wrong by as much as so few can be.
-    spread = math.sqrt(variance * -math.log(looks[0]) * (1 + 1 / len(finished)))
+    spread = math.sqrt(variance * float(left[0]) * (1 + 1 / len(finished)))
     gain = _improvement(middle, spread)
     if standing.worth.target is not None:  # nothing beyond it is worth anything
         target = (_level(scale, standing.worth.target) - best) / near

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import astuple
 from pathlib import Path
 
@@ -95,9 +95,11 @@ def _collected(found: pieces.Found, pruner: str, pools: list[str], seeds: list[i
 
 
 def _table(pool: str, results: dict[str, Floats]) -> Iterator[str]:
-    yield f"\n{pool}: utility" + " " * 6 + "".join(f"{f'rate {rate:g}':>16}" for rate in RATES)
+    heads = [f"rate {rate:g}" for rate in RATES]
+    yield f"\n{f'{pool}: utility':<22}" + "".join(f"{one:>16}" for one in (*heads, "all rates"))
     for name, (*_, utility) in results.items():
-        yield f"  {name:<20}" + "".join(f"{_mean(one):>16}" for one in utility)
+        cells = (*utility, utility.mean(axis=0))
+        yield f"  {name:<20}" + "".join(f"{_mean(one):>16}" for one in cells)
     yield "  regret; share of the epochs that was trained"
     for name, (success, _, epochs, _) in results.items():
         cells = zip(1 - success, epochs, strict=True)
@@ -111,33 +113,36 @@ def _mean(values: Floats) -> str:
 
 
 def _against_rivals(means: dict[str, Floats]) -> Iterator[str]:
+    rivals = [one for one in means if one != OURS]
+    ours, theirs = means[OURS][-1], {name: means[name][-1] for name in rivals}
     yield "\nutility on all pools, ours against the best of the others at each rate"
-    yield "(Wilcoxon signed-rank over seeds, one-sided, Holm over rates)"
-    rivals = [
-        max((one for one in means if one != OURS), key=lambda name: means[name][-1][at].mean())
-        for at in range(len(RATES))
-    ]
-    yield from _compared(
-        [(means[OURS][-1][at], means[one][-1][at]) for at, one in enumerate(rivals)], rivals
-    )
+    yield "(mean difference; Wilcoxon signed-rank over seeds, one-sided, Holm over the lines)"
+    pairs = {}
+    for rate, mine, *others in zip(RATES, ours, *theirs.values(), strict=True):
+        best = max(range(len(rivals)), key=lambda at: others[at].mean())
+        pairs[f"rate {rate:<4g} {rivals[best]}"] = (mine, others[best])
+    yield from _compared(pairs)
+    yield "the mean of all rates, against each of the others"
+    mean = ours.mean(axis=0)
+    yield from _compared({name: (mean, one.mean(axis=0)) for name, one in theirs.items()})
 
 
 def _against_none(means: dict[str, Floats]) -> Iterator[str]:
     yield "\nsuccess on all pools (1 - regret), ours against no pruning (the same test)"
-    pairs = [(means[OURS][0][at], means[NONE][0][at]) for at in range(len(RATES))]
-    yield from _compared(pairs, [NONE] * len(RATES))
+    both = zip(RATES, means[OURS][0], means[NONE][0], strict=True)
+    yield from _compared({f"rate {rate:<4g} {NONE}": (ours, none) for rate, ours, none in both})
 
 
-def _compared(pairs: list[tuple[Floats, Floats]], names: list[str]) -> Iterator[str]:
-    worse = holm([paired(theirs, ours) for ours, theirs in pairs])
-    better = holm([paired(ours, theirs) for ours, theirs in pairs])
-    for at, (rate, name, (ours, theirs)) in enumerate(zip(RATES, names, pairs, strict=True)):
+def _compared(pairs: Mapping[str, tuple[Floats, Floats]]) -> Iterator[str]:
+    worse = holm([paired(theirs, ours) for ours, theirs in pairs.values()])
+    better = holm([paired(ours, theirs) for ours, theirs in pairs.values()])
+    for (name, (ours, theirs)), less, more in zip(pairs.items(), worse, better, strict=True):
         verdict = "no difference shown"
-        if min(worse[at], better[at]) < _LEVEL:
-            verdict = "worse" if worse[at] < better[at] else "better"
+        if min(less, more) < _LEVEL:
+            verdict = "worse" if less < more else "better"
         yield (
-            f"  rate {rate:<4g} {name:<20} {_mean(ours - theirs):>16}  {verdict:<20}"
-            f" p(worse) = {worse[at]:.3g}, p(better) = {better[at]:.3g}"
+            f"  {name:<29} {_mean(ours - theirs):>15}  {verdict:<19}"
+            f"  p(worse) = {less:.3g}, p(better) = {more:.3g}"
         )
 
 
@@ -147,8 +152,8 @@ def _options() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--seeds", type=int, default=20, help="searches of each pruner on a pool")
-    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--seeds", type=int, default=40, help="searches of each pruner on a pool")
+    parser.add_argument("--first", type=int, default=2000, help="the first seed")
     parser.add_argument("--pool", choices=SCALES, nargs="+", default=tuple(SCALES))
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--into", type=Path, metavar="FILE", help="keep what each search came to")
