@@ -9,6 +9,11 @@ do. Late bloomers and noise make the walk wider. The gain is the expected improv
 incumbent (Jones, Schonlau and Welch 1998, Efficient Global Optimization of Expensive Black-Box
 Functions, equation 15).
 
+To go on is not to go on to the end: a trial may be trained for a few epochs more and be given up
+then. How much these would tell is what the walk moves in them. The trial goes on while any such
+plan is worth more than it costs (one look ahead, for every length of the look; Frazier and Powell
+2010, Paradoxes in Learning and the Marginal Value of Information).
+
 What it is worth on real curves, and what else was tried: docs/decisions/0015.
 """
 
@@ -33,9 +38,13 @@ Curve: TypeAlias = tuple[CurvePoint, ...]
 _NEAR = 0.3  # of the median distance to the incumbent: below that, distances count linearly
 _WALK = 0.35**2  # what the variance of the walk is taken to be before curves tell
 _DOUBT = 2.0  # and that weighs as much as so many curves
-_LEADERS = 1 / 4  # of the trials that came as far are not given up
+_LEADERS = 1 / 4  # a trial among the best so many is not given up
 _FAR = 1e6  # in units of what is near: whatever is farther is as far
-_LOOKS = 24  # epochs at which the other curves are read, evenly spaced in their logarithm
+_READ = 24  # epochs at which the other curves are read, evenly spaced in their logarithm
+_LOOKS = (0.0, 0.1, 0.25, 0.5, 1.0)  # shares of the remaining epochs after which one looks again
+# A standard normal variable as points and their probabilities.
+_POINTS, _WEIGHTS = np.polynomial.hermite_e.hermegauss(11)
+_WEIGHTS = _WEIGHTS / np.sum(_WEIGHTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +69,7 @@ class Standing:
     Attributes:
         curve: The trial's reports so far.
         epochs: The number of epochs that it plans.
-        finished: Curves of finished trials of the same search, each to its last epoch.
-        pruned: Curves of trials that were given up, which are taken to have planned as many epochs.
+        others: Curves of finished trials of the same search, each from its start to its last epoch.
         incumbent: The best value of a finished trial; None without one.
         direction: Which way the metric gets better.
         worth: What a gain over the incumbent is worth.
@@ -72,8 +80,7 @@ class Standing:
 
     curve: Curve
     epochs: int
-    finished: tuple[Curve, ...]
-    pruned: tuple[Curve, ...]
+    others: tuple[Curve, ...]
     incumbent: float | None
     direction: Direction
     worth: Worth
@@ -85,8 +92,8 @@ class Standing:
 def decide(standing: Standing, policy: PruningPolicy = PruningPolicy()) -> Decision:
     """Give a trial up when finishing it is not expected to pay.
 
-    A trial that is among the best quarter of those that came as far is not given up: what its curve
-    would teach is of use to all later trials, and a search that finishes nothing learns nothing.
+    A trial that stands better than three quarters of the finished ones did after as many epochs is
+    not given up: where a forecast is that wrong, a finished curve is what the search needs most.
 
     Args:
         standing: The trial's curve, the curves of others, and the prices.
@@ -94,39 +101,30 @@ def decide(standing: Standing, policy: PruningPolicy = PruningPolicy()) -> Decis
 
     Returns:
         A decision. Where a forecast was made, its evidence holds `expected_gain` and
-        `expected_cost` (money) of the epochs that are left, and `forecast`, the median of where
-        the trial would end.
+        `expected_cost` (money) of the best plan, `until`, the epoch at which it looks again, and
+        `forecast`, the median of where the trial would end.
     """
     curve = tuple(point for point in standing.curve if math.isfinite(point.value))
     if not curve or standing.incumbent is None:
         return Decision.to_continue("there is nothing yet to compare the trial with")
-    epoch = curve[-1].epoch
-    left = standing.epochs - epoch
-    if left <= 0:
+    if curve[-1].epoch >= standing.epochs:
         return Decision.to_continue("the trial has reached its last epoch")
-    finished, pruned = _finite(standing.finished), _finite(standing.pruned)
-    if len(finished) < policy.min_curves:
+    others = [one for one in standing.others if one and _is_finite(one)]
+    if len(others) < policy.min_curves:
         least = counted(policy.min_curves, "curve")
-        return Decision.to_continue(
-            f"{len(finished)} of at least {least} of other trials are there"
-        )
-    outlook = _outlook(standing, curve, finished, pruned)
+        return Decision.to_continue(f"{len(others)} of at least {least} of other trials are there")
+    outlook = _outlook(standing, curve[-1], others, standing.incumbent)
     if outlook is None:
         return Decision.to_continue("no trial has ever stood behind the best one")
-    cost = left * standing.epoch_seconds * standing.second
-    pays = outlook.gain > cost or cost <= 0
-    told = outlook.gain if outlook.gain > 1e-6 * cost else 0.0  # 1.3e-29 EUR is nothing
-    reason = (
-        f"the last {counted(left, 'epoch')} would {'' if pays else 'only '}bring "
-        f"{money(told, standing.currency)} (from {number(curve[-1].value)} to about "
-        f"{number(outlook.forecast)}, the best being {number(standing.incumbent)}) and cost "
-        f"{money(cost, standing.currency)}"
-    )
-    if outlook.leads and not pays:
-        reason += f", but few trials were as good after {counted(epoch, 'epoch')}"
+    plans = _plans(standing, curve[-1].epoch, outlook)
+    plan = max(plans, key=lambda one: one.gain - one.cost)
+    pays = plan.gain > plan.cost or plan.cost <= 0
+    plan = plan if pays else plans[-1]  # the whole rest says most about why
+    reason = _sentence(standing, curve[-1], outlook, plan, pays)
     evidence = {
-        "expected_gain": outlook.gain,
-        "expected_cost": cost,
+        "expected_gain": plan.gain,
+        "expected_cost": plan.cost,
+        "until": float(plan.until),
         "forecast": outlook.forecast,
     }
     return Decision(not pays and not outlook.leads, reason, evidence)
@@ -134,57 +132,114 @@ def decide(standing: Standing, policy: PruningPolicy = PruningPolicy()) -> Decis
 
 @dataclass(frozen=True, slots=True)
 class _Outlook:
-    """What finishing a trial would bring.
+    """Where a trial would end: a normal variable.
 
     Attributes:
-        gain: Its expected worth, in money.
-        forecast: The median of the metric at the trial's end.
-        leads: Whether it is among the best of those that came as far.
+        middle: Its median, in units of what is near, placed around the incumbent.
+        spread: Its standard deviation.
+        unit: What a step of 1 beyond the incumbent is worth, in money.
+        target: The place beyond which nothing more is worth anything.
+        forecast: The median, as a value of the metric.
+        leads: Whether the trial stands better than three quarters of the others did.
     """
 
-    gain: float
+    middle: float
+    spread: float
+    unit: float
+    target: float
     forecast: float
     leads: bool
 
+    def gain(self, moved: float = 0.0, left: float = 1.0) -> float:
+        """Price what finishing is expected to bring once a part of the walk is known.
+
+        Args:
+            moved: By how much the middle has moved.
+            left: The share of the variance that is still open.
+        """
+        middle, spread = self.middle + moved, self.spread * math.sqrt(left)
+        beyond = _improvement(middle - self.target, spread) if self.target < math.inf else 0.0
+        return max(_improvement(middle, spread) - beyond, 0.0) * self.unit
+
 
 def _outlook(
-    standing: Standing, curve: Curve, finished: list[Curve], pruned: list[Curve]
+    standing: Standing, last: CurvePoint, others: list[Curve], incumbent: float
 ) -> _Outlook | None:
     scale = Scale(standing.direction, standing.worth.per)
-    best = _level(scale, standing.incumbent or 0.0)
-    reports = [point.value for one in (*finished, *pruned) for point in one]
-    behind = best - scale.of(np.array(reports))
+    best = _level(scale, incumbent)
+    behind = best - scale.of(np.array([point.value for one in others for point in one]))
     if not np.any(behind > 0):
         return None
     near = _NEAR * float(np.median(behind[behind > 0]))
-    looks = np.geomspace(curve[-1].epoch, standing.epochs, _LOOKS)
-    left = np.log(standing.epochs / looks)
-    shares = looks / standing.epochs  # others may have planned more epochs, or fewer
-    values = [_read(one, shares * one[-1].epoch) for one in finished]
-    values += [_read(one, looks) for one in pruned]
-    stood = _placed((scale.of(np.array(values)) - best) / near)
-    # What is left to rise, from each look on: every curve tells of the steps that it has taken.
-    steps = np.nanmean(np.diff(stood, axis=1), axis=0)
-    rise = np.append(np.cumsum(steps[::-1])[::-1], 0.0)
-    ends = stood[: len(finished)]
-    walked = ends[:, -1:] - ends - rise
-    seen = float(np.sum(walked**2) / np.sum(left))
-    variance = (seen + _DOUBT * _WALK) / (len(finished) - 1 + _DOUBT)
-    now = float(_placed((scale.of(np.array([curve[-1].value])) - best) / near)[0])
+    epochs = np.geomspace(last.epoch, standing.epochs, _READ)
+    values = np.array([_values_at(one, epochs / standing.epochs) for one in others])
+    stood = _placed((scale.of(values) - best) / near)
+    rises = stood[:, -1:] - stood
+    rise = np.mean(rises, axis=0)
+    left = np.log(standing.epochs / epochs)
+    seen = float(np.sum((rises - rise) ** 2) / np.sum(left))
+    variance = (seen + _DOUBT * _WALK) / (len(others) - 1 + _DOUBT)
+    now = float(_placed((scale.of(np.array([last.value])) - best) / near)[0])
     middle = now + float(rise[0])
-    # The rise is a mean over curves, and wrong by as much as so few can be.
-    spread = math.sqrt(variance * float(left[0]) * (1 + 1 / len(finished)))
-    gain = _improvement(middle, spread)
-    if standing.worth.target is not None:  # nothing beyond it is worth anything
-        target = (_level(scale, standing.worth.target) - best) / near
-        gain = gain - _improvement(middle - target, spread) if target > 0 else 0.0
     end = best + near * (middle if middle > 0 else -math.expm1(min(-middle, 100.0)))
-    peers = stood[~np.isnan(stood[:, 0]), 0]
+    target = standing.worth.target
     return _Outlook(
-        gain=max(gain, 0.0) * near * standing.worth.per_level,
+        middle=middle,
+        # The rise is a mean, and wrong by as much as so few curves can be.
+        spread=math.sqrt(variance * float(left[0]) * (1 + 1 / len(others))),
+        unit=near * standing.worth.per_level,
+        target=math.inf if target is None else max((_level(scale, target) - best) / near, 0.0),
         forecast=float(scale.metric(np.array([end]))[0]),
-        leads=int(np.sum(peers >= now)) < max(_LEADERS * (len(peers) + 1), 1),
+        leads=int(np.sum(stood[:, 0] >= now)) < max(_LEADERS * (len(others) + 1), 1),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Train until an epoch, and from there to the end only where it pays then.
+
+    Attributes:
+        until: The epoch.
+        gain: What this is expected to be worth, in money.
+        cost: What it is expected to cost, in money.
+    """
+
+    until: int
+    gain: float
+    cost: float
+
+
+def _plans(standing: Standing, epoch: int, outlook: _Outlook) -> list[_Plan]:
+    last, each = standing.epochs, standing.epoch_seconds * standing.second
+    plans = []
+    for until in sorted({epoch + max(round((last - epoch) * share), 1) for share in _LOOKS}):
+        left = math.log(last / until) / math.log(last / epoch)
+        moves = outlook.spread * math.sqrt(1.0 - left) * _POINTS
+        gains = np.array([outlook.gain(move, left) for move in moves.tolist()])
+        goes_on = _WEIGHTS * (gains > each * (last - until))
+        if until == last:
+            gains, goes_on = np.array([outlook.gain()]), np.ones(1)
+        cost = each * (until - epoch + (last - until) * float(np.sum(goes_on)))
+        plans.append(_Plan(until, float(goes_on @ gains), cost))
+    return plans
+
+
+def _sentence(
+    standing: Standing, last: CurvePoint, outlook: _Outlook, plan: _Plan, pays: bool
+) -> str:
+    what = f"the last {counted(standing.epochs - last.epoch, 'epoch')}"
+    if plan.until < standing.epochs:
+        look = counted(plan.until - last.epoch, "more epoch")
+        what = f"{look}, and the rest where it then pays,"
+    gain = plan.gain if plan.gain > 1e-6 * plan.cost else 0.0  # 1.3e-29 EUR is nothing
+    told = (
+        f"{what} would {'' if pays else 'only '}bring {money(gain, standing.currency)} "
+        f"(from {number(last.value)} to about {number(outlook.forecast)}, the best being "
+        f"{number(standing.incumbent or 0.0)}) and cost {money(plan.cost, standing.currency)}"
+    )
+    if outlook.leads and not pays:
+        told += f", but few trials were as good after {counted(last.epoch, 'epoch')}"
+    return told
 
 
 def _placed(distances: Floats) -> Floats:
@@ -195,6 +250,8 @@ def _placed(distances: Floats) -> Floats:
 
 def _improvement(middle: float, spread: float) -> float:
     """Return the expected positive part of a normal variable."""
+    if not spread > 0:
+        return max(middle, 0.0)
     ratio = middle / spread
     density = math.exp(-(ratio**2) / 2) / math.sqrt(2 * math.pi)
     return spread * density + middle * math.erfc(-ratio / math.sqrt(2)) / 2
@@ -204,11 +261,11 @@ def _level(scale: Scale, value: float) -> float:
     return float(scale.of(np.array([value]))[0])
 
 
-def _finite(curves: tuple[Curve, ...]) -> list[Curve]:
-    return [one for one in curves if one and all(math.isfinite(point.value) for point in one)]
+def _is_finite(curve: Curve) -> bool:
+    return all(math.isfinite(point.value) for point in curve)
 
 
-def _read(curve: Curve, epochs: Floats) -> Floats:
-    """Read a curve between its reports; NaN beyond its last one."""
-    known = [point.epoch for point in curve]
-    return np.interp(epochs, known, [point.value for point in curve], right=np.nan)
+def _values_at(curve: Curve, progress: Floats) -> Floats:
+    epochs = [point.epoch for point in curve]
+    values = [point.value for point in curve]
+    return np.interp(progress * epochs[-1], epochs, values)

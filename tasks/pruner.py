@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from domain.cost import Prices
 from domain.decision import Decision
-from domain.history import CurvePoint, History, TrialRecord, TrialState
+from domain.history import CurvePoint, History
 from domain.pruning import Curve, Standing, decide
 from domain.worth import Direction, Per, Worth
 
-_CURVES = 30  # of either kind: all that they have to teach is a mean and a variance
+_CURVES = 30  # all that they have to teach is a mean and a variance
 _POINTS = 25  # of a curve; between them it is read as straight lines
 
 Stamp: TypeAlias = tuple[int, int, int]
@@ -31,8 +30,7 @@ class Snapshot:
     """What the pruning question may look at besides the trial's own curve.
 
     Attributes:
-        finished: Curves of the latest finished trials.
-        pruned: Curves of the latest trials that were given up.
+        curves: Curves of the latest finished trials.
         incumbent: The best value of a finished trial; None without one.
         direction: Which way the metric gets better.
         worth: What a gain over the incumbent is worth.
@@ -40,8 +38,7 @@ class Snapshot:
         currency: What money is counted in.
     """
 
-    finished: tuple[Curve, ...]
-    pruned: tuple[Curve, ...]
+    curves: tuple[Curve, ...]
     incumbent: float | None
     direction: Direction
     worth: Worth
@@ -53,18 +50,13 @@ def snapshot_of(history: History, worth: Worth, prices: Prices) -> Snapshot:
     """Choose from a history what a running trial is compared with."""
     best, spent = history.best, history.spent
     return Snapshot(
-        finished=_latest_curves(history.complete),
-        pruned=_latest_curves(one for one in history.trials if one.state is TrialState.PRUNED),
+        curves=tuple(one.curve for one in history.complete if one.curve)[-_CURVES:],
         incumbent=None if best is None else best.value,
         direction=history.direction,
         worth=worth,
         second=spent.money / spent.seconds if spent.seconds > 0 else prices.hour / 3600,
         currency=prices.currency,
     )
-
-
-def _latest_curves(trials: Iterable[TrialRecord]) -> tuple[Curve, ...]:
-    return tuple(one.curve for one in trials if one.curve)[-_CURVES:]
 
 
 def write_snapshot(path: str | Path, history: History, worth: Worth, prices: Prices) -> None:
@@ -78,8 +70,10 @@ def write_snapshot(path: str | Path, history: History, worth: Worth, prices: Pri
     """
     taken = snapshot_of(history, worth, prices)
     document = {
-        "finished": _written(taken.finished),
-        "pruned": _written(taken.pruned),
+        "curves": [
+            [[point.epoch, point.value, point.seconds] for point in _thinned(curve)]
+            for curve in taken.curves
+        ],
         "incumbent": taken.incumbent,
         "direction": taken.direction.value,
         "worth": {"money": worth.money, "per": worth.per.value, "target": worth.target},
@@ -90,19 +84,6 @@ def write_snapshot(path: str | Path, history: History, worth: Worth, prices: Pri
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.new")
     unfinished.write_text(json.dumps(document, separators=(",", ":"), allow_nan=False))
     unfinished.replace(path)
-
-
-def _written(curves: tuple[Curve, ...]) -> list[list[list[float]]]:
-    return [
-        [[point.epoch, point.value, point.seconds] for point in _thinned(curve)] for curve in curves
-    ]
-
-
-def _read(curves: list[list[list[float]]]) -> tuple[Curve, ...]:
-    return tuple(
-        tuple(CurvePoint(int(epoch), value, seconds) for epoch, value, seconds in curve)
-        for curve in curves
-    )
 
 
 def _thinned(curve: Curve) -> Curve:
@@ -121,8 +102,10 @@ def read_snapshot(path: str | Path) -> Snapshot | None:
     document: dict[str, Any] = json.loads(text)
     worth = document["worth"]
     return Snapshot(
-        finished=_read(document["finished"]),
-        pruned=_read(document["pruned"]),
+        curves=tuple(
+            tuple(CurvePoint(int(epoch), value, seconds) for epoch, value, seconds in curve)
+            for curve in document["curves"]
+        ),
         incumbent=document["incumbent"],
         direction=Direction(document["direction"]),
         worth=Worth(worth["money"], Per(worth["per"]), worth["target"]),
@@ -161,8 +144,7 @@ def standing(snapshot: Snapshot, curve: Curve, epochs: int, epoch_seconds: float
     return Standing(
         curve=curve,
         epochs=epochs,
-        finished=snapshot.finished,
-        pruned=snapshot.pruned,
+        others=snapshot.curves,
         incumbent=snapshot.incumbent,
         direction=snapshot.direction,
         worth=snapshot.worth,

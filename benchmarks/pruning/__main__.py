@@ -153,7 +153,7 @@ def _options() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--seeds", type=int, default=40, help="searches of each pruner on a pool")
-    parser.add_argument("--first", type=int, default=2000, help="the first seed")
+    parser.add_argument("--first", type=int, default=6000, help="the first seed")
     parser.add_argument("--pool", choices=SCALES, nargs="+", default=tuple(SCALES))
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--into", type=Path, metavar="FILE", help="keep what each search came to")

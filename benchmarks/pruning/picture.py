@@ -12,7 +12,7 @@ from benchmarks.pruning.pruners import OURS, PRUNERS, search_of
 from benchmarks.pruning.replay import order
 
 _RATES = (0.1, 3.0)
-_SEED = 2000
+_SEED = 6000
 
 
 def draw(names: Sequence[str], into: Path) -> None:

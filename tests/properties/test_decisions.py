@@ -195,12 +195,10 @@ def curves(draw: st.DrawFn, epochs: int) -> pruning.Curve:
 def standings(draw: st.DrawFn) -> pruning.Standing:
     epochs = draw(st.integers(1, 8))
     own = draw(curves(epochs))
-    given_up = draw(st.lists(st.tuples(curves(epochs), st.integers(0, epochs)), max_size=4))
     return pruning.Standing(
         own[: draw(st.integers(0, epochs))],
         epochs,
         tuple(draw(st.lists(curves(epochs), max_size=8))),
-        tuple(curve[:until] for curve, until in given_up),
         draw(st.one_of(st.none(), METRICS.filter(math.isfinite))),
         draw(st.sampled_from(Direction)),
         Worth(draw(st.floats(0, 1e3)), draw(st.sampled_from(Per)), draw(st.none() | st.just(0.9))),

@@ -37,7 +37,7 @@ OTHERS = tuple(curve(end) for end in (0.80, 0.85, 0.90, 0.93, 0.95, 0.96))
 def standing(own: Curve, worth: float = 0.1, second: float = 0.001) -> Standing:
     best = max(one[-1].value for one in OTHERS)
     money = Worth(worth), second, 2.0, "EUR"
-    return Standing(own, EPOCHS, OTHERS, (), best, Direction.MAXIMIZE, *money)
+    return Standing(own, EPOCHS, OTHERS, best, Direction.MAXIMIZE, *money)
 
 
 def test_a_hopeless_trial_is_given_up_and_a_leader_is_not() -> None:
@@ -57,37 +57,36 @@ def test_a_late_bloomer_is_spared_where_late_bloomers_have_been_seen() -> None:
     slow = standing(curve(1.2, rate=0.08, until=5))
     bloomers = tuple(curve(end, rate=0.08) for end in (1.1, 1.15, 1.18, 1.21))
     assert decide(slow).stop
-    assert not decide(replace(slow, finished=(*OTHERS[-2:], *bloomers))).stop
+    assert not decide(replace(slow, others=(*OTHERS[-2:], *bloomers))).stop
 
 
-def test_curves_that_were_given_up_teach_as_far_as_they_go() -> None:
-    """They rose late and fast, which nobody knows who only sees those that were finished."""
-    late = standing(curve(0.9, until=6))
-    rising = tuple(
-        tuple(replace(point, value=point.value * point.epoch / 8) for point in curve(0.95, until=8))
-        for _ in range(6)
-    )
-    known = decide(replace(late, pruned=rising))
-    assert known.evidence["forecast"] > decide(late).evidence["forecast"] + 0.01
+def test_the_best_quarter_goes_on_at_any_price() -> None:
+    third, second = (standing(curve(end, until=3), worth=1e-9) for end in (0.94, 0.955))
+    assert decide(third).stop  # 2 of 6 others stood better after three epochs
+    assert not decide(second).stop
+    assert decide(second).reason.endswith(", but few trials were as good after 3 epochs")
 
 
-def test_the_best_quarter_of_those_that_came_as_far_goes_on_at_any_price() -> None:
-    own = standing(curve(0.94, until=3), worth=1e-9)
-    assert decide(own).stop  # 2 of 6 others stood better
-    behind = tuple(curve(end, until=3 + n % 2) for n, end in enumerate((0.3, 0.4, 0.5, 0.6, 0.7)))
-    spared = decide(replace(own, pruned=behind))
-    assert not spared.stop
-    assert spared.reason.endswith(", but few trials were as good after 3 epochs")
-    # What was given up earlier than that says nothing about the third epoch.
-    assert decide(replace(own, pruned=tuple(one[:2] for one in behind))).stop
+def test_a_look_is_worth_its_price_where_the_whole_rest_is_not() -> None:
+    """Whatever the price: no plan is refused that training to the end would be accepted for."""
+    prices = np.geomspace(1e-5, 1e-1, 40)
+    own = curve(0.85, until=4)
+    found = [decide(standing(own, second=price)) for price in prices.tolist()]
+    untils = [one.evidence["until"] for one in found if not one.stop]
+    assert any(until < EPOCHS for until in untils)
+    assert found[-1].stop
+    for one, price in zip(found, prices, strict=True):
+        cost = 16 * 2.0 * price
+        whole = decide(standing(own, second=0.0)).evidence["expected_gain"]
+        assert not (one.stop and whole > cost)
 
 
 def test_two_finished_curves_are_enough_to_give_up_what_is_far_behind() -> None:
-    early = replace(standing(curve(0.3, until=3)), finished=OTHERS[-2:])
+    early = replace(standing(curve(0.3, until=3)), others=OTHERS[-2:])
     assert decide(early).stop
     assert not decide(replace(early, curve=curve(0.99, until=3))).stop
-    assert not decide(replace(early, finished=OTHERS[-1:])).stop
-    assert decide(replace(early, finished=OTHERS[-1:]), PruningPolicy(1)).stop
+    assert not decide(replace(early, others=OTHERS[-1:])).stop
+    assert decide(replace(early, others=OTHERS[-1:]), PruningPolicy(1)).stop
 
 
 def test_nothing_beyond_the_target_is_gained() -> None:
@@ -114,7 +113,7 @@ def test_the_gain_is_the_expected_improvement() -> None:
 
 @pytest.mark.parametrize(
     "facts",
-    [{"finished": ()}, {"incumbent": None}, {"curve": ()}, {"curve": curve(0.1)}],
+    [{"others": ()}, {"incumbent": None}, {"curve": ()}, {"curve": curve(0.1)}],
 )
 def test_too_little_is_known_or_nothing_is_left(facts: dict[str, object]) -> None:
     hopeless = standing(curve(0.1, until=10))
@@ -130,7 +129,7 @@ def test_others_that_planned_fewer_epochs_are_compared_by_progress() -> None:
     half = tuple(one[1::2] for one in OTHERS)
     short = tuple(tuple(replace(p, epoch=p.epoch // 2) for p in one) for one in half)
     own = standing(curve(0.9, until=10))
-    long, shorter = decide(own), decide(replace(own, finished=short))
+    long, shorter = decide(own), decide(replace(own, others=short))
     assert long.evidence["forecast"] == pytest.approx(shorter.evidence["forecast"], abs=1e-3)
 
 
@@ -143,7 +142,7 @@ def test_a_minimised_loss_is_its_mirror() -> None:
         down = replace(
             up,
             curve=mirrored(up.curve),
-            finished=tuple(map(mirrored, up.finished)),
+            others=tuple(map(mirrored, up.others)),
             incumbent=-(up.incumbent or 0.0),
             direction=Direction.MINIMIZE,
         )
@@ -199,8 +198,8 @@ def test_a_snapshot_stays_small_and_keeps_both_ends(tmp_path: Path) -> None:
     assert path.stat().st_size < 60_000
     snapshot = pruner.read_snapshot(path)
     assert snapshot is not None
-    assert len(snapshot.finished) == 30
-    assert all(one[0].epoch == 1 and one[-1].epoch == 1000 for one in snapshot.finished)
+    assert len(snapshot.curves) == 30
+    assert all(one[0].epoch == 1 and one[-1].epoch == 1000 for one in snapshot.curves)
     assert snapshot.incumbent == long[-1][-1].value
     assert snapshot.second == pytest.approx(0.001)
 
