@@ -173,15 +173,16 @@ def _outlook(
     near = _NEAR * float(np.median(behind[behind > 0]))
     epochs = np.geomspace(last.epoch, standing.epochs, _READ)
     values = np.array([_values_at(one, epochs / standing.epochs) for one in others])
-    stood = _placed((scale.of(values) - best) / near)
+    stood = _placed(scale.of(values), best, near)
     rises = stood[:, -1:] - stood
     rise = np.mean(rises, axis=0)
     left = np.log(standing.epochs / epochs)
     seen = float(np.sum((rises - rise) ** 2) / np.sum(left))
     variance = (seen + _DOUBT * _WALK) / (len(others) - 1 + _DOUBT)
-    now = float(_placed((scale.of(np.array([last.value])) - best) / near)[0])
+    now = float(_placed(scale.of(np.array([last.value])), best, near)[0])
     middle = now + float(rise[0])
     end = best + near * (middle if middle > 0 else -math.expm1(min(-middle, 100.0)))
+    end = max(end, best - float(np.max(behind)))  # nothing was ever seen to lie lower
     target = standing.worth.target
     return _Outlook(
         middle=middle,
@@ -242,9 +243,10 @@ def _sentence(
     return told
 
 
-def _placed(distances: Floats) -> Floats:
-    """Place distances to the incumbent, in units of what is near: logarithmic behind it."""
-    distances = np.clip(distances, -_FAR, _FAR)
+def _placed(levels: Floats, best: float, near: float) -> Floats:
+    """Place levels by their distance to the best, in units of what is near; logarithmic below."""
+    with np.errstate(over="ignore"):
+        distances = np.clip((levels - best) / near, -_FAR, _FAR)
     return np.where(distances > 0, distances, -np.log1p(-np.minimum(distances, 0.0)))
 
 
