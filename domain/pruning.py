@@ -93,7 +93,8 @@ def decide(standing: Standing, policy: PruningPolicy = PruningPolicy()) -> Decis
     """Give a trial up when finishing it is not expected to pay.
 
     A trial that stands better than three quarters of the finished ones did after as many epochs is
-    not given up: where a forecast is that wrong, a finished curve is what the search needs most.
+    not given up, whatever its price: a forecast that speaks against it has little to go by, and its
+    curve is what the search would learn most from.
 
     Args:
         standing: The trial's curve, the curves of others, and the prices.

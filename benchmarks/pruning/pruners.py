@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 import optuna
 from optuna import pruners
 from optuna.trial import TrialState as OptunaState
@@ -46,7 +47,7 @@ class Search:
     seed: int
 
 
-def search_of(pool: Pool, rows: Floats, rate: float, seed: int) -> Search:
+def search_of(pool: Pool, rows: npt.NDArray[np.intp], rate: float, seed: int) -> Search:
     """Put a search over some trainings of a pool into a user's units, at an exchange rate.
 
     Args:
@@ -58,8 +59,8 @@ def search_of(pool: Pool, rows: Floats, rate: float, seed: int) -> Search:
     random = np.random.default_rng([seed, *pool.name.encode(), int(1000 * rate)])
     metric, money = np.exp(random.uniform(-5, 5, 2))
     price = rate * money / (USUAL * pool.usual_seconds)
-    levels = pool.scale.of(pool.scale.metric(np.array([0.0, pool.gap])) * metric)
-    worth = Worth(money / float(levels[1] - levels[0]), pool.scale.per)
+    way = pool.scale.of(pool.scale.metric(np.array([0.0, pool.gap])) * metric)  # in their units
+    worth = Worth(money / float(way[1] - way[0]), pool.scale.per)
     return Search(pool.values[rows] * metric, pool.seconds[rows] * price, worth, pool.scale, seed)
 
 
