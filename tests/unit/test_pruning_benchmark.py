@@ -142,7 +142,7 @@ def test_splits_share_nothing_and_every_configuration_can_be_built(name: str) ->
     assert not (kept[0] | kept[1]) & kept[2]
     for seed in range(20):
         params = problem.draw(np.random.default_rng(seed))
-        outputs = problem.build(params)(problem.blur(data.train[0][:2], params))
+        outputs = problem.build(params)(problem.blur(data.train[0][:2], params)).detach()
         assert np.isfinite(problem.metric(outputs, data.train[1][:2]))
 
 
