@@ -45,6 +45,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/predictions.py
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.rules
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.stopping
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.pruning
 
 clean:
 	rm -rf $(VENV) .satisfice

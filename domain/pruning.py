@@ -1,22 +1,25 @@
 """Whether to train a trial further: the expected worth of finishing against its expected cost.
 
-What is left to gain is read from the curves of finished trials: a regression, at the same progress,
-of where they ended on where they stood. Its slope is shrunk towards 1 ("keeps its distance") while
-curves are few; where early values say little about final ones it falls towards 0, and nobody is
-given up early. Around it lie all residuals that were seen, the late bloomers among them, one that
-is larger than any of them, and a long tail. So hardly anything is ruled out, and whether it pays is
-a matter of its price.
+A trial is placed by how far it is behind the incumbent, on a logarithmic scale: to halve a large
+distance is the same step wherever it is done. On that scale the curves of a search look alike. From
+an epoch to the last one they rise by about the same, leaders and laggards, and what a curve differs
+from that is a random walk in the logarithm of the epoch: from epoch e to epoch n its variance is
+sigma^2 log(n / e). So a mean and a variance are all that is to be learnt, and very few curves will
+do. Late bloomers and noise make the walk wider. The gain is the expected improvement over the
+incumbent (Jones, Schonlau and Welch 1998, Efficient Global Optimization of Expensive Black-Box
+Functions, equation 15).
 
 To go on is not to go on to the end: a trial may be trained for a few epochs more and be given up
-then. How much those epochs will tell is seen from how much closer the regression fits there. The
-trial goes on while any such plan is worth more than it costs (one look ahead, for every length of
-the look; Frazier and Powell 2010, Paradoxes in Learning and the Marginal Value of Information).
+then. How much these would tell is what the walk moves in them. The trial goes on while any such
+plan is worth more than it costs (one look ahead, for every length of the look; Frazier and Powell
+2010, Paradoxes in Learning and the Marginal Value of Information).
+
+What it is worth on real curves, and what else was tried: docs/decisions/0015.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -32,14 +35,16 @@ from domain.worth import Direction, Worth
 Floats: TypeAlias = npt.NDArray[np.float64]
 Curve: TypeAlias = tuple[CurvePoint, ...]
 
-_DOUBT = 1.0  # the assumption that a trial keeps its distance weighs as much as this many curves
-# A Laplace distribution, whose tails are exponential, as points and their probabilities.
-_HALF = np.concatenate([[0.0], np.geomspace(0.1, 15.0, 14)])
-_TAIL = np.exp(-np.append(0.0, (_HALF[1:] + _HALF[:-1]) / 2)) / 2
-_BLUR = np.concatenate([-_HALF[::-1], _HALF])
+_NEAR = 0.3  # of the median distance to the incumbent: below that, distances count linearly
+_WALK = 0.35**2  # what the variance of the walk is taken to be before curves tell
+_DOUBT = 2.0  # and that weighs as much as so many curves
+_LEADERS = 1 / 4  # a trial among the best so many is not given up
+_FAR = 1e6  # in units of what is near: whatever is farther is as far
+_READ = 24  # epochs at which the other curves are read, evenly spaced in their logarithm
 _LOOKS = (0.0, 0.1, 0.25, 0.5, 1.0)  # shares of the remaining epochs after which one looks again
-_EDGES = np.linspace(-12.0, 12.0, 47)  # of the log odds of a quantile
-_MASS = np.concatenate([-np.diff(_TAIL, append=0.0)[::-1], -np.diff(_TAIL, append=0.0)])
+# A standard normal variable as points and their probabilities.
+_POINTS, _WEIGHTS = np.polynomial.hermite_e.hermegauss(11)
+_WEIGHTS = _WEIGHTS / np.sum(_WEIGHTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +55,11 @@ class PruningPolicy:
         min_curves: Finished curves before which no trial is given up.
     """
 
-    min_curves: int = 4
+    min_curves: int = 2
 
     def __post_init__(self) -> None:
-        if self.min_curves < 2:
-            raise ValueError(f"min_curves must be at least 2, got {self.min_curves}")
+        if self.min_curves < 1:
+            raise ValueError(f"min_curves must be at least 1, got {self.min_curves}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,10 @@ class Standing:
 def decide(standing: Standing, policy: PruningPolicy = PruningPolicy()) -> Decision:
     """Give a trial up when finishing it is not expected to pay.
 
+    A trial that stands better than three quarters of the finished ones did after as many epochs is
+    not given up, whatever its price: a forecast that speaks against it has little to go by, and its
+    curve is what the search would learn most from.
+
     Args:
         standing: The trial's curve, the curves of others, and the prices.
         policy: The guards.
@@ -99,24 +108,92 @@ def decide(standing: Standing, policy: PruningPolicy = PruningPolicy()) -> Decis
     curve = tuple(point for point in standing.curve if math.isfinite(point.value))
     if not curve or standing.incumbent is None:
         return Decision.to_continue("there is nothing yet to compare the trial with")
-    left = standing.epochs - standing.curve[-1].epoch
-    if left <= 0:
+    if curve[-1].epoch >= standing.epochs:
         return Decision.to_continue("the trial has reached its last epoch")
     others = [one for one in standing.others if one and _is_finite(one)]
     if len(others) < policy.min_curves:
         least = counted(policy.min_curves, "curve")
         return Decision.to_continue(f"{len(others)} of at least {least} of other trials are there")
-    plans = _plans(standing, curve, others)
+    outlook = _outlook(standing, curve[-1], others, standing.incumbent)
+    if outlook is None:
+        return Decision.to_continue("no trial has ever stood behind the best one")
+    plans = _plans(standing, curve[-1].epoch, outlook)
     plan = max(plans, key=lambda one: one.gain - one.cost)
     pays = plan.gain > plan.cost or plan.cost <= 0
     plan = plan if pays else plans[-1]  # the whole rest says most about why
+    reason = _sentence(standing, curve[-1], outlook, plan, pays)
     evidence = {
         "expected_gain": plan.gain,
         "expected_cost": plan.cost,
         "until": float(plan.until),
-        "forecast": plan.forecast,
+        "forecast": outlook.forecast,
     }
-    return Decision(not pays, _sentence(standing, curve, plan, pays), evidence)
+    return Decision(not pays and not outlook.leads, reason, evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outlook:
+    """Where a trial would end: a normal variable.
+
+    Attributes:
+        middle: Its median, in units of what is near, placed around the incumbent.
+        spread: Its standard deviation.
+        unit: What a step of 1 beyond the incumbent is worth, in money.
+        target: The place beyond which nothing more is worth anything.
+        forecast: The median, as a value of the metric.
+        leads: Whether the trial stands better than three quarters of the others did.
+    """
+
+    middle: float
+    spread: float
+    unit: float
+    target: float
+    forecast: float
+    leads: bool
+
+    def gain(self, moved: float = 0.0, left: float = 1.0) -> float:
+        """Price what finishing is expected to bring once a part of the walk is known.
+
+        Args:
+            moved: By how much the middle has moved.
+            left: The share of the variance that is still open.
+        """
+        middle, spread = self.middle + moved, self.spread * math.sqrt(left)
+        beyond = _improvement(middle - self.target, spread) if self.target < math.inf else 0.0
+        return max(_improvement(middle, spread) - beyond, 0.0) * self.unit
+
+
+def _outlook(
+    standing: Standing, last: CurvePoint, others: list[Curve], incumbent: float
+) -> _Outlook | None:
+    scale = Scale(standing.direction, standing.worth.per)
+    best = _level(scale, incumbent)
+    behind = best - scale.of(np.array([point.value for one in others for point in one]))
+    if not np.any(behind > 0):
+        return None
+    near = _NEAR * float(np.median(behind[behind > 0]))
+    epochs = np.geomspace(last.epoch, standing.epochs, _READ)
+    values = np.array([_values_at(one, epochs / standing.epochs) for one in others])
+    stood = _placed(scale.of(values), best, near)
+    rises = stood[:, -1:] - stood
+    rise = np.mean(rises, axis=0)
+    left = np.log(standing.epochs / epochs)
+    seen = float(np.sum((rises - rise) ** 2) / np.sum(left))
+    variance = (seen + _DOUBT * _WALK) / (len(others) - 1 + _DOUBT)
+    now = float(_placed(scale.of(np.array([last.value])), best, near)[0])
+    middle = now + float(rise[0])
+    end = best + near * (middle if middle > 0 else -math.expm1(min(-middle, 100.0)))
+    end = max(end, best - float(np.max(behind)))  # nothing was ever seen to lie lower
+    target = standing.worth.target
+    return _Outlook(
+        middle=middle,
+        # The rise is a mean, and wrong by as much as so few curves can be.
+        spread=math.sqrt(variance * float(left[0]) * (1 + 1 / len(others))),
+        unit=near * standing.worth.unit,
+        target=math.inf if target is None else max((_level(scale, target) - best) / near, 0.0),
+        forecast=float(scale.metric(np.array([end]))[0]),
+        leads=int(np.sum(stood[:, 0] >= now)) < max(_LEADERS * (len(others) + 1), 1),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,168 +204,71 @@ class _Plan:
         until: The epoch.
         gain: What this is expected to be worth, in money.
         cost: What it is expected to cost, in money.
-        forecast: The median of the metric at the trial's end.
     """
 
     until: int
     gain: float
     cost: float
-    forecast: float
 
 
-def _sentence(standing: Standing, curve: Curve, plan: _Plan, pays: bool) -> str:
-    left = standing.epochs - curve[-1].epoch
-    what = f"the last {counted(left, 'epoch')}"
+def _plans(standing: Standing, epoch: int, outlook: _Outlook) -> list[_Plan]:
+    last, each = standing.epochs, standing.epoch_seconds * standing.second
+    plans = []
+    for until in sorted({epoch + max(round((last - epoch) * share), 1) for share in _LOOKS}):
+        left = math.log(last / until) / math.log(last / epoch)
+        moves = outlook.spread * math.sqrt(1.0 - left) * _POINTS
+        gains = np.array([outlook.gain(move, left) for move in moves.tolist()])
+        goes_on = _WEIGHTS * (gains > each * (last - until))
+        if until == last:
+            gains, goes_on = np.array([outlook.gain()]), np.ones(1)
+        cost = each * (until - epoch + (last - until) * float(np.sum(goes_on)))
+        plans.append(_Plan(until, float(goes_on @ gains), cost))
+    return plans
+
+
+def _sentence(
+    standing: Standing, last: CurvePoint, outlook: _Outlook, plan: _Plan, pays: bool
+) -> str:
+    what = f"the last {counted(standing.epochs - last.epoch, 'epoch')}"
     if plan.until < standing.epochs:
-        look = counted(plan.until - curve[-1].epoch, "more epoch")
+        look = counted(plan.until - last.epoch, "more epoch")
         what = f"{look}, and the rest where it then pays,"
-    return (
-        f"{what} would {'' if pays else 'only '}bring {money(plan.gain, standing.currency)} "
-        f"(from {number(curve[-1].value)} to about {number(plan.forecast)}, the best being "
+    gain = plan.gain if plan.gain > 1e-6 * plan.cost else 0.0  # 1.3e-29 EUR is nothing
+    told = (
+        f"{what} would {'' if pays else 'only '}bring {money(gain, standing.currency)} "
+        f"(from {number(last.value)} to about {number(outlook.forecast)}, the best being "
         f"{number(standing.incumbent or 0.0)}) and cost {money(plan.cost, standing.currency)}"
     )
+    if outlook.leads and not pays:
+        told += f", but few trials were as good after {counted(last.epoch, 'epoch')}"
+    return told
+
+
+def _placed(levels: Floats, best: float, near: float) -> Floats:
+    """Place levels by their distance to the best, in units of what is near; logarithmic below."""
+    with np.errstate(over="ignore"):
+        distances = np.clip((levels - best) / near, -_FAR, _FAR)
+    return np.where(distances > 0, distances, -np.log1p(-np.minimum(distances, 0.0)))
+
+
+def _improvement(middle: float, spread: float) -> float:
+    """Return the expected positive part of a normal variable."""
+    if not spread > 0:
+        return max(middle, 0.0)
+    ratio = middle / spread
+    density = math.exp(-(ratio**2) / 2) / math.sqrt(2 * math.pi)
+    return spread * density + middle * math.erfc(-ratio / math.sqrt(2)) / 2
+
+
+def _level(scale: Scale, value: float) -> float:
+    return float(scale.of(np.array([value]))[0])
 
 
 def _is_finite(curve: Curve) -> bool:
     return all(math.isfinite(point.value) for point in curve)
 
 
-def _plans(standing: Standing, curve: Curve, others: list[Curve]) -> list[_Plan]:
-    scale = Scale(standing.direction, standing.worth.per)
-    epoch, last = curve[-1].epoch, standing.epochs
-    looks = sorted({epoch + max(round((last - epoch) * share), 1) for share in _LOOKS})
-    fits = _fits(scale, others, np.array([epoch, *looks]) / last)
-    own = scale.of(np.array([point.value for point in curve]))
-    now = fits[0]
-    spread = now.spread + _noise(own)
-    # By exchangeability, one residual in m + 1 is larger than the m that were seen.
-    beyond = float(np.max(now.residuals)) + float(np.mean(np.maximum(now.residuals, 0.0)))
-    residuals = np.append(now.residuals, beyond)
-    atoms = residuals[:, None] + _BLUR * spread / math.sqrt(len(residuals))
-    points, masses = _condensed(atoms, np.broadcast_to(_MASS / len(residuals), atoms.shape))
-    expected = now.at(float(own[-1]))
-    middle = scale.metric(expected + np.median(residuals, keepdims=True))
-    each = standing.epoch_seconds * standing.second
-    plans = []
-    for until, then in zip(looks, fits[1:], strict=True):
-        told = 1.0 if until == last else now.told_by(then)
-        seen = expected + math.sqrt(told) * points
-        ends = seen[:, None] + math.sqrt(1.0 - told) * points
-        gains = _priced(standing, scale, ends) @ masses
-        rest = each * (last - until)
-        goes_on = masses * (gains > rest)
-        cost = each * (until - epoch) + rest * float(np.sum(goes_on))
-        plans.append(_Plan(until, float(goes_on @ gains), cost, float(middle[0])))
-    return plans
-
-
-@dataclass(frozen=True)
-class _Fit:
-    """Where trials ended, by where they stood at some progress; on the scale of the worth.
-
-    Attributes:
-        now: Mean of where they stood.
-        then: Mean of where they ended.
-        slope: How much of a difference stays.
-        residuals: What this leaves open, one a trial.
-        spread: Root mean square of the residuals.
-    """
-
-    now: float
-    then: float
-    slope: float
-    residuals: Floats
-    spread: float
-
-    def at(self, level: float) -> float:
-        """Return where a trial that stands at this level is expected to end."""
-        return self.then + self.slope * (level - self.now)
-
-    def told_by(self, later: _Fit) -> float:
-        """Return which share of what is open now will be known at a later fit."""
-        return max(1.0 - (later.spread / self.spread) ** 2, 0.0) if self.spread > 0 else 0.0
-
-
-def _fits(scale: Scale, others: list[Curve], progress: Floats) -> list[_Fit]:
-    levels = scale.of(np.array([_values_at(one, progress) for one in others]))
-    ends = scale.of(np.array([one[-1].value for one in others]))
-    return [_fit(now, ends) for now in levels.T]
-
-
-def _fit(now: Floats, then: Floats) -> _Fit:
-    means = float(np.mean(now)), float(np.mean(then))
-    slope = _slope(now - means[0], then - means[1])
-    residuals = then - means[1] - slope * (now - means[0])
-    return _Fit(*means, slope, residuals, math.sqrt(float(np.mean(residuals**2))))
-
-
-def _condensed(atoms: Floats, masses: Floats) -> tuple[Floats, Floats]:
-    """Join neighbouring values until a few dozen stand for all, finer towards the tails."""
-    order = np.argsort(atoms, axis=None, kind="stable")
-    mass = masses.ravel()[order]
-    below = np.cumsum(mass) - mass / 2
-    bins = np.searchsorted(_EDGES, np.log(below / (1.0 - np.minimum(below, 1.0 - 1e-12))))
-    joined = np.bincount(bins, mass).astype(np.float64)
-    sums = np.bincount(bins, mass * atoms.ravel()[order])
-    some = joined > 0
-    return sums[some] / joined[some], joined[some]
-
-
-def _priced(standing: Standing, scale: Scale, ends: Floats) -> Floats:
-    """Price final values by a table: worth need not be linear, and pricing each takes too long."""
-    before = standing.incumbent
-    if before is None:
-        return np.zeros_like(ends)
-    lowest = float(scale.of(np.array([before]))[0])
-    levels = np.linspace(lowest, max(float(np.max(ends)), lowest), 65)
-    if standing.worth.target is not None:  # a kink in the worth
-        levels = np.sort(np.append(levels, scale.of(np.array([standing.worth.target]))))
-    metric = scale.metric(levels).tolist()
-    worths = [standing.worth.of(before, one, standing.direction) for one in metric]
-    return np.interp(ends, levels, worths)
-
-
 def _values_at(curve: Curve, progress: Floats) -> Floats:
     epochs = [point.epoch for point in curve]
     values = [point.value for point in curve]
     return np.interp(progress * epochs[-1], epochs, values)
-
-
-def _slope(now: Floats, then: Floats) -> float:
-    square = float(np.sum(now**2))
-    if not square > 0:
-        return 1.0
-    weight = len(now) / (len(now) + _DOUBT)
-    slope = weight * float(np.sum(now * then)) / square + (1 - weight)
-    return min(max(slope, 0.0), 1.0)
-
-
-def _noise(own: Floats) -> float:
-    """Return the noise of the latest reports, from second differences, which a trend leaves out."""
-    bends = np.diff(own[-7:], 2)
-    return float(np.sqrt(np.mean(bends**2) / 6)) if bends.size else 0.0
-
-
-def informative(curves: Iterable[Curve], direction: Direction, most: int = 30) -> tuple[Curve, ...]:
-    """Choose the curves that a forecast needs most: leaders, late bloomers, and the latest.
-
-    Args:
-        curves: Curves of finished trials, in the order in which they finished.
-        direction: Which way the metric gets better.
-        most: How many to keep.
-
-    Returns:
-        The chosen curves, in their order.
-    """
-    all_of_them = [one for one in curves if one and _is_finite(one)]
-    if len(all_of_them) <= most:
-        return tuple(all_of_them)
-    ends = np.array([one[-1].value for one in all_of_them]) * direction.sign
-    middles = [one[(len(one) - 1) // 2].value for one in all_of_them]
-    halfway = np.array(middles) * direction.sign
-    share = most // 3
-    chosen = {*np.argsort(-ends, kind="stable")[:share].tolist()}
-    chosen |= {*np.argsort(halfway - ends, kind="stable")[:share].tolist()}
-    latest = (one for one in reversed(range(len(ends))) if one not in chosen)
-    chosen |= {one for one, _ in zip(latest, range(most - len(chosen)), strict=False)}
-    return tuple(all_of_them[one] for one in sorted(chosen))

@@ -116,7 +116,7 @@ class PricedPruner(BasePruner):
         prices: Prices | Mapping[str, str] | None = None,
         *,
         max_epochs: int,
-        min_curves: int = 4,
+        min_curves: int = 2,
     ) -> None:
         if max_epochs < 1:
             raise ValueError(f"max_epochs must be at least 1, got {max_epochs}")

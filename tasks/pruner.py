@@ -16,9 +16,10 @@ from typing import Any, TypeAlias
 from domain.cost import Prices
 from domain.decision import Decision
 from domain.history import CurvePoint, History
-from domain.pruning import Curve, Standing, decide, informative
+from domain.pruning import Curve, Standing, decide
 from domain.worth import Direction, Per, Worth
 
+_CURVES = 30  # all that they have to teach is a mean and a variance
 _POINTS = 25  # of a curve; between them it is read as straight lines
 
 Stamp: TypeAlias = tuple[int, int, int]
@@ -29,7 +30,7 @@ class Snapshot:
     """What the pruning question may look at besides the trial's own curve.
 
     Attributes:
-        curves: Curves of finished trials.
+        curves: Curves of the latest finished trials.
         incumbent: The best value of a finished trial; None without one.
         direction: Which way the metric gets better.
         worth: What a gain over the incumbent is worth.
@@ -49,7 +50,7 @@ def snapshot_of(history: History, worth: Worth, prices: Prices) -> Snapshot:
     """Choose from a history what a running trial is compared with."""
     best, spent = history.best, history.spent
     return Snapshot(
-        curves=informative((one.curve for one in history.complete), history.direction),
+        curves=tuple(one.curve for one in history.complete if one.curve)[-_CURVES:],
         incumbent=None if best is None else best.value,
         direction=history.direction,
         worth=worth,

@@ -1,0 +1,1 @@
+"""What giving up trials early is worth, on real curves: `python -m benchmarks.pruning --help`."""
