@@ -187,12 +187,38 @@ def report(study: str) -> None:
 @STUDY
 @click.option("--search", help="Another search than the last one, such as digits-3.")
 @click.option("--worth", help="What if a gain were worth this, such as '20 min per point'?")
-@click.option("--price-hour", type=float, help="What if an hour cost this?")
-def why(study: str, search: str | None, worth: str | None, price_hour: float | None) -> None:
-    """Decide again what a search of STUDY decided, from the store alone."""
-    from flows.looking import explain
+@click.option("--price-hour", type=click.FloatRange(0), help="What if an hour cost this?")
+@click.option(
+    "--until",
+    type=click.IntRange(1),
+    metavar="N",
+    help="What was known and what would have been decided after N trials, and what came of it? "
+    "Beyond the end of the search: what is expected until there?",
+)
+@click.option(
+    "--calibration", is_flag=True, help="How did forecasts of gains compare with what then came?"
+)
+@click.option("--all", "every", is_flag=True, help="Show rows in which nothing changed, too.")
+def why(
+    study: str,
+    search: str | None,
+    worth: str | None,
+    price_hour: float | None,
+    until: int | None,
+    calibration: bool,
+    every: bool,
+) -> None:
+    """Show how a search of STUDY decided, and decide again: what if?
 
-    explain(study, search, worth, price_hour)
+    Everything is decided anew from the store, by what was known at each moment: trials, best, the
+    expected gain of more trials with its interval, their expected cost, and the decision. At
+    another --worth or price it says when the search would have stopped, with what. --until asks
+    at one moment, --calibration how far the forecasts can be trusted.
+    """
+    from flows.explaining import WhatIf, explain
+
+    asked = WhatIf(worth, price_hour, until)
+    explain(study, search, asked, calibration=calibration, every=every)
 
 
 @cli.command()

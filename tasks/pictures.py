@@ -14,7 +14,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from domain.history import History, TrialState
+from domain.history import TrialState
 from domain.summary import SearchSummary
 from domain.wording import STEPS
 
@@ -62,7 +62,7 @@ def gain_curve(summary: SearchSummary) -> str:
             axes.axvline(at, color=_BAD, linewidth=0.8, alpha=0.5)
         if failed:
             axes.plot([], [], color=_BAD, label="failed")
-        best = _best_so_far(history)
+        best = [math.nan if one is None else one for one in history.incumbents]
         axes.step(spent, best, where="post", color=INK, linewidth=1.6, label="best so far")
         _frame_good_part(axes, [one for one in best if math.isfinite(one)])
         axes.legend(frameon=False, loc="lower right")
@@ -147,16 +147,6 @@ def svg(figure: Figure, title: str) -> str:
     figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Title": title})
     drawn = text.getvalue()
     return drawn[drawn.index("<svg") :]
-
-
-def _best_so_far(history: History) -> list[float]:
-    sign, best, line = history.direction.sign, float("nan"), []
-    for one in history.trials:
-        wins = one.has_value and not one.broken
-        if wins and one.value is not None and not sign * best >= sign * one.value:
-            best = one.value
-        line.append(best)
-    return line
 
 
 def _frame_good_part(axes: Any, best: list[float]) -> None:

@@ -100,7 +100,9 @@ def comparable(
             continue
         if sweeps and not info.sweep:
             continue
-        search = _opened(store, info, study) if (info.data, info.code) == (data, code) else None
+        search = (
+            open_comparable(store, info, study) if (info.data, info.code) == (data, code) else None
+        )
         if search is None:
             continue
         verdicts = search.verdicts()
@@ -147,7 +149,7 @@ def lessons(
     return Lessons(found, tuple(_frozen(study, one, number) for number, one in numbered), refused)
 
 
-def _opened(store: Store, info: SearchInfo, study: Study) -> Search | None:
+def open_comparable(store: Store, info: SearchInfo, study: Study) -> Search | None:
     """Open a search of the same metric, unless it cannot be read any more."""
     try:
         same = recorded_study(info.text, info.folder).objective == study.objective
