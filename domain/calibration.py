@@ -181,9 +181,21 @@ def verdict(windows: Iterable[Window], currency: str) -> str:
     )
 
 
+def verdicts(calibration: Calibration, currency: str) -> list[tuple[str, str]]:
+    """Say how good forecasts have been: of the search itself, and together with earlier ones."""
+    told = [("this search", verdict(calibration.own, currency))]
+    if calibration.searches:
+        count = calibration.searches
+        others = "1 earlier search" if count == 1 else f"{count} earlier searches"
+        told.append((f"with {others}", verdict(calibration.every, currency)))
+    return told
+
+
 def _judged(held: Share) -> str:
     if held.of < _ENOUGH:
         return "which is too few to judge by"
-    return (
-        "which is too seldom" if held.interval[1] < NOMINAL else "which does not speak against it"
-    )
+    if held.value >= NOMINAL:
+        return "as it should"
+    if held.interval[1] >= NOMINAL:
+        return "fewer than it should, but no fewer than chance allows"
+    return "which is too seldom"

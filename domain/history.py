@@ -167,11 +167,12 @@ class History:
     @cached_property
     def incumbents(self) -> tuple[float | None, ...]:
         """The value of the incumbent after each trial; None until there is one."""
-        sign, best, line = self.direction.sign, None, []
+        sign, line = self.direction.sign, []
+        best: float | None = None
         for one in self.trials:
-            wins = one.has_value and not one.broken and one.value is not None
-            if wins and (best is None or sign * one.value > sign * best):
-                best = one.value
+            value = one.value if one.has_value and not one.broken else None
+            if value is not None and (best is None or sign * value > sign * best):
+                best = value
             line.append(best)
         return tuple(line)
 

@@ -35,8 +35,7 @@ def calibrate(store: Store, study: Study, info: SearchInfo, history: History) ->
         if found:
             earlier.append(found)
     together = tuple(window for found in earlier for window in found)
-    own = () if info.sweep else tuple(compare(_end(study, history)))
-    return Calibration(own, together, len(earlier))
+    return Calibration(tuple(compare(_end(study, history))), together, len(earlier))
 
 
 def _end(study: Study, history: History) -> Situation:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from rich.console import Console
 from rich.table import Table
 
-from domain.calibration import CAVEAT, Calibration, tallies, verdict
+from domain.calibration import CAVEAT, Calibration, tallies, verdicts
 from domain.cost import Budget
 from domain.decision import Decision
 from domain.forecast import Outlook, affordable, outlooks
@@ -125,7 +125,7 @@ def explain(
         info, history = opened.info, opened.history()
         study = asked.applied(recorded_study(info.text, info.folder))
         records = tuple(one for one in opened.decisions() if one.place == "search")
-        if calibration:
+        if calibration and not info.sweep:
             calibrated = calibrate(store, study, info, history)
     end = Situation(priced(history, study.prices), study.worth, study.prices, space=study.space)
     past = _Past(info, study, end, records)
@@ -137,6 +137,8 @@ def explain(
         )
     elif calibrated is not None:
         _show_calibration(screen, past, calibrated)
+    elif calibration:
+        screen.print("a sweep runs its plan: what it finds says nothing of how a search proposes")
     elif asked.until is not None:
         told = (
             _within(past, asked.until) if asked.until <= past.count else _beyond(past, asked.until)
@@ -283,29 +285,22 @@ def _expected(past: _Past, one: Outlook) -> str:
 
 
 def _show_calibration(screen: Console, past: _Past, calibration: Calibration) -> None:
-    currency = past.study.prices.currency
-    if past.info.sweep:
-        screen.print("a sweep runs its plan: what it finds says nothing of how a search proposes")
-    else:
-        screen.print(f"this search: {verdict(calibration.own, currency)}")
-    if calibration.searches:
-        together = verdict(calibration.every, currency)
-        count = calibration.searches
-        earlier = "1 earlier search" if count == 1 else f"{count} earlier searches"
-        screen.print(f"with {earlier}: {together}")
-    if calibration.every:
-        table = Table(box=None, padding=(0, 2, 0, 0))
-        for heading in ("ahead", "windows", "forecast", "came", "90 % held in", "95 % interval"):
-            table.add_column(heading, justify="right")
-        for one in tallies(calibration.every):
-            low, high = one.held.interval
-            table.add_row(
-                str(one.trials),
-                str(one.held.of),
-                number(one.forecast),
-                number(one.came),
-                percent(one.held.value),
-                f"{percent(low)} to {percent(high)}",
-            )
-        screen.print(table)
-        screen.print(CAVEAT)
+    for whose, told in verdicts(calibration, past.study.prices.currency):
+        screen.print(f"{whose}: {told}")
+    if not calibration.every:
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("ahead", "windows", "forecast", "came", "90 % held in", "95 % interval"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in tallies(calibration.every):
+        low, high = one.held.interval
+        table.add_row(
+            str(one.trials),
+            str(one.held.of),
+            number(one.forecast),
+            number(one.came),
+            percent(one.held.value),
+            f"{percent(low)} to {percent(high)}",
+        )
+    screen.print(table)
+    screen.print(CAVEAT)

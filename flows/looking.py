@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.table import Table
 from domain.decision import Decision
 from domain.errors import UserMistake
 from domain.summary import Ending, SearchSummary, decision_of_sweep
+from flows.calibrating import calibrate
 from tasks import control, outcomes
 from tasks.control import Command
 from tasks.home import search_folder
@@ -26,6 +28,9 @@ def report_again(path: str) -> Path:
     with open_store() as store:
         info = latest(store, path)
         summary = recorded(store.open(info.search))
+        if summary.sweep is None:
+            compared = calibrate(store, summary.study, info, summary.history)
+            summary = replace(summary, calibration=compared)
     return write_report(summary, search_folder(info.search) / "report.html")
 
 

@@ -198,7 +198,7 @@ def _carry_out(
         if coordinator.interrupted:
             ending = Ending.INTERRUPTED
         screen.say("concluding: quality attributes, registry, report ...")
-        summary = Conclusion(coordinator, backstage, artifacts, shipping, notes).write(
+        summary = Conclusion(coordinator, backstage, artifacts, shipping, store, notes).write(
             ending, decision, data, confirmations
         )
     coordinator.close()
