@@ -345,7 +345,7 @@ def test_the_page_says_how_good_forecasts_were_and_how_that_is_known() -> None:
     earlier = (Window(5, 1, 0.5, 0.0, 1.0, 2.0),) * 10
     text = page(replace(FULL, calibration=Calibration(own, earlier, 2)))
     for told in (
-        "<b>This search:</b> the next trial was forecast to bring 0.5 EUR on average and brought "
+        "<b>This search:</b> the next trial was forecast to bring 0.5 EUR on average",
         "0.25 EUR, 0.5 times as much; the 90 % interval held in 10 of 10, as it should.",
         "<b>With 2 earlier searches:</b>",
         "held in 10 of 20, which is too seldom.",
