@@ -6,6 +6,7 @@ from domain.calibration import Calibration, Window, compare
 from domain.history import History
 from domain.situation import Situation
 from domain.study import Study
+from flows.replaying import priced
 from tasks.store import SearchInfo, Store
 from tasks.warm_start import open_comparable
 
@@ -16,7 +17,7 @@ def calibrate(store: Store, study: Study, info: SearchInfo, history: History) ->
     """Compare the forecasts of a search with what came, beside those of earlier searches.
 
     Earlier ones are those of the same study and objective; sweeps are left out, as a plan says
-    nothing of what a search proposes. All are priced by the worth of this one.
+    nothing of what a search proposes. All are priced as this one is.
 
     Args:
         store: All searches.
@@ -39,4 +40,4 @@ def calibrate(store: Store, study: Study, info: SearchInfo, history: History) ->
 
 
 def _end(study: Study, history: History) -> Situation:
-    return Situation(history, study.worth, study.prices, space=study.space)
+    return Situation(priced(history, study.prices), study.worth, study.prices, space=study.space)

@@ -50,7 +50,7 @@ def fan(summary: SearchSummary) -> str:
         )
     )
     with mpl.rc_context(STYLE):
-        figure, axes = empty("trials", f"worth ({currency})", 3.8)
+        figure, axes = empty("trials", f"gained ({currency})", 3.8)
         axes.fill_between(
             later, low, high, color=GAIN, alpha=0.18, linewidth=0, label="90 % of what may come"
         )
