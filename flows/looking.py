@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from rich.table import Table
 
 from domain.decision import Decision
 from domain.errors import UserMistake
-from domain.summary import Ending, SearchSummary, decision_of_sweep
+from domain.summary import SCHEDULE, Ending, SearchSummary, decision_of_sweep
+from domain.wording import counted
 from flows.replaying import replay
 from tasks import control, outcomes
 from tasks.control import Command
@@ -21,6 +22,7 @@ from tasks.store import Search, SearchInfo, Store, open_store
 from tasks.studies import read_study, recorded_study
 from tasks.sweep_records import read_sweep
 from tasks.terms import read_terms
+from tasks.warm_start import known_before, why_begun
 
 
 def report_again(path: str) -> Path:
@@ -66,6 +68,7 @@ def explain(path: str, search: str | None, worth: str | None, price_hour: float 
         opened = store.open(search or _latest(store, path).search)
         study = recorded_study(opened.info.text, opened.info.folder)
         history, decisions = opened.history(), opened.decisions()
+        known, of_schedule = known_before(store, study, opened), list(_of_schedule(opened))
     prices = study.prices
     if price_hour is not None:
         prices = replace(prices, hour=price_hour)
@@ -76,7 +79,7 @@ def explain(path: str, search: str | None, worth: str | None, price_hour: float 
         table.add_column(heading, justify="right")
     table.add_column("what if" if what_if else "replayed")
     differing, first_stop = 0, None
-    for one in replay(history, decisions, stated, prices):
+    for one in replay(history, decisions, stated, prices, known):
         differing += one.again.stop != one.record.decision.stop
         if one.again.stop and first_stop is None:
             first_stop = one
@@ -97,6 +100,8 @@ def explain(path: str, search: str | None, worth: str | None, price_hour: float 
         screen.print(f"a sweep of {sweep.request}: its plan was run whatever was decided")
     if decisions:
         screen.print(f"recorded: {decisions[-1].decision.reason}", markup=False)
+    for line in of_schedule:
+        screen.print(line, markup=False)
     if what_if and first_stop is not None:
         after = first_stop.record.after
         screen.print(f"would have stopped after {after} trials: {first_stop.again.reason}")
@@ -146,13 +151,17 @@ def _latest(store: Store, path: str) -> SearchInfo:
 
 
 def _standing(store: Store, info: SearchInfo) -> tuple[str, ...]:
-    history = store.open(info.search).history()
+    search = store.open(info.search)
+    history = search.history()
     begun = dt.datetime.fromtimestamp(info.started).astimezone()
     stands = info.ending or "unfinished"
     newest = store.latest(info.study, unfinished=True)
     if not info.ending and newest is not None and newest.search == info.search:
         # Only this one can be running, and only this one is what `resume` takes up.
         stands = "running" if store.is_locked(info.study) else "unfinished: resume it"
+    skipped = sum(one.decision.stop for one in search.decisions(SCHEDULE))
+    if skipped:
+        stands = f"{stands}; since then {counted(skipped, 'night')} not worth it"
     best, sweep = history.best, read_sweep(info.sweep)
     planned = "" if sweep is None else f" of {len(sweep.points)}"
     return (
@@ -164,6 +173,18 @@ def _standing(store: Store, info: SearchInfo) -> tuple[str, ...]:
         "-" if best is None else f"{best.value:.4f} (trial {best.number})",
         stands,
     )
+
+
+def _of_schedule(search: Search) -> Iterator[str]:
+    """Say what schedules have decided of a search and of those that might have followed it."""
+    begun = why_begun(search)
+    if begun is not None:
+        yield f"why it began: {begun.reason}"
+    skipped = [one for one in search.decisions(SCHEDULE) if one.decision.stop]
+    if skipped:
+        last = dt.datetime.fromtimestamp(skipped[-1].at).astimezone()
+        nights = "1 night since was" if len(skipped) == 1 else f"{len(skipped)} nights since were"
+        yield f"{nights} not worth it, on {last:%Y-%m-%d %H:%M}: {skipped[-1].decision.reason}"
 
 
 def _figure(evidence: Mapping[str, float], name: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from domain.cost import Budget, Cost, Prices
 from domain.decision import Decision
-from domain.history import History
+from domain.history import History, TrialRecord
 from domain.situation import Pending, Situation
 from domain.stopping import decide
 from domain.summary import DecisionRecord
@@ -37,7 +37,11 @@ class Replayed:
 
 
 def replay(
-    history: History, records: Iterable[DecisionRecord], worth: Worth, prices: Prices
+    history: History,
+    records: Iterable[DecisionRecord],
+    worth: Worth,
+    prices: Prices,
+    before: Sequence[TrialRecord] = (),
 ) -> Iterator[Replayed]:
     """Decide again after each trial of a past search.
 
@@ -46,10 +50,11 @@ def replay(
         records: The decisions as recorded.
         worth: What a gain is worth: the study's own, or another to ask "what if".
         prices: What resources cost, likewise. Recorded costs are priced anew.
+        before: Trials of earlier searches that counted as its own.
     """
     trials = tuple(
         replace(one, cost=prices.of(one.cost.seconds, one.cost.kwh, one.cost.energy))
-        for one in history.trials
+        for one in (*before, *history.trials)
     )
     for record in records:
         evidence = record.decision.evidence
@@ -58,7 +63,7 @@ def replay(
         left = Budget(None if trials_left is None else int(trials_left), **known)
         nobody = Pending(-1, {}, Cost())
         situation = Situation(
-            history=History(trials[: record.after], history.direction),
+            history=History(trials[: len(before) + record.after], history.direction),
             worth=worth,
             prices=prices,
             left=left,
