@@ -175,7 +175,7 @@ def _rescored(
     trained_on = search_folder(summary.search) / "data" / "manifest.npz"
     gone = [one.name for one in (model, trained_on) if not one.exists()]
     if gone:
-        raise SatisficeError(f"{' and '.join(gone)} of {summary.search} are gone")
+        raise SatisficeError(f"{summary.search} has lost its {' and '.join(gone)}")
     if not behind.gate.run(validate, study, ready.manifest, ready.digest, None).passed:
         raise SatisficeError("the data does not pass its expectations")
     now = behind.server.score(model, trained_on).get(metric, math.nan)

@@ -107,15 +107,17 @@ def _score(server: Server, request: Message, line: Line) -> None:
         torch.set_num_threads(server.setting.threads)
         if problem.evaluate is None:
             raise ProblemFault(f"{problem.file} defines no evaluate(model, split)")
-        rows = unseen(Path(server.setting.manifest), Path(request["trained_on"]))
-        if not len(rows):
-            raise ProblemFault("it was trained on every example of the validation split")
         try:
+            rows = unseen(Path(server.setting.manifest), Path(request["trained_on"]))
+            split = server.data.validation.take(rows)
             model, _ = load_model(Path(request["model"]), problem)
-            scores = problem.evaluate(model, server.data.validation.take(rows))
-            return {name: float(value) for name, value in scores.items()}
+            scored = problem.evaluate(model, split) if len(split) else {}
+            scores = {name: float(value) for name, value in scored.items()}
         except Exception as error:
             raise ProblemFault(describe(error, problem.file)) from error
+        if not len(split):
+            raise ProblemFault("it was trained on every example of the validation split")
+        return scores
 
     line.send(_answer(work))
 
