@@ -300,8 +300,9 @@ class Coordinator:
             share: Those for this order, beside what is left of the others.
             expected: How long it will take, in seconds; None: as long as other trials.
         """
-        if expected is None and self.history.trials:
-            expected = expected_cost(self.history).seconds
+        if expected is None:
+            trials, before = self.history.trials, self.start.seconds
+            expected = expected_cost(self.history).seconds if trials else before
         free = self._workers() - len(self._flights)
         left = replace(self.ledger, budget=budget).at(self.clock.elapsed()).left().within(share)
         watts = self.study.resources.watts_per_core * self.study.resources.threads

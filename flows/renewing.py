@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from domain.cost import Budget
 from domain.decision import Decision
 from domain.errors import SatisficeError
+from domain.forecast import expected_cost
 from domain.renewal import Champion, Past, decide
 from domain.reserving import search_share
 from domain.situation import Situation
@@ -127,14 +128,16 @@ def head_start(study: Study, store: Store, search: Search) -> HeadStart:
         store: All searches.
         search: The search.
     """
-    past = [one for one in earlier_searches(store, study, search.info) if one.same]
-    if not past:
+    same = [one for one in earlier_searches(store, study, search.info) if one.same]
+    if not same:
         return HeadStart()
-    here = on_the_data(past, search.info.data)
+    here = on_the_data(same, search.info.data)
+    past = here or on_the_data(same, same[-1].search.info.data)
+    best, history = _best_known(study, past), merged(past, study)
+    seconds = expected_cost(history).seconds
     if here:
-        return HeadStart(first=_best_known(study, here)[:1], known=merged(here, study).trials)
-    before = on_the_data(past, past[-1].search.info.data)
-    return HeadStart(first=_best_known(study, before)[: StoppingPolicy().min_trials])
+        return HeadStart(first=best[:1], known=history.trials, seconds=seconds)
+    return HeadStart(first=best[: StoppingPolicy().min_trials], seconds=seconds)
 
 
 def _best_known(study: Study, past: Sequence[Earlier]) -> tuple[Params, ...]:

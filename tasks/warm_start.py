@@ -77,11 +77,13 @@ class HeadStart:
         lessons: Earlier trials, for the sampler alone.
         first: The configurations that are trained first.
         known: Earlier trials that the stop counts as if they were the search's own.
+        seconds: How long a trial is expected to take; None: nothing is known of that.
     """
 
     lessons: tuple[FrozenTrial, ...] = ()
     first: tuple[Params, ...] = ()
     known: tuple[TrialRecord, ...] = ()
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,6 +218,7 @@ def test_on_new_data_the_best_known_are_tried_and_their_values_do_not_count(
     assert search.info.seed == study.seed
     assert start.known == ()
     assert [one["x"] for one in start.first] == [0.3, 0.1, 0.4, 0.5, 0.6]
+    assert start.seconds == pytest.approx(1.0, rel=0.5)
 
 
 @pytest.mark.parametrize("aliases", [("champion", "challenger"), ("challenger", "")])
@@ -280,10 +281,30 @@ def test_a_search_that_is_taken_up_again_does_not_train_them_twice(
     assert [one.params["x"] for one in search.history().trials[:3]] == [0.8, 0.5, 0.1]
 
 
-def coordinator_of(search: Search, study: Study, start: HeadStart) -> Coordinator:
+@pytest.mark.parametrize(("seconds", "deadline"), [(None, 0.5), (1.0, 3.0)])
+def test_a_small_budget_is_not_shared_out_below_what_a_trial_is_known_to_take(
+    store: Store, study: Study, seconds: float | None, deadline: float
+) -> None:
+    """Or the first trials of a night would all be cut short, with many workers."""
+    budget = replace(study.budget, trials=None, seconds=None, money=0.008 / 0.75)  # eight seconds
+    resources = replace(study.resources, workers=16, watts_per_core=0.0)
+    small = replace(study, budget=budget, resources=resources)
+    search = store.begin(small, DATA, code_digest(small))
+    orders: list[TrialOrder] = []
+    coordinator = coordinator_of(search, small, HeadStart(seconds=seconds), orders)
+    coordinator.run()
+    coordinator.close()
+    assert orders[0].deadline_seconds == pytest.approx(deadline)
+
+
+def coordinator_of(
+    search: Search, study: Study, start: HeadStart, orders: list[TrialOrder] | None = None
+) -> Coordinator:
     """A coordinator whose orders are done at once."""
 
     def submit(order: TrialOrder) -> Future[TrialResult]:
+        if orders is not None:
+            orders.append(order)
         done: Future[TrialResult] = Future()
         value = 1.0 - (float(cast(float, order.params["x"])) - 0.7) ** 2
         cost = study.prices.of(1.0, 0.0, EnergyMode.ESTIMATED)
