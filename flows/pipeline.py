@@ -117,7 +117,7 @@ def _run(
     asked: SweepRequest | None,
     dry_run: bool,
 ) -> State:
-    with behind(spec) as backstage:
+    with behind(spec, if_worth) as backstage:
         ready = load_data(spec.data.source, backstage)  # one that raises begins no search
         if unfinished is not None:
             refuse_other_data(unfinished, ready.digest)
