@@ -20,6 +20,9 @@ from domain.study import Study
 from domain.wording import counted
 from domain.worth import Direction
 
+SCHEDULE = "schedule"  # the place of decisions whether a scheduled search begins
+NOT_WORTH_IT = "Not worth it tonight"  # a schedule's state in Prefect where no search was begun
+
 
 class Ending(StrEnum):
     """Why a search ended; the name of its final state in Prefect."""

@@ -33,7 +33,7 @@ class Exit(IntEnum):
 
 
 _MEANING = {
-    Exit.DONE: "the search came to its end",
+    Exit.DONE: "the search came to its end, or was not worth beginning (--if-worth)",
     Exit.FAULT: "a fault of Satisfice itself",
     Exit.USER_MISTAKE: "a mistake in the study, its code or the command",
     Exit.DATA_GATE_FAILED: "the data did not pass its expectations",
@@ -95,8 +95,13 @@ def cli() -> None:
 @STUDY
 @limited
 @click.option("--seed", type=int, help="Seed of the proposals, in place of the study's.")
+@click.option("--if-worth", is_flag=True, help="As scheduled: only if it is worth it tonight.")
 def run(study: str, **options: Any) -> None:
     """Begin a new search of STUDY.
+
+    With --if-worth nothing is begun, and the exit code is 0, where the data, the code and the space
+    are those of earlier searches and no number of further trials would pay for itself; new data is
+    searched for no more than it is expected to be worth.
 
     Ctrl-C lets what runs save itself and ends; `satisfice resume STUDY` goes on. A second Ctrl-C
     ends at once, and what was recorded until then is kept.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from rich.table import Table
 
 from domain.decision import Decision
 from domain.errors import UserMistake
-from domain.summary import Ending, SearchSummary, decision_of_sweep
+from domain.summary import SCHEDULE, Ending, SearchSummary, decision_of_sweep
+from domain.wording import counted
 from flows.calibrating import calibrate
 from tasks import control, outcomes
 from tasks.control import Command
@@ -19,6 +21,7 @@ from tasks.home import search_folder
 from tasks.store import Search, SearchInfo, Store, open_store
 from tasks.studies import read_study, recorded_study
 from tasks.sweep_records import read_sweep
+from tasks.warm_start import why_begun
 
 
 def report_again(path: str) -> Path:
@@ -105,13 +108,17 @@ def latest(store: Store, path: str) -> SearchInfo:
 
 
 def _standing(store: Store, info: SearchInfo) -> tuple[str, ...]:
-    history = store.open(info.search).history()
+    search = store.open(info.search)
+    history = search.history()
     begun = dt.datetime.fromtimestamp(info.started).astimezone()
     stands = info.ending or "unfinished"
     newest = store.latest(info.study, unfinished=True)
     if not info.ending and newest is not None and newest.search == info.search:
         # Only this one can be running, and only this one is what `resume` takes up.
         stands = "running" if store.is_locked(info.study) else "unfinished: resume it"
+    skipped = sum(one.decision.stop for one in search.decisions(SCHEDULE))
+    if skipped:
+        stands = f"{stands}; since then {counted(skipped, 'night')} not worth it"
     best, sweep = history.best, read_sweep(info.sweep)
     planned = "" if sweep is None else f" of {len(sweep.points)}"
     return (
@@ -123,3 +130,15 @@ def _standing(store: Store, info: SearchInfo) -> tuple[str, ...]:
         "-" if best is None else f"{best.value:.4f} (trial {best.number})",
         stands,
     )
+
+
+def of_schedule(search: Search) -> Iterator[str]:
+    """Say what schedules have decided of a search and of those that might have followed it."""
+    begun = why_begun(search)
+    if begun is not None:
+        yield f"why it began: {begun.reason}"
+    skipped = [one for one in search.decisions(SCHEDULE) if one.decision.stop]
+    if skipped:
+        last = dt.datetime.fromtimestamp(skipped[-1].at).astimezone()
+        nights = "1 night since was" if len(skipped) == 1 else f"{len(skipped)} nights since were"
+        yield f"{nights} not worth it, on {last:%Y-%m-%d %H:%M}: {skipped[-1].decision.reason}"

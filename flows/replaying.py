@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from domain.cost import Budget, Cost, Prices
 from domain.decision import Decision
-from domain.history import History
+from domain.history import History, TrialRecord
 from domain.situation import Pending, Situation
 from domain.space import Space
 from domain.stopping import decide
@@ -42,6 +42,8 @@ def replay(
     records: Iterable[DecisionRecord],
     worth: Worth,
     prices: Prices,
+    before: Sequence[TrialRecord] = (),
+    *,
     space: Space | None = None,
 ) -> Iterator[Replayed]:
     """Decide again after each trial of a past search.
@@ -51,11 +53,13 @@ def replay(
         records: The decisions as recorded.
         worth: What a gain is worth: the study's own, or another to ask "what if".
         prices: What resources cost, likewise. Recorded costs are priced anew.
+        before: Trials of earlier searches that counted as its own.
         space: The search space.
     """
-    end = Situation(priced(history, prices), worth, prices, space=space)
+    whole = History((*before, *history.trials), history.direction)
+    end = Situation(priced(whole, prices), worth, prices, space=space)
     for record in records:
-        yield Replayed(record, decide(rewound(end, record.after, record)))
+        yield Replayed(record, decide(rewound(end, len(before) + record.after, record)))
 
 
 def priced(history: History, prices: Prices) -> History:
@@ -72,7 +76,7 @@ def rewound(end: Situation, after: int, record: DecisionRecord | None) -> Situat
 
     Args:
         end: The search at its end.
-        after: The number of trials.
+        after: The number of trials, those before the search that counted as its own among them.
         record: What was decided then, with its circumstances; None: nothing limits, nothing runs.
     """
     evidence = {} if record is None else record.decision.evidence
