@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from domain.calibration import CAVEAT, Calibration, tallies, verdicts
-from domain.cost import Budget
 from domain.decision import Decision
 from domain.forecast import Outlook, affordable, outlooks
+from domain.history import History
 from domain.situation import Situation
 from domain.stopping import decide
 from domain.study import Study
@@ -69,34 +69,41 @@ class _Past:
     Attributes:
         info: What the store says of it.
         study: Its specification.
-        end: All that is known at its end.
+        history: Its trials.
         records: What was decided on the way.
     """
 
     info: SearchInfo
     study: Study
-    end: Situation
+    history: History
     records: tuple[DecisionRecord, ...]
 
     @property
     def count(self) -> int:
-        return len(self.end.history.trials)
+        return len(self.history.trials)
+
+    @property
+    def end(self) -> Situation:
+        """All that is known at the end, whatever the budget was."""
+        study = self.study
+        return Situation(self.history, study.worth, study.prices, space=study.space)
 
     def at(self, after: int) -> Situation:
-        """Return what was known after some trials."""
+        """Return what was known after some trials, in the circumstances of that time."""
         before = [one for one in self.records if one.after <= after]
         return rewound(self.end, after, before[-1] if before else None)
 
     def replayed(self) -> list[Replayed]:
-        history, space = self.end.history, self.study.space
-        return list(replay(history, self.records, self.study.worth, self.study.prices, space))
+        study = self.study
+        again = replay(self.history, self.records, study.worth, study.prices, space=study.space)
+        return list(again)
 
     def money(self, amount: float) -> str:
         return money(amount, self.study.prices.currency)
 
     def reached(self, after: int) -> str:
         """Say what a search had after some trials, and what it had spent."""
-        history = self.at(after).history
+        history = History(self.history.trials[:after], self.history.direction)
         best, spent = history.best, self.money(history.spent.money)
         if best is None or best.value is None:
             return f"no value, spent {spent}"
@@ -127,8 +134,7 @@ def explain(
         records = tuple(one for one in opened.decisions() if one.place == "search")
         if calibration and not info.sweep:
             calibrated = calibrate(store, study, info, history)
-    end = Situation(priced(history, study.prices), study.worth, study.prices, space=study.space)
-    past = _Past(info, study, end, records)
+    past = _Past(info, study, priced(history, study.prices), records)
     screen = Console(markup=False, highlight=False)
     screen.print(f"{info.search}: money in {study.prices.currency}, worth {study.worth.stated}")
     if not history.trials:
@@ -239,14 +245,14 @@ def _word(decision: Decision) -> str:
 
 def _within(past: _Past, after: int) -> Iterator[str]:
     """Say what would have been decided after some trials, and what came of it."""
-    then, worth = past.at(after), past.study.worth
+    then, end, worth = past.at(after), past.end.history, past.study.worth
     decision = decide(then)
     yield f"after {after} of {counted(past.count, 'trial')}: {past.reached(after)}"
     yield f"  would {'have stopped' if decision.stop else 'have gone on'}: {decision.reason}"
     if after == past.count:
         return
-    before, best = then.history.best, past.end.history.best
-    cost = past.money(past.end.history.spent.money - then.history.spent.money)
+    before, best = then.history.best, end.best
+    cost = past.money(end.spent.money - then.history.spent.money)
     came = f"{past.count - after} more were run, at {cost}"
     if before is not None and best is not None and before.value is not None:
         gain = worth.of(before.value, best.value or 0.0, then.history.direction)
@@ -261,8 +267,7 @@ def _beyond(past: _Past, until: int) -> Iterator[str]:
     """Say what is expected between the end of a search and a later trial."""
     more = until - past.count
     yield f"ended after {counted(past.count, 'trial')}: {past.reached(past.count)}"
-    unlimited = replace(past.end, left=Budget(), pending=())
-    forecast = next((one for one in outlooks(unlimited, more) if one.trials == more), None)
+    forecast = next((one for one in outlooks(past.end, more) if one.trials == more), None)
     if forecast is None:
         yield "  fewer than two values say nothing about what more trials would bring"
         return

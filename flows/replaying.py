@@ -42,6 +42,7 @@ def replay(
     records: Iterable[DecisionRecord],
     worth: Worth,
     prices: Prices,
+    *,
     space: Space | None = None,
 ) -> Iterator[Replayed]:
     """Decide again after each trial of a past search.
