@@ -42,9 +42,10 @@ class Champion:
     def again(self) -> float:
         """What its configuration is expected to reach on the data of tonight.
 
-        What the model has lost is shrunk by the noise of both splits (positive-part James-Stein;
-        Efron and Morris 1975, Data Analysis Using Stein's Estimator, section 2), the split of then
-        being taken to be as noisy as that of tonight: a loss within the noise is none.
+        What the model has lost is shrunk by the noise of both splits, that of then being taken to
+        be as noisy as that of tonight (empirical Bayes, as in `domain.replicates`, with one value:
+        the variance of losses is estimated by its square less the noise). A loss within the noise
+        is none.
         """
         lost, noise = float(np.mean(self.before)) - self.now, 2 * self.error**2
         return self.now + (lost * max(1 - noise / lost**2, 0.0) if lost**2 > noise else 0.0)
