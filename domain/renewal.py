@@ -26,10 +26,29 @@ class Champion:
         before: What trainings of its configuration reached on the data of then (validation split),
             one value a seed; at least one.
         now: What the model itself reaches on the data of tonight (validation split).
+        parts: The same on equal parts of that split, drawn at random; none where it is not known.
     """
 
     before: tuple[float, ...]
     now: float
+    parts: tuple[float, ...] = ()
+
+    @property
+    def error(self) -> float:
+        """The standard error of `now`, by the choice of examples; 0 where it is not known."""
+        return _deviation(self.parts) / math.sqrt(max(len(self.parts), 1))
+
+    @property
+    def again(self) -> float:
+        """What its configuration is expected to reach on the data of tonight.
+
+        What the model has lost is shrunk by the noise of both splits, that of then being taken to
+        be as noisy as that of tonight (empirical Bayes, as in `domain.replicates`, with one value:
+        the variance of losses is estimated by its square less the noise). A loss within the noise
+        is none.
+        """
+        lost, noise = float(np.mean(self.before)) - self.now, 2 * self.error**2
+        return self.now + (lost * max(1 - noise / lost**2, 0.0) if lost**2 > noise else 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +82,9 @@ def decide(situation: Situation, past: Past) -> Decision:
         A decision to stop where tonight is not worth it. Its evidence holds the figures of the
         stop; where these earlier trials allow a forecast, `expected_gain` and `expected_cost` are
         those of the whole night, and `confirming` is the part of its cost that confirmation takes.
-        On new data also `before`, `now`, `retraining` (what that is expected to bring) and, where
-        the night is worth it, `most`: the money that it may spend at most, its expected gain.
+        On new data also `before`, `now`, `error` (of `now`), `retraining` (what that is expected to
+        bring) and, where the night is worth it, `most`: the money that it may spend at most, its
+        expected gain.
     """
     more = decide_to_stop(situation)
     evidence = dict(more.evidence)
@@ -104,9 +124,10 @@ def _renew(
     before = float(np.mean(champion.before))
     retraining = _retraining(champion, situation.worth, situation.history.direction)
     gain, cost = retraining, each + evidence["confirming"]
+    sure = f" (give or take {number(round(champion.error, 9))})" if champion.parts else ""
     told = (
-        f"the data is new: the champion's configuration reached {_value(before)} before, and the "
-        f"champion reaches {_value(champion.now)}; training it again would bring "
+        f"the data is new: the champion reaches {_value(champion.now)} on it{sure}, and its "
+        f"configuration reached {_value(before)} before; training it again would bring "
         f"{_money(retraining, situation)} ({_steps(retraining, situation)})"
     )
     if not more.stop:
@@ -115,7 +136,8 @@ def _renew(
         bring = _money(evidence["expected_gain"], situation)
         told = f"{told}, {counted(trials, 'more trial')} {bring}"
     told = f"{told}; all of it would cost {_money(cost, situation)} with its confirmation"
-    figures = {"before": before, "now": champion.now, "retraining": retraining}
+    figures = {"before": before, "now": champion.now, "error": champion.error}
+    figures |= {"retraining": retraining}
     evidence = {**evidence, **figures, "expected_gain": gain, "expected_cost": cost}
     if gain <= cost:
         return Decision.to_stop(told, **evidence)
@@ -130,12 +152,14 @@ def _retraining(champion: Champion, worth: Worth, direction: Direction) -> float
     1998, "Efficient Global Optimization of Expensive Black-Box Functions", section 4.1), in money.
     The spread is that of one further seed; of a single seed it is not known, and taken to be none.
     """
-    values = np.array(champion.before)
-    spread = (
-        float(np.std(values, ddof=1)) * math.sqrt(1 + 1 / len(values)) if len(values) > 1 else 0.0
-    )
-    reached = float(np.mean(values)) + spread * ndtri(_CHANCES)
-    return float(np.mean([worth.of(champion.now, one, direction) for one in reached.tolist()]))
+    spread = _deviation(champion.before) * math.sqrt(1 + 1 / len(champion.before))
+    reached = (champion.again + spread * ndtri(_CHANCES)).tolist()
+    return float(np.mean([worth.of(champion.now, one, direction) for one in reached]))
+
+
+def _deviation(values: tuple[float, ...]) -> float:
+    """Return the standard deviation of a sample; 0 where it has less than two values."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
 def _money(amount: float, situation: Situation) -> str:

@@ -277,7 +277,8 @@ def deploy(study: str, cron: str, timezone: str) -> None:
     """Deploy a nightly search of STUDY, one on demand and a sweep to Prefect; again: change them.
 
     They go to the server of `satisfice ui`, or to that of PREFECT_API_URL, and run with this home
-    and in this working directory once `satisfice worker` is running.
+    and in this working directory once `satisfice worker` is running. The nightly one begins only if
+    that is worth it (`satisfice run --if-worth`).
     """
     from flows.deploying import deploy as deploy_study
 

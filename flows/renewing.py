@@ -181,7 +181,8 @@ def _rescored(
         raise SatisficeError(f"{summary.search} has lost its {' and '.join(gone)}")
     if not behind.gate.run(validate, study, ready.manifest, ready.digest, None).passed:
         raise SatisficeError("the data does not pass its expectations")
-    now = behind.server.score(model, trained_on).get(metric, math.nan)
+    scores = behind.server.score(model, trained_on)
+    now, *parts = (one.get(metric, math.nan) for one in scores)
     if not math.isfinite(now):
         raise SatisficeError(f"evaluate() returned no finite {metric!r}")
-    return Champion(winner.validation, now)
+    return Champion(winner.validation, now, tuple(parts) if all(map(math.isfinite, parts)) else ())

@@ -30,7 +30,7 @@ from tasks.data import Data
 from tasks.forking import Forks, leave
 from tasks.limits import resident_mib
 from tasks.prediction import predict
-from tasks.problem import Problem, describe, load_data, load_problem
+from tasks.problem import Problem, load_data, load_problem
 from tasks.rehearsal import rehearse
 from tasks.wire import from_json, plain, rebuild
 
@@ -95,29 +95,14 @@ def _measure(server: Server, request: Message, line: Line) -> None:
 
 
 def _score(server: Server, request: Message, line: Line) -> None:
-    """Score a model on the validation split, without the examples that it was trained on."""
     import torch
 
-    from tasks.checkpoints import load_model
-    from tasks.manifest import unseen
-
-    problem = server.problem
+    from tasks.scoring import score
 
     def work() -> Any:
         torch.set_num_threads(server.setting.threads)
-        if problem.evaluate is None:
-            raise ProblemFault(f"{problem.file} defines no evaluate(model, split)")
-        try:
-            rows = unseen(Path(server.setting.manifest), Path(request["trained_on"]))
-            split = server.data.validation.take(rows)
-            model, _ = load_model(Path(request["model"]), problem)
-            scored = problem.evaluate(model, split) if len(split) else {}
-            scores = {name: float(value) for name, value in scored.items()}
-        except Exception as error:
-            raise ProblemFault(describe(error, problem.file)) from error
-        if not len(split):
-            raise ProblemFault("it was trained on every example of the validation split")
-        return scores
+        files = map(Path, (server.setting.manifest, request["trained_on"]))
+        return score(server.problem, Path(request["model"]), server.data.validation, *files)
 
     line.send(_answer(work))
 

@@ -13,7 +13,12 @@ from domain.situation import Situation
 from tests.properties.test_decisions import situations
 
 VALUES = st.floats(-10, 10)
-CHAMPIONS = st.builds(Champion, st.lists(VALUES, min_size=1, max_size=5).map(tuple), VALUES)
+CHAMPIONS = st.builds(
+    Champion,
+    st.lists(VALUES, min_size=1, max_size=5).map(tuple),
+    VALUES,
+    st.lists(VALUES, max_size=10).map(tuple),
+)
 REPEATS = st.integers(0, 30)
 
 

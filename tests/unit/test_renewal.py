@@ -103,7 +103,7 @@ def test_what_the_champion_has_lost_is_to_be_gained() -> None:
     assert evidence["retraining"] == pytest.approx(5 * 0.05)
     assert evidence["most"] == evidence["expected_gain"] >= evidence["retraining"]
     assert evidence["expected_cost"] > evidence["confirming"]
-    assert "reached 0.97 before, and the champion reaches 0.92" in decision.reason
+    assert "the champion reaches 0.92 on it, and its configuration reached 0.97" in decision.reason
     assert "training it again would bring 0.25 EUR (5 points)" in decision.reason
     assert decision.reason.endswith(" EUR at most")
 
@@ -135,6 +135,31 @@ def test_luck_from_seed_to_seed_is_worth_an_expected_improvement() -> None:
     decision = decide(situation(worth=1.0), on_new_data((0.96, 0.98), 0.97))
     spread = 0.02 / 2**0.5 * 1.5**0.5
     assert decision.evidence["retraining"] == pytest.approx(100 * spread * 0.3989, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("noise", "share"),
+    [
+        (0.001, 1 - 2 * (0.001 / 0.05) ** 2),
+        (0.02, 1 - 2 * (0.02 / 0.05) ** 2),
+        (0.04, 0.0),
+        (9.5, 0.0),
+    ],
+)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_loss_is_shrunk_by_the_noise_of_both_splits(
+    noise: float, share: float, sign: int
+) -> None:
+    """Or new examples would look like a model that has aged, half of the nights."""
+    deviation = noise * 10**0.5 * (9 / 10) ** 0.5  # of ten parts, half of them above
+    parts = tuple(0.92 + (deviation if one % 2 else -deviation) for one in range(10))
+    champion = Champion((0.92 + sign * 0.05,), 0.92, parts)
+    assert champion.error == pytest.approx(noise)
+    assert champion.again == pytest.approx(0.92 + sign * 0.05 * share)
+    decision = decide(situation(worth=1.0), replace(PAST, champion=champion))
+    assert f"reaches 0.92 on it (give or take {noise:.2g}), and" in decision.reason
+    gained = 5 * share if sign > 0 else 0.0
+    assert decision.evidence["retraining"] == pytest.approx(gained, abs=1e-9)
 
 
 def test_a_loss_to_be_minimised_is_lost_upwards() -> None:
