@@ -20,7 +20,19 @@ from domain.situation import Situation
 from domain.stopping import StoppingPolicy
 from domain.summary import SearchSummary
 from domain.wording import counted, money
-from tasks.pictures import BAD, COST, GAIN, GREY, INK, STYLE, empty, mark, themed, whole_numbers
+from tasks.pictures import (
+    BAD,
+    COST,
+    GAIN,
+    GREY,
+    INK,
+    STYLE,
+    WIDTH,
+    empty,
+    mark,
+    themed,
+    whole_numbers,
+)
 
 _SMALLEST = 1e-12  # an axis without length cannot be drawn
 _AHEAD = (20, 100)  # as many trials again as there were, but at least and at most so many
@@ -118,7 +130,7 @@ def calibration_plot(calibration: Calibration | None, currency: str) -> str:
     if calibration is None or shown is None or not any(one.gain or one.came for one in every):
         return ""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.2, 3.6), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
         _draw_windows(left, calibration, shown.trials, currency)
         _draw_shares(right, every)
