@@ -69,7 +69,7 @@ def gain_curve(summary: SearchSummary) -> str:
         best = [math.nan if one is None else one for one in history.incumbents]
         axes.step(spent, best, where="post", color=INK, linewidth=1.6, label="best so far")
         _frame_good_part(axes, [one for one in best if math.isfinite(one)])
-        axes.legend(frameon=False, loc="lower right")
+        figure.legend(loc="outside upper left", ncols=3, frameon=False)
         return themed(figure, "Value of each trial and the best so far over the money spent")
 
 
