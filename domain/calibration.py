@@ -30,7 +30,7 @@ CAVEAT = (
 )
 HORIZONS = (1, 5, 10, 20)
 NOMINAL = 0.9  # what `Outlook.low` and `Outlook.high` enclose, at least: many gains are exactly 0
-_MOST = 40  # windows of one length in one search: a long one would take minutes
+_MOST = 40  # windows of one length in one search: all of a long one would take half a minute
 _ENOUGH = 10  # windows; with fewer, a shorter look ahead tells more
 
 

@@ -19,6 +19,7 @@ from domain.history import TrialState
 from domain.summary import SearchSummary
 from domain.wording import STEPS
 
+WIDTH = 6.2  # inches, so that words can still be read where a page is 400 pixels wide
 INK, GREY, GAIN, COST, BAD = "#1f2933", "#9aa5b1", "#1b7f5c", "#c05621", "#b83280"
 _NAMES = {INK: "ink", GREY: "grey", GAIN: "good", COST: "cost", BAD: "bad"}  # on the page
 STYLE: dict[Any, Any] = {
@@ -68,7 +69,7 @@ def gain_curve(summary: SearchSummary) -> str:
         best = [math.nan if one is None else one for one in history.incumbents]
         axes.step(spent, best, where="post", color=INK, linewidth=1.6, label="best so far")
         _frame_good_part(axes, [one for one in best if math.isfinite(one)])
-        axes.legend(frameon=False, loc="lower right")
+        figure.legend(loc="outside upper left", ncols=3, frameon=False)
         return themed(figure, "Value of each trial and the best so far over the money spent")
 
 
@@ -137,7 +138,7 @@ def importance_bars(importance: Mapping[str, float]) -> str:
 
 def empty(x: str, y: str, height: float = 3.2) -> tuple[Figure, Any]:
     """Return a figure with empty axes, which have these labels."""
-    figure = Figure(figsize=(7.2, height), layout="constrained")
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
     axes = figure.add_subplot()
     axes.set_xlabel(x)
     axes.set_ylabel(y)

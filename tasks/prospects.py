@@ -20,7 +20,19 @@ from domain.situation import Situation
 from domain.stopping import StoppingPolicy
 from domain.summary import SearchSummary
 from domain.wording import counted, money
-from tasks.pictures import BAD, COST, GAIN, GREY, INK, STYLE, empty, mark, themed, whole_numbers
+from tasks.pictures import (
+    BAD,
+    COST,
+    GAIN,
+    GREY,
+    INK,
+    STYLE,
+    WIDTH,
+    empty,
+    mark,
+    themed,
+    whole_numbers,
+)
 
 _SMALLEST = 1e-12  # an axis without length cannot be drawn
 _AHEAD = (20, 100)  # as many trials again as there were, but at least and at most so many
@@ -35,40 +47,25 @@ def fan(summary: SearchSummary) -> str:
     count, reached = len(history.trials), gained(history, study.worth)
     horizon = min(max(count, _AHEAD[0]), _AHEAD[1])
     end = Situation(history, study.worth, study.prices, space=study.space)
-    ahead = outlooks(end, horizon)
-    if summary.sweep is not None or not ahead:
+    ahead = () if summary.sweep is not None else outlooks(end, horizon)
+    if not ahead:
         return ""
     currency, last, now = study.prices.currency, ahead[-1], reached[-1]
-    later = [count, *(count + one.trials for one in ahead)]
-    gain, low, high, cost = (
-        [now, *(now + each for each in some)]
-        for some in (
-            [one.gain for one in ahead],
-            [one.low for one in ahead],
-            [one.high for one in ahead],
-            [one.cost.money for one in ahead],
-        )
-    )
+    points = [(one.trials, one.gain, one.low, one.high, one.cost.money) for one in ahead]
+    more, gain, low, high, cost = np.array([(0.0,) * 5, *points]).T
+    later = count + more
     with mpl.rc_context(STYLE):
         figure, axes = empty("trials", f"gained ({currency})", 3.8)
-        axes.fill_between(
-            later, low, high, color=GAIN, alpha=0.18, linewidth=0, label="90 % of what may come"
-        )
-        axes.step(
-            range(1, count + 1),
-            reached,
-            where="post",
-            color=INK,
-            linewidth=1.6,
-            label="gained so far",
-        )
-        axes.plot(later, gain, color=GAIN, linewidth=1.6, label="expected of more trials")
-        axes.plot(
-            later, cost, color=COST, linewidth=1.6, linestyle="--", label="what these would cost"
-        )
+        band = {"color": GAIN, "alpha": 0.18, "linewidth": 0}
+        axes.fill_between(later, now + low, now + high, label="90 % of what may come", **band)
+        wide = {"linewidth": 1.6}
+        so_far = {"where": "post", "color": INK, "label": "gained so far"}
+        axes.step(range(1, count + 1), reached, **so_far, **wide)
+        axes.plot(later, now + gain, color=GAIN, label="expected of more trials", **wide)
+        axes.plot(later, now + cost, "--", color=COST, label="what these would cost", **wide)
         whole_numbers(axes)
         mark(axes, count, "stop" if summary.decision.stop else "end")
-        room = max(*high, *cost) - now
+        room = float(max(high.max(), cost.max()))
         if room > 0:  # what lies far below the end is cut off: the choice is made at the top
             axes.set_ylim(max(-0.05 * room, now - 3 * room), now + 1.08 * room)
         figure.legend(loc="outside upper left", ncols=2, frameon=False)
@@ -118,7 +115,7 @@ def calibration_plot(calibration: Calibration | None, currency: str) -> str:
     if calibration is None or shown is None or not any(one.gain or one.came for one in every):
         return ""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.2, 3.6), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
         _draw_windows(left, calibration, shown.trials, currency)
         _draw_shares(right, every)
@@ -176,9 +173,11 @@ def _draw_windows(axes: Any, calibration: Calibration, trials: int, currency: st
                 clip_on=False,
                 label=kind.label,
             )
-    for which in (axes.xaxis, axes.yaxis):  # gains of very different size, and exactly none
-        which._set_axes_scale("function", functions=(_root, np.square))
-        which.set_major_locator(mpl.ticker.MaxNLocator(4))
+    stretched = {"functions": (_root, np.square)}  # gains of very different size, and exactly none
+    axes.set_xscale("function", **stretched)
+    axes.set_yscale("function", **stretched)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(mpl.ticker.MaxNLocator(4))
     axes.set_xlim(0, right)
     axes.set_ylim(0, top)
     axes.grid(alpha=0.25)

@@ -23,6 +23,7 @@ from domain.worth import Direction, Per, Worth
 from tasks.prospects import calibration_plot, fan, utility
 
 SVG = "{http://www.w3.org/2000/svg}"
+HREF = "{http://www.w3.org/1999/xlink}href"
 UNIT = Worth(1.0, Per.UNIT)
 VALUES = np.random.default_rng(3).random(30).tolist()
 
@@ -77,6 +78,10 @@ def pictures(drawn: SearchSummary) -> list[str]:
 
 def words(picture: str) -> list[str]:
     return ["".join(one.itertext()) for one in ET.fromstring(picture).iter(f"{SVG}text")]
+
+
+def across(path: ET.Element) -> list[float]:
+    return [float(x) for x in re.findall(r"[ML] (\S+) \S+", path.attrib["d"])]
 
 
 def described(picture: str) -> str:
@@ -153,6 +158,23 @@ def test_the_fan_begins_where_the_search_ended() -> None:
     assert "stop" in words(fan(CASES["a search"]))
     going_on = replace(CASES["a search"], decision=Decision.to_continue("more"))
     assert "end" in words(fan(going_on))
+
+
+def test_the_fan_reaches_from_the_end_to_the_horizon() -> None:
+    picture = ET.fromstring(fan(summary([1.0, 2.0, 4.0], cost=0.25)))
+    paths = {one.get("id"): across(one) for one in picture.iter(f"{SVG}path")}
+    (band,) = (
+        paths[one.attrib[HREF].removeprefix("#")]
+        for one in picture.iter(f"{SVG}use")
+        if "fill-opacity: 0.18" in one.attrib["style"]
+    )
+    so_far, gain, cost = (
+        across(one)
+        for one in picture.iter(f"{SVG}path")
+        if "clip-path" in one.attrib and "stroke-width: 1.6" in one.attrib["style"]
+    )
+    assert max(so_far) == min(gain) == min(cost) == pytest.approx(min(band))
+    assert max(gain) == max(cost) == pytest.approx(max(band))
 
 
 def test_utility_names_the_stop_and_the_best_one_in_hindsight() -> None:
