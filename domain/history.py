@@ -164,6 +164,18 @@ class History:
         """The incumbent: the feasible trial with the best value, the earliest among equals."""
         return next(iter(self.leaders(1)), None)
 
+    @cached_property
+    def incumbents(self) -> tuple[float | None, ...]:
+        """The value of the incumbent after each trial; None until there is one."""
+        sign, line = self.direction.sign, []
+        best: float | None = None
+        for one in self.trials:
+            value = one.value if one.has_value and not one.broken else None
+            if value is not None and (best is None or sign * value > sign * best):
+                best = value
+            line.append(best)
+        return tuple(line)
+
     def leaders(self, count: int) -> tuple[TrialRecord, ...]:
         """Return the best feasible trials, best first, the earlier first among equals."""
         return self._by_value(self.feasible)[:count]

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from domain.auditing import RuleAudit, findings
 from domain.avoided import Avoided
+from domain.calibration import Calibration
 from domain.cost import Ledger
 from domain.decision import Decision
 from domain.history import History, TrialRecord
@@ -18,6 +19,9 @@ from domain.space import Params
 from domain.study import Study
 from domain.wording import counted
 from domain.worth import Direction
+
+SCHEDULE = "schedule"  # the place of decisions whether a scheduled search begins
+NOT_WORTH_IT = "Not worth it tonight"  # a schedule's state in Prefect where no search was begun
 
 
 class Ending(StrEnum):
@@ -236,6 +240,7 @@ class SearchSummary:
         links: Addresses by name (`MLflow run`, `data docs`, `report`).
         notes: What else a reader should know (a failed upload, an implausible figure).
         sweep: What was asked for, where the search is a sweep.
+        calibration: How forecasts of it, and of searches before it, compare with what then came.
     """
 
     search: str
@@ -260,6 +265,7 @@ class SearchSummary:
     links: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     sweep: Sweep | None = None
+    calibration: Calibration | None = None
 
     @property
     def rule_audits(self) -> tuple[RuleAudit, ...]:

@@ -1,4 +1,4 @@
-"""What is trained next: the default, then a plan in its order or what the sampler proposes."""
+"""What is trained next: what is known already, then a plan or what the sampler proposes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-from optuna.trial import FrozenTrial
 
 from domain.cost import Cost
 from domain.errors import NoAllowedConfiguration
@@ -22,6 +20,7 @@ from tasks.predicting import Predictor
 from tasks.samplers import SAMPLERS
 from tasks.sampling import Proposer
 from tasks.store import Search
+from tasks.warm_start import HeadStart
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class Asking:
         journal: Where what rules turn away is noted.
         facts: What earlier processes have noted there.
         plan: The configurations of a sweep, in order; None: whatever the sampler proposes.
-        lessons: Trials of earlier sweeps, for the sampler alone.
+        start: What earlier searches have found out.
 
     Attributes:
         excluded: By rule id, how many configurations the rule has turned away.
@@ -72,8 +71,8 @@ class Asking:
         predictor: Predictor,
         journal: EventLog,
         facts: Iterable[Event],
-        plan: Sequence[Params] | None = None,
-        lessons: Sequence[FrozenTrial] = (),
+        plan: Sequence[Params] | None,
+        start: HeadStart,
     ) -> None:
         self._study, self._search, self._journal = study, search, journal
         self._predictor = predictor
@@ -84,8 +83,12 @@ class Asking:
             predictor,
             study.seed,
             SAMPLERS[study.sampler],
-            lessons,
+            start.lessons,
         )
+        default = study.space.defaults()
+        self._default = None if default is None else key_of(default)
+        known = start.first if default is None else (*start.first, default)
+        self._known = self._not_begun({key_of(one): one for one in known}.values())
         self._plan = None if plan is None else self._not_begun(plan)
         self._barren, self._why_barren = -1, ""  # after how many trials no rule allowed anything
         self.excluded: Counter[str] = Counter()
@@ -111,10 +114,9 @@ class Asking:
         """
         if self._plan is not None:
             return self._next_of_plan(self._plan)
-        if not history.trials and not in_flight:
-            default = self._default()
-            if default is not None:
-                return default
+        known = self._next_known()
+        if known is not None:
+            return known
         if self._barren == len(history.trials):
             return None
         began = time.perf_counter()
@@ -143,12 +145,18 @@ class Asking:
             self.excluded.update(rules)
             self._journal.append("excluded", rules=rules, examples=examples)
 
-    def _default(self) -> Wanted | None:
-        default = self._study.space.defaults()
-        if default is None:
-            return None
-        verdict = self._study.rules.judge_asking(default, self._predictor)
-        return Wanted(default, verdict, Purpose.DEFAULT) if verdict.allowed else None
+    def _next_known(self) -> Wanted | None:
+        """Return the next of the best known configurations, and then the default, if allowed."""
+        while self._known:
+            params = self._known.popleft()
+            is_default = key_of(params) == self._default
+            verdict = self._study.rules.judge_asking(params, self._predictor)
+            if verdict.allowed:
+                purpose = Purpose.DEFAULT if is_default else Purpose.SEARCH
+                return Wanted(params, verdict, purpose)
+            if not is_default:
+                self.exclude(dict.fromkeys(verdict.broken, Excluded(1, params)))
+        return None
 
     def _next_of_plan(self, plan: deque[Params]) -> Wanted | None:
         """Return the next of a plan, without what a prediction that has learnt forbids by now."""

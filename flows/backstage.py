@@ -1,8 +1,9 @@
 """The processes behind a search, started before anything waits for them.
 
 On two cores the imports of torch and Great Expectations take as long as Prefect's own start-up.
-Each of them lives in a process of its own, and both begin at once. MLflow's begins with the first
-trial, which would otherwise have to wait for its share of the processor.
+Each of them lives in a process of its own, and both begin at once; Great Expectations' only when it
+is needed where a search may turn out not to be worth it. MLflow's begins with the first trial,
+which would otherwise have to wait for its share of the processor.
 """
 
 from __future__ import annotations
@@ -26,11 +27,14 @@ class Backstage:
 
     Attributes:
         server: Holds the data and trains.
-        gate: Holds Great Expectations; later draws the report.
     """
 
     server: TrialServer
-    gate: Companion
+
+    @cached_property
+    def gate(self) -> Companion:
+        """The process that holds Great Expectations; later it draws the report."""
+        return Companion("great_expectations")
 
     @cached_property
     def tracking(self) -> Companion:
@@ -46,7 +50,8 @@ class Backstage:
             in_peace: Whether what MLflow's was told to do is done first.
         """
         self.server.close()
-        self.gate.shutdown(wait=False, cancel_futures=True)
+        if "gate" in self.__dict__:
+            self.gate.shutdown(wait=False, cancel_futures=True)
         if "tracking" in self.__dict__:
             self.tracking.shutdown(wait=in_peace, cancel_futures=not in_peace)
 
@@ -54,12 +59,18 @@ class Backstage:
 _waiting: dict[str, Backstage] = {}
 
 
-def begin(study: Study) -> Backstage:
-    """Start the processes for a study; the flow that comes for it finds them running."""
+def begin(study: Study, if_worth: bool = False) -> Backstage:
+    """Start the processes for a study; the flow that comes for it finds them running.
+
+    Args:
+        study: The study.
+        if_worth: Whether it may turn out that there is nothing to do for them.
+    """
     server = TrialServer(study)
     trial_server.register(server)
-    gate = Companion("great_expectations")
-    backstage = Backstage(server, gate)
+    backstage = Backstage(server)
+    if not if_worth:
+        _ = backstage.gate  # it starts
     _waiting[study.folder] = backstage
     return backstage
 
@@ -72,9 +83,9 @@ def abandon(study: Study) -> None:
 
 
 @contextmanager
-def behind(study: Study) -> Iterator[Backstage]:
+def behind(study: Study, if_worth: bool = False) -> Iterator[Backstage]:
     """Give the processes of a study, started now if they were not started before."""
-    backstage = _waiting.pop(study.folder, None) or begin(study)
+    backstage = _waiting.pop(study.folder, None) or begin(study, if_worth)
     _waiting.pop(study.folder, None)
     try:
         yield backstage

@@ -33,7 +33,7 @@ class Exit(IntEnum):
 
 
 _MEANING = {
-    Exit.DONE: "the search came to its end",
+    Exit.DONE: "the search came to its end, or was not worth beginning (--if-worth)",
     Exit.FAULT: "a fault of Satisfice itself",
     Exit.USER_MISTAKE: "a mistake in the study, its code or the command",
     Exit.DATA_GATE_FAILED: "the data did not pass its expectations",
@@ -95,8 +95,13 @@ def cli() -> None:
 @STUDY
 @limited
 @click.option("--seed", type=int, help="Seed of the proposals, in place of the study's.")
+@click.option("--if-worth", is_flag=True, help="As scheduled: only if it is worth it tonight.")
 def run(study: str, **options: Any) -> None:
     """Begin a new search of STUDY.
+
+    With --if-worth nothing is begun, and the exit code is 0, where the data, the code and the space
+    are those of earlier searches and no number of further trials would pay for itself; new data is
+    searched for no more than it is expected to be worth.
 
     Ctrl-C lets what runs save itself and ends; `satisfice resume STUDY` goes on. A second Ctrl-C
     ends at once, and what was recorded until then is kept.
@@ -187,12 +192,38 @@ def report(study: str) -> None:
 @STUDY
 @click.option("--search", help="Another search than the last one, such as digits-3.")
 @click.option("--worth", help="What if a gain were worth this, such as '20 min per point'?")
-@click.option("--price-hour", type=float, help="What if an hour cost this?")
-def why(study: str, search: str | None, worth: str | None, price_hour: float | None) -> None:
-    """Decide again what a search of STUDY decided, from the store alone."""
-    from flows.looking import explain
+@click.option("--price-hour", type=click.FloatRange(0), help="What if an hour cost this?")
+@click.option(
+    "--until",
+    type=click.IntRange(1),
+    metavar="N",
+    help="What was known and what would have been decided after N trials, and what came of it? "
+    "Beyond the end of the search: what is expected until there?",
+)
+@click.option(
+    "--calibration", is_flag=True, help="How did forecasts of gains compare with what then came?"
+)
+@click.option("--all", "every", is_flag=True, help="Show rows in which nothing changed, too.")
+def why(
+    study: str,
+    search: str | None,
+    worth: str | None,
+    price_hour: float | None,
+    until: int | None,
+    calibration: bool,
+    every: bool,
+) -> None:
+    """Show how a search of STUDY decided, and decide again: what if?
 
-    explain(study, search, worth, price_hour)
+    Everything is decided anew from the store, by what was known at each moment: trials, best, the
+    expected gain of more trials with its interval, their expected cost, and the decision. At
+    another --worth or price it says when the search would have stopped, with what. --until asks
+    at one moment, --calibration how far the forecasts can be trusted.
+    """
+    from flows.explaining import WhatIf, explain
+
+    asked = WhatIf(worth, price_hour, until)
+    explain(study, search, asked, calibration=calibration, every=every)
 
 
 @cli.command()
@@ -246,7 +277,8 @@ def deploy(study: str, cron: str, timezone: str) -> None:
     """Deploy a nightly search of STUDY, one on demand and a sweep to Prefect; again: change them.
 
     They go to the server of `satisfice ui`, or to that of PREFECT_API_URL, and run with this home
-    and in this working directory once `satisfice worker` is running.
+    and in this working directory once `satisfice worker` is running. The nightly one begins only if
+    that is worth it (`satisfice run --if-worth`).
     """
     from flows.deploying import deploy as deploy_study
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from domain.avoided import Avoided
+from domain.calibration import Calibration
 from domain.decision import Decision
 from domain.errors import OutsideFault
 from domain.quality import GateResult, QualityAttributes
@@ -15,6 +16,7 @@ from domain.study import Study
 from domain.summary import Confirmed, DataReport, Ending, SearchSummary, decision_of_sweep
 from flows.avoiding import avoided
 from flows.backstage import Backstage
+from flows.calibrating import calibrate
 from flows.coordinator import Coordinator
 from flows.shipping import Shipping
 from flows.steps import register_model, write_report
@@ -25,6 +27,7 @@ from tasks.environment import environment
 from tasks.events import read
 from tasks.home import search_folder, tracking_url, trial_folder
 from tasks.services import on_mlflow_pages, reaches_prefect
+from tasks.store import Store
 from tasks.sweep_records import read_sweep
 from tasks.tracking import DATA_DOCS, log_outcome
 
@@ -40,6 +43,7 @@ class Conclusion:
         backstage: The processes that draw, track and measure.
         artifacts: What Prefect's pages show.
         shipping: What MLflow gets.
+        store: All searches.
         notes: What else a person should know of the search.
     """
 
@@ -47,6 +51,7 @@ class Conclusion:
     backstage: Backstage
     artifacts: Artifacts
     shipping: Shipping
+    store: Store
     notes: list[str] = field(default_factory=list)
 
     def write(
@@ -85,6 +90,9 @@ class Conclusion:
             summary = self._with_winner(summary, folder)
             spared = self._try("estimate what the rules have spared", self._avoided)
             summary = replace(summary, avoided=spared or {})
+        if sweep is None:
+            compared = self._try("compare forecasts with what came", self._calibration)
+            summary = replace(summary, calibration=compared)
         coordinator.journal.append("end", ending=ending, reason=decision.reason)
         shipped = self._try("send the records to MLflow", self.shipping.finish)
         links = {"data docs": data.docs, "report": str(folder / "report.html")}
@@ -129,6 +137,10 @@ class Conclusion:
         facts, _ = read(self.coordinator.journal.path)
         server = self.backstage.server
         return avoided(study, self.coordinator.history, asking.excluded, facts, server)
+
+    def _calibration(self) -> Calibration:
+        search = self.coordinator.search.info
+        return calibrate(self.store, self.coordinator.study, search, self.coordinator.history)
 
     def _track(self, summary: SearchSummary, folder: Path, report: Path | None) -> None:
         docs = Path(summary.data.docs) if summary.data and summary.data.docs else None

@@ -16,8 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from optuna.trial import FrozenTrial
-
 from domain.cost import Budget, Cost
 from domain.decision import Decision
 from domain.feasibility import margins, shortfall
@@ -44,6 +42,7 @@ from tasks.predicting import Predictor, interval
 from tasks.progress import LOG, Progress
 from tasks.pruner import write_snapshot
 from tasks.store import Search
+from tasks.warm_start import HeadStart
 
 _NO_LIMIT = Budget()
 
@@ -87,7 +86,7 @@ class Coordinator:
         epoch_seconds: A stated duration of an epoch in place of the clock's.
         plan: The configurations of a sweep, in order; None: whatever the sampler proposes. A plan
             is trained to its end: what decides of a search is recorded, and does not stop it.
-        lessons: Trials of earlier sweeps, for the sampler alone.
+        start: What earlier searches have found out.
     """
 
     study: Study
@@ -98,7 +97,7 @@ class Coordinator:
     show: Callable[[View, TrialRecord | None], None]
     epoch_seconds: float | None = None
     plan: Sequence[Params] | None = None
-    lessons: Sequence[FrozenTrial] = ()
+    start: HeadStart = HeadStart()
 
     def __post_init__(self) -> None:
         info = self.search.info
@@ -119,7 +118,7 @@ class Coordinator:
             self.journal,
             facts,
             self.plan,
-            self.lessons,
+            self.start,
         )
         self.auditor = Auditor(self.study, self.search, self.predictor, self.journal, facts)
         self.clock = SearchClock(info.elapsed)
@@ -222,8 +221,9 @@ class Coordinator:
         # A promise is the most that an order may take; a decision looks at what it will take.
         expected = expected_cost(self.history)
         flying = replace(self.ledger, reserved=tuple((number, expected) for number in promised))
+        known = (*self.start.known, *self.history.trials)
         return Situation(
-            history=self.history,
+            history=History(known, self.history.direction),
             worth=self.study.worth,
             prices=self.study.prices,
             left=replace(flying, budget=self._search_budget()).at(self.clock.elapsed()).left(),
@@ -300,8 +300,9 @@ class Coordinator:
             share: Those for this order, beside what is left of the others.
             expected: How long it will take, in seconds; None: as long as other trials.
         """
-        if expected is None and self.history.trials:
-            expected = expected_cost(self.history).seconds
+        if expected is None:
+            trials, before = self.history.trials, self.start.seconds
+            expected = expected_cost(self.history).seconds if trials else before
         free = self._workers() - len(self._flights)
         left = replace(self.ledger, budget=budget).at(self.clock.elapsed()).left().within(share)
         watts = self.study.resources.watts_per_core * self.study.resources.threads

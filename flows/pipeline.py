@@ -16,8 +16,8 @@ from prefect.states import Cancelled, Completed, Failed
 from domain.errors import SatisficeError
 from domain.plan import Excluded, SweepRequest
 from domain.study import Study
-from domain.summary import Confirmed, DataReport, Ending, SearchSummary
-from flows import console
+from domain.summary import NOT_WORTH_IT, Confirmed, DataReport, Ending, SearchSummary
+from flows import console, renewing
 from flows.backstage import Backstage, behind
 from flows.checking import refuse_contradictions
 from flows.closing import closing
@@ -32,17 +32,17 @@ from flows.shipping import Shipping
 from flows.steps import begin_training, load_data, validate_data
 from flows.sweeping import understand
 from flows.watching import Watchers
-from tasks.artifacts import Artifacts
+from tasks.artifacts import Artifacts, show_not_worth_it
 from tasks.environment import environment
 from tasks.home import search_folder, tracking_url
 from tasks.predicting import Predictor
 from tasks.registry import warm_up
 from tasks.server import ServerReady
+from tasks.services import reaches_prefect
 from tasks.store import Search, SearchInfo, Store, open_store
 from tasks.studies import read_study
 from tasks.sweep_records import read_sweep, write_sweep
-from tasks.warm_start import Lessons, code_digest
-from tasks.warm_start import lessons as learn_from_sweeps
+from tasks.warm_start import HeadStart, code_digest, lessons, why_begun
 
 _STATES = {
     Ending.INTERRUPTED: Cancelled,
@@ -77,6 +77,7 @@ def run_study(
     limits: Limits,
     *,
     resume: bool = False,
+    if_worth: bool = False,
     asked: SweepRequest | None = None,
     dry_run: bool = False,
 ) -> State:
@@ -86,6 +87,7 @@ def run_study(
         study: The study folder.
         limits: What this run says otherwise.
         resume: Whether to go on with the last unfinished search or sweep, whichever it is.
+        if_worth: Whether a new search begins only where it is expected to be worth it.
         asked: What to sweep; None: a search.
         dry_run: Whether a sweep's plan is shown and nothing is run.
     """
@@ -95,7 +97,7 @@ def run_study(
             understand(spec, asked)
         with open_store() as store, nullcontext() if dry_run else store.lock(spec.name):
             unfinished = unfinished_search(store, spec) if resume else None
-            return _run(spec, store, unfinished, asked, dry_run)
+            return _run(spec, store, unfinished, if_worth, asked, dry_run)
     except SatisficeError as error:
         if console.current.get() is None:
             console.PlainConsole().say(f"satisfice: {error}")
@@ -111,27 +113,47 @@ def _run(
     spec: Study,
     store: Store,
     unfinished: SearchInfo | None,
+    if_worth: bool,
     asked: SweepRequest | None,
     dry_run: bool,
 ) -> State:
-    with behind(spec) as backstage:
+    with behind(spec, if_worth) as backstage:
         ready = load_data(spec.data.source, backstage)  # one that raises begins no search
         if unfinished is not None:
             refuse_other_data(unfinished, ready.digest)
             spec = replace(spec, seed=unfinished.seed)
             return _carry_out(spec, store, store.open(unfinished.search), ready, backstage)
-        ground = (ready.digest, code_digest(spec))
         if asked is None:
-            refuse_contradictions(spec, Predictor(spec, backstage.server.predict))
-            return _carry_out(spec, store, store.begin(spec, *ground), ready, backstage)
+            return _search(spec, store, ready, backstage, if_worth)
         planned = plan_sweep(spec, asked, store, ready.digest, backstage.server.predict)
         _screen().say("\n".join(told(planned)))
         if dry_run:
             return Completed(name="Dry run", message="nothing was run")
         if not planned.points:
             return Completed(name="Nothing to run", message="all of it was trained before")
-        searching = store.begin(spec, *ground, write_sweep(planned.sweep))
+        ground = (ready.digest, code_digest(spec), write_sweep(planned.sweep))
+        searching = store.begin(spec, *ground)
         return _carry_out(spec, store, searching, ready, backstage, planned.plan.excluded)
+
+
+def _search(
+    spec: Study, store: Store, ready: ServerReady, backstage: Backstage, if_worth: bool
+) -> State:
+    """Begin a search and carry it out; a scheduled one only where it is worth it."""
+    refuse_contradictions(spec, Predictor(spec, backstage.server.predict))
+    if not if_worth:
+        searching = store.begin(spec, ready.digest, code_digest(spec))
+        return _carry_out(spec, store, searching, ready, backstage)
+    night = renewing.consider(spec, store, ready, backstage)
+    if not night.decision.stop:
+        searching = renewing.begin(spec, store, ready, night)
+        spec = replace(spec, seed=searching.info.seed)
+        return _carry_out(spec, store, searching, ready, backstage)
+    renewing.skip(night)
+    _screen().say(f"\n{spec.name}: {NOT_WORTH_IT}\n  {night.decision.reason}")
+    if reaches_prefect():
+        show_not_worth_it(spec.name, night.decision)
+    return Completed(name=NOT_WORTH_IT, message=night.decision.reason)
 
 
 def _carry_out(
@@ -155,14 +177,16 @@ def _carry_out(
     screen, sweep = _screen(), read_sweep(searching.info.sweep)
     if sweep is not None and not sweep.request.confirm:  # then nothing has to be kept for it
         spec = replace(spec, confirming=replace(spec.confirming, share=0.0))
+    scheduled = why_begun(searching)
+    if scheduled is not None:
+        spec = renewing.within(spec, scheduled)
     folder = search_folder(searching.info.search)
     shipping = Shipping(folder, tracking_url(), backstage)
     artifacts = Artifacts(searching.info.search, spec)
     data = validate_data(spec, ready, folder, backstage)
     screen.say(f"data {spec.data.source} ({ready.digest}): {data.decision.reason}")
     watchers = Watchers(screen, artifacts, shipping)
-    lessons = _lessons(spec, store, searching, ready.digest, backstage)
-    notes = [_begins_with(lessons)] if lessons.found else []
+    start, notes = _head_start(spec, store, searching, ready.digest, backstage)
     for note in notes:
         screen.say(note)
     coordinator = Coordinator(
@@ -173,7 +197,7 @@ def _carry_out(
         predict=backstage.server.predict,
         show=watchers.show,
         plan=None if sweep is None else sweep.points,
-        lessons=lessons.frozen,
+        start=start,
     )
     coordinator.journal.append("search", **_facts(spec, searching, data))
     coordinator.asking.exclude(excluded or {})
@@ -198,7 +222,7 @@ def _carry_out(
         if coordinator.interrupted:
             ending = Ending.INTERRUPTED
         screen.say("concluding: quality attributes, registry, report ...")
-        summary = Conclusion(coordinator, backstage, artifacts, shipping, notes).write(
+        summary = Conclusion(coordinator, backstage, artifacts, shipping, store, notes).write(
             ending, decision, data, confirmations
         )
     coordinator.close()
@@ -212,19 +236,24 @@ def _carry_out(
     return state(name=str(ending), message=summary.decision.reason, data=NoWinner(summary))
 
 
-def _lessons(
+def _head_start(
     spec: Study, store: Store, searching: Search, data: str, backstage: Backstage
-) -> Lessons:
-    """Return what the sampler may learn of earlier sweeps; a sweep has no sampler."""
+) -> tuple[HeadStart, list[str]]:
+    """Return what a search knows before its first trial, and how a person is told of it."""
     if searching.info.sweep:
-        return Lessons((), (), 0)
-    predict, code = backstage.server.predict, code_digest(spec)
-    return learn_from_sweeps(store, spec, data, code, predict, before=searching.info)
-
-
-def _begins_with(lessons: Lessons) -> str:
-    counts = (f"{count} of {search}" for search, count in lessons.searches.items())
-    return f"the sampler begins with trials of earlier sweeps: {', '.join(counts)}"
+        return HeadStart(), []  # it has no sampler
+    start, notes = HeadStart(), []
+    scheduled = why_begun(searching)
+    if scheduled is not None:
+        start = renewing.head_start(spec, store, searching)
+        notes.append(f"why it began: {scheduled.reason}")
+    predict, code, sweeps = backstage.server.predict, code_digest(spec), not start.known
+    found = lessons(store, spec, data, code, predict, before=searching.info, sweeps=sweeps)
+    if found.found:
+        those = "sweeps" if sweeps else "searches"
+        counts = ", ".join(f"{count} of {search}" for search, count in found.searches.items())
+        notes.append(f"the sampler begins with trials of earlier {those}: {counts}")
+    return replace(start, lessons=found.frozen), notes
 
 
 def _screen() -> console.Console:

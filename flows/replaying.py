@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from domain.cost import Budget, Cost, Prices
 from domain.decision import Decision
-from domain.history import History
+from domain.history import History, TrialRecord
 from domain.situation import Pending, Situation
+from domain.space import Space
 from domain.stopping import decide
 from domain.summary import DecisionRecord
 from domain.worth import Worth
@@ -37,7 +38,13 @@ class Replayed:
 
 
 def replay(
-    history: History, records: Iterable[DecisionRecord], worth: Worth, prices: Prices
+    history: History,
+    records: Iterable[DecisionRecord],
+    worth: Worth,
+    prices: Prices,
+    before: Sequence[TrialRecord] = (),
+    *,
+    space: Space | None = None,
 ) -> Iterator[Replayed]:
     """Decide again after each trial of a past search.
 
@@ -46,23 +53,40 @@ def replay(
         records: The decisions as recorded.
         worth: What a gain is worth: the study's own, or another to ask "what if".
         prices: What resources cost, likewise. Recorded costs are priced anew.
+        before: Trials of earlier searches that counted as its own.
+        space: The search space.
     """
-    trials = tuple(
+    whole = History((*before, *history.trials), history.direction)
+    end = Situation(priced(whole, prices), worth, prices, space=space)
+    for record in records:
+        yield Replayed(record, decide(rewound(end, len(before) + record.after, record)))
+
+
+def priced(history: History, prices: Prices) -> History:
+    """Return a history with its costs priced anew."""
+    trials = (
         replace(one, cost=prices.of(one.cost.seconds, one.cost.kwh, one.cost.energy))
         for one in history.trials
     )
-    for record in records:
-        evidence = record.decision.evidence
-        known = {name: evidence.get(f"left_{name}") for name in _LEFT}
-        trials_left = known.pop("trials")
-        left = Budget(None if trials_left is None else int(trials_left), **known)
-        nobody = Pending(-1, {}, Cost())
-        situation = Situation(
-            history=History(trials[: record.after], history.direction),
-            worth=worth,
-            prices=prices,
-            left=left,
-            pending=(nobody,) * int(evidence.get("pending", 0)),
-            workers=int(evidence.get("workers", 1)),
-        )
-        yield Replayed(record, decide(situation))
+    return History(tuple(trials), history.direction)
+
+
+def rewound(end: Situation, after: int, record: DecisionRecord | None) -> Situation:
+    """Return what was known when some trials of a search had finished.
+
+    Args:
+        end: The search at its end.
+        after: The number of trials, those before the search that counted as its own among them.
+        record: What was decided then, with its circumstances; None: nothing limits, nothing runs.
+    """
+    evidence = {} if record is None else record.decision.evidence
+    known = {name: evidence.get(f"left_{name}") for name in _LEFT}
+    trials_left = known.pop("trials")
+    nobody = Pending(-1, {}, Cost())
+    return replace(
+        end,
+        history=History(end.history.trials[:after], end.history.direction),
+        left=Budget(None if trials_left is None else int(trials_left), **known),
+        pending=(nobody,) * int(evidence.get("pending", 0)),
+        workers=int(evidence.get("workers", 1)),
+    )

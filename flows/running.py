@@ -43,7 +43,7 @@ def run_flow(
     console.current.set(screen)
     screen.say(f"{spec.name}: starting Prefect, loading {spec.data.source} ...")
     wait_for_server = start_temporary_server()
-    backstage.begin(spec)
+    backstage.begin(spec, bool(limits.get("if_worth")))
     concluded: list[SearchSummary] = []
 
     def take(summary: SearchSummary) -> None:

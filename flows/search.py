@@ -26,6 +26,7 @@ def search(
     trials: Annotated[int | None, Field(gt=0)] = None,
     workers: Annotated[int | None, Field(ge=1, le=MOST_WORKERS)] = None,
     seed: int | None = None,
+    if_worth: bool = False,
 ) -> State:
     """Search a study's space until more searching is no longer worth its price.
 
@@ -36,5 +37,7 @@ def search(
         trials: Limit on the number of trials; empty: the study's own.
         workers: Trials at the same time; empty: the study's own.
         seed: Seed of the proposals; empty: the study's own.
+        if_worth: Begin a new search only where earlier ones say that it is worth its price.
     """
-    return run_study(study, Limits(minutes, trials, workers, seed), resume=resume)
+    limits = Limits(minutes, trials, workers, seed)
+    return run_study(study, limits, resume=resume, if_worth=if_worth)

@@ -19,8 +19,10 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactUpdate
 
 from domain.feasibility import violations
+from domain.summary import NOT_WORTH_IT
 
 if TYPE_CHECKING:
+    from domain.decision import Decision
     from domain.history import History, TrialRecord
     from domain.study import Study
     from domain.summary import Confirmed, SearchSummary
@@ -97,8 +99,7 @@ class Artifacts:
             )
 
     def _key(self, what: str) -> str:
-        kept = (one if one.isalnum() else "-" for one in f"{self.search}-{what}".lower())
-        return "".join(kept)
+        return _key(f"{self.search}-{what}")
 
     def _row(self, trial: TrialRecord) -> dict[str, object]:
         return {
@@ -109,6 +110,19 @@ class Artifacts:
             self.study.prices.currency: _short(trial.cost.money, 3),
             **({"breaks": violations(trial.margins)} if self.study.soft_rules.rules else {}),
         }
+
+
+def _key(text: str) -> str:
+    return "".join(one if one.isalnum() else "-" for one in text.lower())
+
+
+def show_not_worth_it(study: str, decision: Decision) -> None:
+    """Show why no search was begun tonight, with the numbers behind it."""
+    create_markdown_artifact(
+        f"# {study}: {NOT_WORTH_IT}\n\n{decision.reason}\n\n{_evidence(decision)}\n",
+        key=_key(f"{study}-schedule"),
+        description=f"{NOT_WORTH_IT}: why no search was begun",
+    )
 
 
 def decision_page(summary: SearchSummary) -> str:
@@ -132,9 +146,13 @@ def decision_page(summary: SearchSummary) -> str:
     parts += [f"Rule {one.rule} {one.finding}: {one.reason}." for one in summary.rule_audits]
     parts += [f"Note: {note}" for note in summary.notes]
     if summary.decision.evidence:
-        evidence = [(name, f"{value:.6g}") for name, value in summary.decision.evidence.items()]
-        parts += ["## Evidence", _table(("figure", "value"), evidence)]
+        parts.append(_evidence(summary.decision))
     return "\n\n".join(parts) + "\n"
+
+
+def _evidence(decision: Decision) -> str:
+    figures = ((name, f"{value:.6g}") for name, value in decision.evidence.items())
+    return f"## Evidence\n\n{_table(('figure', 'value'), figures)}"
 
 
 def _confirmed(one: Confirmed) -> tuple[str, ...]:

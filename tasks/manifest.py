@@ -106,6 +106,20 @@ def read_manifest(path: Path) -> DataFrame:
     return frame
 
 
+def unseen(manifest: Path, trained_on: Path) -> npt.NDArray[np.intp]:
+    """Return the rows of the validation split that were not trained on, by themselves or by group.
+
+    Args:
+        manifest: That of the data.
+        trained_on: That of other data, whose train split was trained on.
+    """
+    new, old = read_manifest(manifest), read_manifest(trained_on)
+    new, old = new[new["split"] == "validation"], old[old["split"] == "train"]
+    known = new["hash"].isin(old["hash"]) | new["group"].isin(old["group"])
+    rows: npt.NDArray[np.intp] = new["row"].to_numpy(dtype=np.intp)[~known.to_numpy()]
+    return rows
+
+
 def own_columns(frame: DataFrame) -> list[str]:
     """Return the names of the table's own columns; none of them for a manifest of arrays."""
     taken = {*COMMON, *DERIVED, *(ARRAY if is_of_arrays(frame) else ())}

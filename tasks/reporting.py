@@ -11,6 +11,7 @@ from typing import Any
 
 from domain.auditing import RuleAudit
 from domain.avoided import Avoided
+from domain.calibration import CAVEAT, verdicts
 from domain.feasibility import shortfall, violations
 from domain.history import History, TrialState
 from domain.rules import Rule
@@ -41,14 +42,14 @@ def page(summary: SearchSummary) -> str:
     """Return the report as one HTML document without any reference to elsewhere."""
     from jinja2 import Environment, StrictUndefined
 
-    from tasks import landscapes, pictures
+    from tasks import landscapes, pictures, prospects
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters.update(short=short, percent=lambda value: f"{value:.1%}", breaks=violations)
     template = environment.from_string(_TEMPLATE.read_text())
     ranked = importance(summary.history, summary.study.space)
     states = Counter(one.state for one in summary.history.trials)
-    pictured = bool(summary.history.complete)
+    pictured, currency = bool(summary.history.complete), summary.study.prices.currency
     return template.render(
         s=summary,
         begun=dt.datetime.fromtimestamp(summary.started, dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -63,6 +64,11 @@ def page(summary: SearchSummary) -> str:
         importance=ranked,
         gain_curve=pictures.gain_curve(summary) if pictured else "",
         price_line=pictures.price_line(summary),
+        fan=prospects.fan(summary),
+        utility=prospects.utility(summary),
+        calibration_plot=prospects.calibration_plot(summary.calibration, currency),
+        verdicts=verdicts(summary.calibration, currency) if summary.calibration else [],
+        caveat=CAVEAT,
         importance_bars=pictures.importance_bars(ranked),
         heat_maps=landscapes.heat_maps(summary),
         parallel=landscapes.parallel_coordinates(summary, list(ranked)),

@@ -151,6 +151,21 @@ class TrialServer:
             result: QualityAttributes = rebuild(QualityAttributes, child.answer())
         return result
 
+    def score(self, model: Path, trained_on: Path) -> list[dict[str, float]]:
+        """Score a model that a trial has saved on the validation split; see `tasks.scoring`.
+
+        Args:
+            model: The file of the model.
+            trained_on: The manifest of the data that it was trained on.
+
+        Raises:
+            ProblemFault: The study's code raised, a file is not what it was, or no example is left.
+        """
+        request = {"do": "score", "model": str(model), "trained_on": str(trained_on)}
+        with self._fork(request) as child:
+            scores: list[dict[str, float]] = child.answer()
+        return scores
+
     def train(self, order: TrialOrder) -> Child:
         """Fork a process that trains; it tells how it goes in the event log of the order.
 

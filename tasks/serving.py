@@ -94,10 +94,24 @@ def _measure(server: Server, request: Message, line: Line) -> None:
     line.send(_answer(work))
 
 
+def _score(server: Server, request: Message, line: Line) -> None:
+    import torch
+
+    from tasks.scoring import score
+
+    def work() -> Any:
+        torch.set_num_threads(server.setting.threads)
+        files = map(Path, (server.setting.manifest, request["trained_on"]))
+        return score(server.problem, Path(request["model"]), server.data.validation, *files)
+
+    line.send(_answer(work))
+
+
 _ROLES: dict[str, Callable[[Server, Message, Line], None]] = {
     "train": _train,
     "predict": _predict,
     "measure": _measure,
+    "score": _score,
 }
 
 

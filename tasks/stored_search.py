@@ -317,10 +317,17 @@ class Search:
         )
 
     @guarded
-    def decisions(self) -> tuple[DecisionRecord, ...]:
-        """Return all decisions, in the order in which they were made."""
+    def decisions(self, place: str = "search") -> tuple[DecisionRecord, ...]:
+        """Return the decisions of one kind, in the order in which they were made.
+
+        Args:
+            place: As in `DecisionRecord`. Those of the schedule are the one that began this search
+                and, since it ended, those to begin no other one.
+        """
         query = (
-            select(decisions).where(decisions.c.search == self.info.search).order_by(decisions.c.id)
+            select(decisions)
+            .where(decisions.c.search == self.info.search, decisions.c.place == place)
+            .order_by(decisions.c.id)
         )
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()

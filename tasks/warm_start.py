@@ -1,4 +1,4 @@
-"""What earlier sweeps of a study have found out, for the searches that come later.
+"""What earlier searches and sweeps of a study have found out, for the searches that come later.
 
 A value can be compared with that of another trial where the same code was trained on the same data
 for the same metric. Budget, worth, space and rules may have changed since: whether a configuration
@@ -8,21 +8,24 @@ may be learned from is asked of today's.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from optuna.trial import FrozenTrial, create_trial
 
+from domain.decision import Decision
 from domain.errors import UserMistake
 from domain.feasibility import known, margins
-from domain.history import TrialRecord, TrialState
+from domain.history import History, TrialRecord, TrialState
 from domain.rules import Predict, Verdict
+from domain.space import Params, key_of
 from domain.study import Study
+from domain.summary import SCHEDULE
 from tasks.drawing import STAND_IN, distributions
 from tasks.store import Search, SearchInfo, Store
 from tasks.store_records import BEGUN, constraints, for_optuna, write_begun
-from tasks.studies import recorded_study
+from tasks.studies import recorded_study, study_digest
 
 MOST = 500  # trials, the newest first: a model of thousands takes a sampler seconds a proposal
 
@@ -66,10 +69,100 @@ class Lessons:
         return counts
 
 
+@dataclass(frozen=True, slots=True)
+class HeadStart:
+    """What a search knows before its first trial.
+
+    Attributes:
+        lessons: Earlier trials, for the sampler alone.
+        first: The configurations that are trained first.
+        known: Earlier trials that the stop counts as if they were the search's own.
+        seconds: How long a trial is expected to take; None: nothing is known of that.
+    """
+
+    lessons: tuple[FrozenTrial, ...] = ()
+    first: tuple[Params, ...] = ()
+    known: tuple[TrialRecord, ...] = ()
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """An earlier search of a study that has finished a trial at least; no sweep.
+
+    Attributes:
+        search: The search.
+        history: Its trials.
+        same: Whether it had the same space, rules, objective and code as it is compared with.
+    """
+
+    search: Search
+    history: History
+    same: bool
+
+
 def code_digest(study: Study) -> str:
     """Return 16 hexadecimal digits that change with the study's `problem.py`."""
     text = (Path(study.folder) / study.problem).read_bytes()
     return hashlib.sha256(text).hexdigest()[:16]
+
+
+def earlier_searches(
+    store: Store, study: Study, before: SearchInfo | None = None
+) -> tuple[Earlier, ...]:
+    """Return the earlier searches of a study, on whatever data; the newest is the last.
+
+    Args:
+        store: All searches.
+        study: The study.
+        before: Only those that began before this one, and with its code; None: all, with today's.
+    """
+    code = code_digest(study) if before is None else before.code
+    found = []
+    for info in store.searches(study.name):
+        if info.sweep or (before is not None and info.started >= before.started):
+            continue
+        search = open_comparable(store, info, study)
+        history = None if search is None else search.history()
+        if search is not None and history is not None and history.trials:
+            same = info.code == code and _asks_the_same(info, study)
+            found.append(Earlier(search, history, same))
+    return tuple(found)
+
+
+def on_the_data(searches: Iterable[Earlier], digest: str) -> tuple[Earlier, ...]:
+    """Return those of some searches that were on this data."""
+    return tuple(one for one in searches if one.search.info.data == digest)
+
+
+def why_begun(search: Search) -> Decision | None:
+    """Return the decision by which a schedule began a search; None: somebody else began it."""
+    records = search.decisions(SCHEDULE)
+    return next((one.decision for one in records if not one.decision.stop), None)
+
+
+def known_before(store: Store, study: Study, search: Search) -> tuple[TrialRecord, ...]:
+    """Return the earlier trials that the stop of a search counts as if they were its own.
+
+    Only a search that a schedule began goes on where others on the same data ended.
+    """
+    if why_begun(search) is None:
+        return ()
+    same = (one for one in earlier_searches(store, study, search.info) if one.same)
+    return merged(on_the_data(same, search.info.data), study).trials
+
+
+def merged(searches: Iterable[Earlier], study: Study) -> History:
+    """Return the trials of several searches as one history, priced as the study prices them now.
+
+    A search that was repeated as it was brings no second look: of two trainings of a configuration
+    with the same seed, the first one stands.
+    """
+    trials: dict[Hashable, TrialRecord] = {}
+    for one in (record for each in searches for record in each.history.trials):
+        cost = study.prices.of(one.cost.seconds, one.cost.kwh, one.cost.energy)
+        trials.setdefault((key_of(one.params), one.seed), replace(one, cost=cost))
+    return History(tuple(trials.values()), study.objective.direction)
 
 
 def comparable(
@@ -100,7 +193,9 @@ def comparable(
             continue
         if sweeps and not info.sweep:
             continue
-        search = _opened(store, info, study) if (info.data, info.code) == (data, code) else None
+        search = (
+            open_comparable(store, info, study) if (info.data, info.code) == (data, code) else None
+        )
         if search is None:
             continue
         verdicts = search.verdicts()
@@ -115,12 +210,14 @@ def lessons(
     code: str,
     predict: Predict,
     before: SearchInfo | None = None,
+    *,
+    sweeps: bool = True,
 ) -> Lessons:
-    """Return what a sampler may learn from: trials of sweeps that today's space and rules allow.
+    """Return what a sampler may learn from: earlier trials that today's space and rules allow.
 
-    Earlier searches are left out, so that a search that is repeated stays the same search. The
-    trials are lessons for the sampler alone. They cost this search nothing, and say nothing of what
-    one more of its own trials will bring, so budget and stopping rule do not see them.
+    Earlier searches are left out unless they are asked for, so that a search that is repeated
+    stays the same search. The trials are lessons for the sampler alone. They cost this search
+    nothing, and those of a sweep say nothing of what one more of its own trials will bring.
 
     Args:
         store: All searches.
@@ -129,10 +226,11 @@ def lessons(
         code: Digest of its code.
         predict: Gives `predicted.*`; asked only where a rule speaks of what was not predicted then.
         before: As for `comparable`.
+        sweeps: Whether only sweeps count.
     """
     by_search: dict[str, list[Found]] = {}
     refused = count = 0
-    for one in comparable(store, study, data, code, before, sweeps=True):
+    for one in comparable(store, study, data, code, before, sweeps=sweeps):
         if one.record.state not in (TrialState.COMPLETE, TrialState.PRUNED):
             continue
         if count == MOST:
@@ -147,7 +245,15 @@ def lessons(
     return Lessons(found, tuple(_frozen(study, one, number) for number, one in numbered), refused)
 
 
-def _opened(store: Store, info: SearchInfo, study: Study) -> Search | None:
+def _asks_the_same(info: SearchInfo, study: Study) -> bool:
+    """Tell whether a search had today's space, rules and objective; all else may be another one."""
+    other = ("problem", "data", "worth", "prices", "gates", "confirming", "sampler", "seed")
+    today = {name: getattr(study, name) for name in other}
+    before = replace(recorded_study(info.text, info.folder), **today)
+    return study_digest(before) == study_digest(study)
+
+
+def open_comparable(store: Store, info: SearchInfo, study: Study) -> Search | None:
     """Open a search of the same metric, unless it cannot be read any more."""
     try:
         same = recorded_study(info.text, info.folder).objective == study.objective

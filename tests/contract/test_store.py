@@ -532,7 +532,9 @@ def test_decisions_are_kept_in_the_order_in_which_they_were_made(
     for one in made:
         search.decide(one)
         other.decide(made[0])
-    assert store.open(search.info.search).decisions() == tuple(made)
+    again = store.open(search.info.search)
+    assert again.decisions() == (made[0], made[2])
+    assert again.decisions("trial") == (made[1],)
     assert len(other.decisions()) == 3
 
 

@@ -158,6 +158,26 @@ def test_why_decides_otherwise_at_another_worth_or_price(finished: Finished) -> 
     assert (dear.code, cheap.code) == (0, 0)
 
 
+def test_why_looks_at_one_moment_and_at_the_forecasts(finished: Finished) -> None:
+    with finished.service.store() as store:
+        count = len(store.open("tiny-1").history().trials)
+    early = finished.service.run("why", finished.study, "--until", "5")
+    late = finished.service.run("why", finished.study, "--until", str(count + 5))
+    calibration = finished.service.run("why", finished.study, "--calibration")
+
+    assert f"after 5 of {count} trials: best score 0." in early.output
+    assert f"until {count + 5} trials: 5 more trials would bring" in late.output
+    assert "this search: the next " in calibration.output
+    assert (early.code, late.code, calibration.code) == (0, 0, 0)
+
+
+def test_the_report_says_how_good_forecasts_were(finished: Finished) -> None:
+    page = (finished.service.search().folder / "report.html").read_text()
+
+    assert "What was gained, and what more trials would bring and cost" in page
+    assert "<b>This search:</b> the next " in page
+
+
 def test_report_writes_the_page_again(finished: Finished) -> None:
     page = finished.service.search().folder / "report.html"
     before = page.read_text()

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
@@ -22,7 +23,9 @@ from domain.orders import TrialOrder, TrialResult
 from domain.rules import Rule, RuleBook
 from domain.worth import Direction, Worth
 from tasks.checkpoints import load_model
+from tasks.data import Data
 from tasks.events import read
+from tasks.manifest import write_manifest
 from tasks.problem import load_problem
 from tasks.pruner import write_snapshot
 from tasks.server import TrialServer
@@ -233,6 +236,34 @@ def test_a_confirmation_is_scored_on_the_test_split_and_keeps_its_model(
     quality = server.measure(Path(result.artefacts["model"]))
     assert quality.parameters == 58
     assert quality.latency_ms_p50 > 0
+
+
+def test_a_model_is_scored_on_what_it_was_not_trained_on(
+    tmp_path: Path, give: Any, server: Any
+) -> None:
+    order = give("learn", purpose=Purpose.CONFIRMATION, keep_model=True)
+    model = Path(run_order(order, PRICES, server).artefacts["model"])
+    data = load_problem(Path(server.study.folder), "problem.py").load()
+    scored = {}
+    for known in (0, 4, 10):  # of the ten examples by which a search on this data chooses
+        rows = np.arange(known)
+        train = replace(data.validation, x=data.validation.x[rows], y=data.validation.y[rows])
+        write_manifest(Data(train, data.train, data.test), tmp_path / f"{known}.npz")
+        if known < 10:
+            scored[known] = server.score(model, tmp_path / f"{known}.npz")
+    broken = tmp_path / "broken.pt"
+    broken.write_bytes(b"no model")
+
+    rows = {known: [each["rows"] for each in one] for known, one in scored.items()}
+    assert rows == {0: [10, 2, 2, 2, 2, 2], 4: [6, 2, 2, 2]}  # all of them, and equal parts
+    whole, *parts = (one["accuracy"] for one in scored[4])
+    assert whole == pytest.approx(sum(parts) / len(parts))
+    with pytest.raises(ProblemFault, match="trained on every example of the validation split"):
+        server.score(model, tmp_path / "10.npz")
+    with pytest.raises(ProblemFault, match="UnpicklingError"):
+        server.score(broken, tmp_path / "0.npz")
+    with pytest.raises(ProblemFault, match="FileNotFoundError"):
+        server.score(model, tmp_path / "gone.npz")
 
 
 def test_a_confirmation_without_a_model_says_what_is_missing(give: Any, server: Any) -> None:

@@ -59,9 +59,10 @@ def test_deploying_again_changes_what_is_there(deployed: dict[str, dict[str, Any
 def test_all_run_where_and_as_they_were_deployed(
     machine: Machine, deployed: dict[str, dict[str, Any]]
 ) -> None:
-    for one in deployed.values():
+    for name, one in deployed.items():
+        only_if_worth = {"if_worth": True} if name == NIGHTLY else {}  # what has a schedule
         assert one["work_pool_name"] == "satisfice"
-        assert one["parameters"] == {"study": "tiny"}
+        assert one["parameters"] == {"study": "tiny", **only_if_worth}
         assert one["job_variables"]["working_dir"] == str(machine.folder)
         assert one["job_variables"]["env"]["SATISFICE_HOME"] == str(machine.home)
         assert "tiny" in one["description"]
@@ -76,11 +77,11 @@ def test_the_form_has_types_defaults_and_descriptions(deployed: dict[str, dict[s
         return {each["type"] for each in one.get("anyOf", [one])}
 
     assert kind("study") == {"string"}
-    assert kind("resume") == {"boolean"}
+    assert kind("resume") == kind("if_worth") == {"boolean"}
     assert kind("minutes") == {"number", "null"}
     for name in ("trials", "workers", "seed"):
         assert kind(name) == {"integer", "null"}
-    assert fields["resume"]["default"] is False
+    assert fields["resume"]["default"] is fields["if_worth"]["default"] is False
     assert all("default" in one and one["description"] for one in fields.values())
     assert "required" not in schema
 

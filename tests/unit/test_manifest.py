@@ -13,7 +13,7 @@ import pytest
 
 from domain.errors import ProblemFault
 from tasks.data import Data, Split
-from tasks.manifest import own_columns, read_manifest, write_manifest
+from tasks.manifest import own_columns, read_manifest, unseen, write_manifest
 
 
 def images(n: int, seed: int, shape: tuple[int, ...] = (8, 8)) -> Any:
@@ -273,3 +273,28 @@ def test_writing_the_manifest_of_images_imports_nothing_heavy(root: Path, tmp_pa
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_what_was_trained_on_before_is_not_unseen(tmp_path: Path) -> None:
+    x = images(12, 0)
+    group = np.array(["a", "b", "c", "d", "e", "f"])
+    new = three(Split(images(9, 3), labels(9)), Split(x[:6], labels(6), group))
+    old = three(
+        Split(x[[0, 5, 8]], labels(3), np.array(["z", "y", "b"])),  # two examples and a group
+        Split(x[2:4], labels(2)),  # chosen by, not trained on
+    )
+    write_manifest(new, tmp_path / "new.npz")
+    write_manifest(old, tmp_path / "old.npz")
+
+    assert unseen(tmp_path / "new.npz", tmp_path / "old.npz").tolist() == [2, 3, 4]
+    assert unseen(tmp_path / "old.npz", tmp_path / "new.npz").tolist() == [0, 1]
+
+
+def test_rows_of_a_table_are_known_again(tmp_path: Path) -> None:
+    table = pd.DataFrame({"age": [1.0, 2.0, 3.0, 4.0], "town": ["x", "y", "z", "x"]})
+    parts = [Split(table.iloc[rows], labels(len(rows))) for rows in ([0, 1], [2, 3], [0])]
+    again = [Split(table.iloc[rows], labels(len(rows))) for rows in ([3], [0], [1])]
+    write_manifest(Data(*parts), tmp_path / "new.npz")
+    write_manifest(Data(*again), tmp_path / "old.npz")
+
+    assert unseen(tmp_path / "new.npz", tmp_path / "old.npz").tolist() == [0]

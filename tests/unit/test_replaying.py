@@ -121,3 +121,12 @@ def test_a_decision_without_circumstances_is_replayed_without_limits() -> None:
     record = DecisionRecord("search", 30, Decision.to_continue("as before circumstances"), 0.0)
     (again,) = replay(history, [record], WORTH, PRICES)
     assert "the budget left" not in again.again.reason
+
+
+def test_trials_that_counted_before_a_search_count_in_its_replay() -> None:
+    whole, records = searched()
+    before, own = whole.trials[:10], History(whole.trials[10:], whole.direction)
+    later = [replace(one, after=one.after - 10) for one in records[10:]]
+    assert [one.again for one in replay(own, later, WORTH, PRICES, before)] == [
+        one.again for one in replay(whole, records[10:], WORTH, PRICES)
+    ]

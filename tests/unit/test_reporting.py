@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from domain.avoided import Avoided
+from domain.calibration import Calibration, Window
 from domain.cost import Budget, Cost, EnergyMode, Ledger, Prices
 from domain.decision import Decision
 from domain.expressions import Expression
@@ -204,7 +205,7 @@ def test_the_page_says_all_that_the_summary_knows(full: str) -> None:
         "MLflow is &lt;behind&gt;",
     ):
         assert told in full, told
-    assert full.count("<svg") == 4
+    assert full.count("<svg") == 6
 
 
 def test_the_page_of_a_sweep_says_what_was_asked_for() -> None:
@@ -306,7 +307,7 @@ def test_the_page_says_what_rules_have_spared_and_what_audits_say() -> None:
         "an estimate with a 90 % interval, and no measurement",
     ):
         assert told in text, told
-    assert text.count("<svg") == 5
+    assert text.count("<svg") == 7
     leaderboard = text[text.index("Leaderboard") : text.index("<h2>Rules")]
     assert "0.95" not in leaderboard
     without = page(replace(FULL, study=study, not_audited={"not-both": "no model can be <built>"}))
@@ -337,6 +338,28 @@ def test_what_was_spared_is_told_with_how_it_is_known(
     avoided: Avoided | None, currency: str, text: str
 ) -> None:
     assert spared(avoided, currency) == text
+
+
+def test_the_page_says_how_good_forecasts_were_and_how_that_is_known() -> None:
+    own = tuple(Window(5 + at, 1, 0.5, 0.0, 1.0, 0.25) for at in range(10))
+    earlier = (Window(5, 1, 0.5, 0.0, 1.0, 2.0),) * 10
+    text = page(replace(FULL, calibration=Calibration(own, earlier, 2)))
+    for told in (
+        "<b>This search:</b> the next trial was forecast to bring 0.5 EUR on average",
+        "0.25 EUR, 0.5 times as much; the 90 % interval held in 10 of 10, as it should.",
+        "<b>With 2 earlier searches:</b>",
+        "held in 10 of 20, which is too seldom.",
+        "luck of their seeds",
+        "the best stop in hindsight",
+    ):
+        assert told in text, told
+    assert text.count("<svg") == 7
+    early = page(replace(summary_of(4), calibration=Calibration(())))
+    assert "too early to tell" in early
+    assert "luck of" not in early
+    links = _Links()
+    links.feed(text)
+    assert links.open == []
 
 
 def test_what_users_wrote_is_text_and_no_markup(full: str) -> None:
