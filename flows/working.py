@@ -10,6 +10,8 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 import psutil
@@ -44,11 +46,39 @@ def work() -> int:
         return worker.wait()
     except KeyboardInterrupt:
         if worker is not None:
-            _drain(worker.pid)
+            with _pool_at_rest():
+                _drain(worker.pid)
         return 0
     finally:
         if worker is not None:
             _end(worker)
+
+
+@contextmanager
+def _pool_at_rest() -> Iterator[None]:
+    """Let nothing begin for a moment: a run that is due would begin where another one ends."""
+    was_paused = _pause(True)
+    try:
+        yield
+    finally:
+        if was_paused is False:
+            _pause(False)
+
+
+def _pause(paused: bool) -> bool | None:
+    """Pause the pool or let it go on; return what it did before, None where nobody knows."""
+    import httpx
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import WorkPoolUpdate
+    from prefect.exceptions import PrefectException
+
+    try:
+        with get_client(sync_client=True) as client:
+            before = client.read_work_pool(POOL).is_paused
+            client.update_work_pool(POOL, WorkPoolUpdate(is_paused=paused))
+    except (httpx.HTTPError, PrefectException):  # without its server a worker begins nothing either
+        return None
+    return before
 
 
 def _drain(worker: int) -> None:
