@@ -79,7 +79,7 @@ def explain(path: str, search: str | None, worth: str | None, price_hour: float 
         table.add_column(heading, justify="right")
     table.add_column("what if" if what_if else "replayed")
     differing, first_stop = 0, None
-    for one in replay(history, decisions, stated, prices, known):
+    for one in replay(history, decisions, stated, prices, before=known):
         differing += one.again.stop != one.record.decision.stop
         if one.again.stop and first_stop is None:
             first_stop = one

@@ -41,6 +41,7 @@ def replay(
     records: Iterable[DecisionRecord],
     worth: Worth,
     prices: Prices,
+    *,
     before: Sequence[TrialRecord] = (),
 ) -> Iterator[Replayed]:
     """Decide again after each trial of a past search.
