@@ -99,8 +99,8 @@ class _Past:
 
     def replayed(self) -> list[Replayed]:
         study = self.study
-        terms = study.worth, study.prices
-        return list(replay(self.history, self.records, *terms, self.known, space=study.space))
+        terms, before = (study.worth, study.prices), self.known
+        return list(replay(self.history, self.records, *terms, before=before, space=study.space))
 
     def money(self, amount: float) -> str:
         return money(amount, self.study.prices.currency)

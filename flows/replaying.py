@@ -42,8 +42,8 @@ def replay(
     records: Iterable[DecisionRecord],
     worth: Worth,
     prices: Prices,
-    before: Sequence[TrialRecord] = (),
     *,
+    before: Sequence[TrialRecord] = (),
     space: Space | None = None,
 ) -> Iterator[Replayed]:
     """Decide again after each trial of a past search.

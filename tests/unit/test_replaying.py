@@ -127,6 +127,6 @@ def test_trials_that_counted_before_a_search_count_in_its_replay() -> None:
     whole, records = searched()
     before, own = whole.trials[:10], History(whole.trials[10:], whole.direction)
     later = [replace(one, after=one.after - 10) for one in records[10:]]
-    assert [one.again for one in replay(own, later, WORTH, PRICES, before)] == [
+    assert [one.again for one in replay(own, later, WORTH, PRICES, before=before)] == [
         one.again for one in replay(whole, records[10:], WORTH, PRICES)
     ]
