@@ -26,6 +26,24 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """What the configuration that would be trained next is expected to bring and to cost.
+
+    Attributes:
+        gain: What it is expected to be worth, in money.
+        cost: What it is expected to take, in money.
+    """
+
+    gain: float
+    cost: float
+
+    @property
+    def pays(self) -> bool:
+        """Whether it is expected to bring more than it takes."""
+        return self.gain > self.cost
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """The frozen state of a search at the moment of a decision.
 
@@ -38,6 +56,8 @@ class Situation:
         pending: The orders in flight.
         workers: Number of trials that may run at the same time.
         space: The search space; None where a plain Optuna study does not state one.
+        offer: What a model of the space expects of the next configuration; None where none was
+            asked.
     """
 
     history: History
@@ -47,3 +67,4 @@ class Situation:
     pending: tuple[Pending, ...] = ()
     workers: int = 1
     space: Space | None = None
+    offer: Offer | None = None

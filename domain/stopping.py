@@ -53,7 +53,9 @@ def decide(situation: Situation, policy: StoppingPolicy = StoppingPolicy()) -> D
         `incumbent`. `gain_low` and `gain_high` are a 90 % interval of the gain
         of the best horizon; `noise` is the standard deviation of the metric from seed to seed on
         the scale of the worth, 0 where no configuration was trained twice (`replicates`). Where
-        the budget left pays for no trial, `affordable` is there and 0.
+        the budget left pays for no trial, `affordable` is there and 0. Where the situation has an
+        offer that was asked, `offer_gain` and `offer_cost` are its own; the search goes on while it
+        pays, whatever the values alone say.
     """
     level = level_of(situation.history, situation.worth.per)
     facts = _facts(situation, level)
@@ -111,9 +113,19 @@ def _weigh(situation: Situation, outlook: tuple[Outlook, ...], facts: dict[str, 
         "next_gain": outlook[0].gain,
         "next_cost": outlook[0].cost.money,
     }
+    offer = situation.offer
+    if offer is not None:
+        evidence |= {"offer_gain": offer.gain, "offer_cost": offer.cost}
     sentence = _sentence(situation, best)
     if best.surplus > 0:
         return Decision.to_continue(sentence, **evidence)
+    if offer is not None and offer.pays:
+        currency = situation.prices.currency
+        told = (
+            f"the next configuration is expected to bring {money(offer.gain, currency)} and to cost "
+            f"{money(offer.cost, currency)}, by what others like it have shown; whatever comes, "
+        )
+        return Decision.to_continue(told + sentence, **evidence)
     if not outlook[-1].gain > 0:
         sentence = f"all values so far are alike, so that {sentence}"
     elif len(outlook) > 1:

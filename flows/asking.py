@@ -19,7 +19,8 @@ from domain.space import Params, key_of
 from domain.study import Study
 from tasks.events import Event, EventLog
 from tasks.predicting import Predictor
-from tasks.samplers import SAMPLERS
+from tasks.pricing import Terms
+from tasks.samplers import PRICED, SAMPLERS, tpe
 from tasks.sampling import Proposer
 from tasks.store import Search
 
@@ -77,14 +78,16 @@ class Asking:
     ) -> None:
         self._study, self._search, self._journal = study, search, journal
         self._predictor = predictor
+        terms = Terms(study.worth, study.objective.direction) if study.sampler == PRICED else None
         self._proposer = Proposer(
             search.optuna_study,
             study.space,
             study.rules,
             predictor,
             study.seed,
-            SAMPLERS[study.sampler],
+            SAMPLERS.get(study.sampler, tpe),
             lessons,
+            terms,
         )
         self._plan = None if plan is None else self._not_begun(plan)
         self._barren, self._why_barren = -1, ""  # after how many trials no rule allowed anything
