@@ -87,18 +87,13 @@ def offers(tried: Tried, candidates: Floats, step: float, target: float = np.inf
     Returns:
         The offers; None where fewer than two values, or values that are all alike, teach nothing.
     """
-    some = _informative(tried)
-    levels = np.minimum(tried.levels, target)[some]
-    good = np.isfinite(levels) & ~tried.bad[some]
-    if np.count_nonzero(good) < 2 or not np.ptp(levels[good]) > _SMALLEST:
+    known = _Known.of(tried, target)
+    if known is None:
         return None
-    lowest = _lowest(levels[good])
-    levels = np.where(tried.bad[some], lowest, np.maximum(levels, lowest))
-    valued = some[np.isfinite(levels)]
-    value = Surrogate.of(tried.columns[valued], tried.axes, levels[np.isfinite(levels)], _NOISE)
-    costs = _costs(tried, some, candidates)
+    value = known.value
+    costs = _costs(tried, known.trials, candidates)
     means, variances = value.awaiting(tried.pending).at(candidates)
-    best = float(np.max(value.at(tried.columns[some[good]])[0]))
+    best = float(np.max(value.at(tried.columns[known.good])[0]))
     # How far one noisy look can move what is believed of the candidate.
     moves = variances / np.sqrt(variances + value.noise)
     end = (target - value.mean) / value.spread
@@ -108,6 +103,76 @@ def offers(tried: Tried, candidates: Floats, step: float, target: float = np.inf
     # The prize ends at the target: such a box is as good as an open-ended one that costs more.
     prices = means - moves * _inverse_gain((costs / worth + beyond) / moves)
     return Offers(worth * gains, costs, worth * (prices - best))
+
+
+@dataclass(frozen=True)
+class Leaders:
+    """What is believed of some leaders, and what training each again is expected to bring.
+
+    Attributes:
+        levels: The mean of each over all seeds, as far as it is known, on the scale of the worth.
+        gains: What one more training of each is expected to be worth, in money: the best of them
+            may be another one than it seems.
+    """
+
+    levels: Floats
+    gains: Floats
+
+
+def leaders(tried: Tried, rows: Rows, step: float, target: float = np.inf) -> Leaders | None:
+    """Price training leaders again.
+
+    A look at one is worth what it is expected to raise the best mean by (knowledge gradient, each
+    leader by itself; Frazier et al. 2008, A Knowledge-Gradient Policy for Sequential Information
+    Collection, section 3).
+
+    Args:
+        tried: The finished trials; repeated trainings of a configuration stand in it one by one.
+        rows: Which of them lead: one row for each configuration.
+        step: What one step of the scale is worth, in money.
+        target: The level beyond which nothing is worth anything.
+
+    Returns:
+        What is believed; None where that cannot be said or there is only one leader.
+    """
+    known = _Known.of(tried, target)
+    if known is None or len(rows) < 2:
+        return None
+    value = known.value
+    means, variances = value.at(tried.columns[rows])
+    moves = variances / np.sqrt(variances + value.noise)
+    second, first = np.sort(means)[-2:]
+    rival = np.where(np.arange(len(rows)) == np.argmax(means), second, first)
+    gains = moves * _gain(-np.abs(means - rival) / moves)
+    return Leaders(value.mean + value.spread * means, step * value.spread * gains)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the trials teach of values.
+
+    Attributes:
+        trials: The trials that are learnt from.
+        good: Those of them that may win.
+        value: The level of a configuration.
+    """
+
+    trials: Rows
+    good: Rows
+    value: Surrogate
+
+    @classmethod
+    def of(cls, tried: Tried, target: float) -> _Known | None:
+        some = _informative(tried)
+        levels, bad = np.minimum(tried.levels, target)[some], tried.bad[some]
+        good = np.isfinite(levels) & ~bad
+        if np.count_nonzero(good) < 2 or not np.ptp(levels[good]) > _SMALLEST:
+            return None
+        lowest = _lowest(levels[good])
+        levels = np.where(bad, lowest, np.maximum(levels, lowest))
+        told = np.isfinite(levels)
+        value = Surrogate.of(tried.columns[some[told]], tried.axes, levels[told], _NOISE)
+        return cls(some, some[good], value)
 
 
 def _informative(tried: Tried) -> Rows:

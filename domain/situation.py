@@ -27,20 +27,17 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What the configuration that would be trained next is expected to bring and to cost.
+    """What a model of the space expects of the configuration that would be trained next.
 
     Attributes:
         gain: What it is expected to be worth, in money.
         cost: What it is expected to take, in money.
+        least: Values that the model has to have seen before it is believed that nothing pays.
     """
 
     gain: float
     cost: float
-
-    @property
-    def pays(self) -> bool:
-        """Whether it is expected to bring more than it takes."""
-        return self.gain > self.cost
+    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +53,7 @@ class Situation:
         pending: The orders in flight.
         workers: Number of trials that may run at the same time.
         space: The search space; None where a plain Optuna study does not state one.
-        offer: What a model of the space expects of the next configuration; None where none was
-            asked.
+        offer: What is expected of the next configuration; None where no model was asked.
     """
 
     history: History

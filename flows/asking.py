@@ -15,6 +15,7 @@ from domain.errors import NoAllowedConfiguration
 from domain.history import Audit, History, Purpose
 from domain.plan import Excluded
 from domain.rules import Verdict
+from domain.situation import Offer
 from domain.space import Params, key_of
 from domain.study import Study
 from tasks.events import Event, EventLog
@@ -38,6 +39,7 @@ class Wanted:
         seed: The seed that it is trained with; None: one of its own.
         audit: What it is about, where it is an audit.
         most: The most that it may take; None: as much as any trial.
+        offer: What it is expected to bring and to cost; None where nobody knows.
     """
 
     params: Params
@@ -48,6 +50,7 @@ class Wanted:
     seed: int | None = None
     audit: Audit | None = None
     most: Cost | None = None
+    offer: Offer | None = None
 
 
 class Asking:
@@ -101,6 +104,11 @@ class Asking:
         """Whether all of a plan has been asked for; a search never is."""
         return self._plan is not None and not self._plan
 
+    @property
+    def weighs_cost(self) -> bool:
+        """Whether proposals come with what they are expected to bring and to cost."""
+        return self._plan is None and self._study.sampler == PRICED
+
     def next(self, history: History, in_flight: int) -> Wanted | None:
         """Return what is trained next; None where there is nothing at the moment.
 
@@ -132,7 +140,23 @@ class Asking:
             return None
         seconds = time.perf_counter() - began
         self.exclude(proposal.excluded)
-        return Wanted(proposal.params, proposal.verdict, notes=proposal.notes, seconds=seconds)
+        return Wanted(
+            proposal.params,
+            proposal.verdict,
+            notes=proposal.notes,
+            seconds=seconds,
+            offer=proposal.offer,
+        )
+
+    def offer(self) -> Offer | None:
+        """Return what the next proposal is expected to bring and to cost; None if nobody knows.
+
+        The store knows all trials that have finished: the next proposal is this one.
+        """
+        try:
+            return self._proposer.propose().offer
+        except NoAllowedConfiguration:
+            return None
 
     def why_nothing(self, history: History) -> str:
         """Say why the rules allow nothing any more; empty where that is not so."""

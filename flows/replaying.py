@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from domain.cost import Budget, Cost, Prices
 from domain.decision import Decision
 from domain.history import History
-from domain.situation import Pending, Situation
+from domain.situation import Offer, Pending, Situation
 from domain.stopping import decide
 from domain.summary import DecisionRecord
 from domain.worth import Worth
@@ -57,12 +57,27 @@ def replay(
         trials_left = known.pop("trials")
         left = Budget(None if trials_left is None else int(trials_left), **known)
         nobody = Pending(-1, {}, Cost())
+        known_then = History(trials[: record.after], history.direction)
         situation = Situation(
-            history=History(trials[: record.after], history.direction),
+            history=known_then,
             worth=worth,
             prices=prices,
             left=left,
             pending=(nobody,) * int(evidence.get("pending", 0)),
             workers=int(evidence.get("workers", 1)),
+            offer=_offer(evidence, known_then, worth),
         )
         yield Replayed(record, decide(situation))
+
+
+def _offer(evidence: Mapping[str, float], history: History, worth: Worth) -> Offer | None:
+    """Return what a model expected then, at today's worth and prices; None where none was asked."""
+    if "offer_cost" not in evidence:
+        return None
+    spent = evidence.get("spent", 0.0)
+    dearer = history.spent.money / spent if spent > 0 else 1.0
+    return Offer(
+        evidence["offer_steps"] * worth.step,
+        evidence["offer_cost"] * dearer,
+        int(evidence["offer_least"]),
+    )

@@ -16,11 +16,12 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from domain import proposals
 from domain.columns import allowed, configurations
 from domain.features import Floats, columns
 from domain.history import Failure
 from domain.mending import coordinates, place_of
-from domain.proposals import Offers, Tried, nearby, offers
+from domain.proposals import Offers, Tried, nearby
 from domain.replicates import Scale
 from domain.rules import RuleBook
 from domain.situation import Offer
@@ -34,6 +35,7 @@ _SCATTERED, _NEARBY = 1024, 512  # candidates of a batch
 _BATCHES = 16
 _ENOUGH = 256  # allowed candidates among which the best is chosen
 _LEADERS = 6
+_CONSIDERED = 12  # leaders that may be trained again
 _LOOKS = 64  # candidates that are asked about one by one
 # Lost and stopped trials say nothing of their configuration.
 _OWN_FAULT = (Failure.CRASHED, Failure.KILLED, Failure.OUT_OF_MEMORY, Failure.NOT_A_NUMBER)
@@ -109,7 +111,8 @@ class PricedSampler(BaseSampler):
             there = coordinates(candidates[at], self._space)
             if self._wanted(self._space.configuration(there)):
                 if known is not None:
-                    self.offer = Offer(float(known.gains[at]), float(known.costs[at]))
+                    gain, cost = float(known.gains[at]), float(known.costs[at])
+                    self.offer = Offer(gain, cost, _STARTUP + len(self._axes))
                 return {name: there[name] for name in self._axes}
         self._barren = True  # thousands of candidates were looked at: as many more would not help
         return {}
@@ -159,9 +162,48 @@ class PricedSampler(BaseSampler):
         _, there = configurations(self._space, places)
         here = np.column_stack([there[name] for name in self._space.axes])
         features, _ = columns(np.where(here, places, np.nan), self._space)
-        worth = self._terms.worth
-        target = np.inf if worth.target is None else float(past.scale.of(np.array(worth.target)))
-        return offers(past.tried, features, worth.step, target)
+        target = past.target(self._terms)
+        return proposals.offers(past.tried, features, self._terms.worth.step, target)
+
+
+@dataclass(frozen=True)
+class Leader:
+    """A configuration that may be the best one.
+
+    Attributes:
+        number: The first trial that tried it.
+        offer: What training it again is expected to bring and to cost.
+    """
+
+    number: int
+    offer: Offer
+
+
+def leaders(trials: Sequence[FrozenTrial], space: Space, terms: Terms) -> tuple[Leader, ...]:
+    """Return the leaders of a search, the one that is believed to be the best first.
+
+    Args:
+        trials: The finished trials, in coordinates; repeated ones among them.
+        space: The space.
+        terms: What a gain is worth.
+    """
+    past = _Past.of(trials, space, terms)
+    tried = past.tried
+    rows: dict[bytes, list[int]] = {}
+    for row in np.flatnonzero(np.isfinite(tried.levels) & ~tried.bad).tolist():
+        rows.setdefault(tried.columns[row].tobytes(), []).append(row)
+    groups = sorted(rows.values(), key=lambda own: -float(np.mean(tried.levels[own])))[:_CONSIDERED]
+    first = np.array([own[0] for own in groups], int)
+    target = past.target(terms)
+    known = proposals.leaders(tried, first, terms.worth.step, target)
+    if known is None:
+        return tuple(Leader(trials[one].number, Offer(0.0, 0.0)) for one in first)
+    costs = [float(np.mean(tried.money[own])) for own in groups]
+    found = [
+        Leader(trials[one].number, Offer(float(gain), cost))
+        for one, gain, cost in zip(first, known.gains, costs, strict=True)
+    ]
+    return tuple(found[at] for at in np.argsort(-known.levels, kind="stable"))
 
 
 @dataclass(frozen=True)
@@ -171,6 +213,11 @@ class _Past:
     tried: Tried
     scale: Scale
     leaders: Floats
+
+    def target(self, terms: Terms) -> float:
+        """Return the level beyond which nothing is worth anything."""
+        target = terms.worth.target
+        return np.inf if target is None else float(self.scale.of(np.array(target)))
 
     @classmethod
     def of(cls, trials: Sequence[FrozenTrial], space: Space, terms: Terms) -> _Past:
