@@ -1,12 +1,14 @@
 """What one decision costs: `python benchmarks/decision_cost.py`.
 
 A history of n trials with five parameters each; the history is new to every call, as it is after
-each result. Prints median and spread (quartiles) in milliseconds.
+each result. Prints median and spread (quartiles) of the processor's milliseconds, what a decision
+takes in memory at its peak, and what all of them leave behind.
 """
 
 from __future__ import annotations
 
 import time
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -47,19 +49,36 @@ def milliseconds(n: int) -> np.ndarray:
     taken = []
     for _ in range(REPEATS):
         fresh = replace(state, history=replace(state.history))  # nothing cached from the last call
-        begun = time.perf_counter()
+        begun = time.process_time()
         decide(fresh)
-        taken.append(1e3 * (time.perf_counter() - begun))
+        taken.append(1e3 * (time.process_time() - begun))
     return np.array(taken)
+
+
+def kilobytes(n: int) -> tuple[float, float]:
+    """Return the peak of one decision, and what stays after all of them."""
+    state = situation(n)
+    decide(replace(state, history=replace(state.history)))  # what is made once, for all
+    tracemalloc.start()
+    for _ in range(REPEATS):
+        decide(replace(state, history=replace(state.history)))
+    left, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak / 1024, left / 1024
 
 
 def main() -> None:
     """Print the table."""
-    print(f"{'trials':>8} {'median':>8} {'quartiles':>16} {'largest':>8}   (ms, {REPEATS} calls)")
+    print(f"{REPEATS} calls; milliseconds of the processor, kilobytes")
+    print(f"{'trials':>8} {'median':>8} {'quartiles':>16} {'largest':>8} {'peak':>9} {'left':>7}")
     for n in SIZES:
         taken = milliseconds(n)
         low, middle, high = np.percentile(taken, (25, 50, 75))
-        print(f"{n:8,} {middle:8.2f} {low:8.2f}-{high:<7.2f} {taken.max():8.2f}")
+        peak, left = kilobytes(n)
+        print(
+            f"{n:8,} {middle:8.2f} {low:8.2f}-{high:<7.2f} {taken.max():8.2f}"
+            f" {peak:9,.0f} {left:7.1f}"
+        )
 
 
 if __name__ == "__main__":

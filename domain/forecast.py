@@ -1,16 +1,19 @@
 """What more trials are expected to bring, and what they are expected to cost.
 
-The gain: the best values seen are taken as excesses over a threshold, which have an exponential
-tail whatever the distribution is below it (peaks over threshold; Coles 2001, An Introduction to
-Statistical Modeling of Extreme Values, section 4). The scale of the tail has a gamma posterior, so
-that few values make a wide forecast rather than a sure one. The worth is integrated over the best
-of h draws numerically, as it need not be linear.
+The gain. Searches rise alike once the way from the median configuration to the best one is known:
+after n values about 1 - 1.2 n^-0.6 of it is done, whatever is searched, and whether or not the
+sampler learns. So the way is read from the best value and the median of the first ones (before a
+sampler learns). On a logarithmic scale it is then shrunk towards the price of a trial over a usual
+ratio: nobody starts a search whose single trial costs as much as all that it could bring. What k
+further values bring is 0 unless one of them is a new best, which happens to exchangeable ones with
+probability k / (n + k) (Arnold, Balakrishnan and Nagaraja 1998, Records, section 2.5); what it then
+brings is exponential, on top of what is not known of the way.
 
 The cost: the larger of what recent trials took and of a log-normal mean, since guided samplers
-drift into dear configurations and costs have heavy tails.
+drift into dear configurations and costs have heavy tails, and an allowance for a tail that no trial
+has shown yet.
 
-Every value counts the same, however old it is. Weights that favour recent ones were tried on 15
-measured tables, in the orders of a random and of a TPE sampler, and stopped no better.
+The constants are in `Taught`. docs/decisions/0014 has what was tried, and what each is worth.
 """
 
 from __future__ import annotations
@@ -18,11 +21,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaincinv
+from scipy.special import ndtri
 
 from domain.cost import NOTHING, Budget, Cost, total
 from domain.history import History, TrialRecord
@@ -31,12 +34,31 @@ from domain.situation import Situation
 from domain.worth import Worth
 
 Floats: TypeAlias = npt.NDArray[np.float64]
+Counts: TypeAlias = npt.NDArray[np.int_]
+Count = TypeVar("Count", float, Floats)
 
-_SCALES = (np.arange(8) + 0.5) / 8  # equally likely quantiles of the tail's scale
-_STEPS = np.concatenate([[0.0], np.geomspace(0.02, 30.0, 60)])  # excesses, in units of the scale
-_MIDDLES = np.append((_STEPS[1:] + _STEPS[:-1]) / 2, _STEPS[-1])
-_SMALLEST = 1e-280  # a spread below it cannot be divided by
-_PRIOR = 1.0  # the posterior's shape is the number of excesses and this
+_DECAY = 0.6  # what is left of the way after n values falls as n to the power of minus this
+_LEFT = 1.2  # the share that would be left after one
+_EARLY = 10  # values that count as drawn before the sampler learns; later, a third of all
+_UNSURE = 5.0  # variance of the logarithm of the way as it is read, times the number of values
+_WAYS = ndtri((np.arange(8) + 0.5) / 8)  # equally likely places of the way, in standard deviations
+_SMALLEST = 1e-280  # nothing is divided by less
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """What measured searches teach about searches: `python -m benchmarks.stopping.fit`.
+
+    Attributes:
+        pace: What further values bring, as a multiple of what the law says of random ones.
+        allowance: The logarithm of the expected cost grows by this times the variance of the
+            logarithms of costs.
+        price: The usual price of a trial, where the way is worth 1.
+    """
+
+    pace: float = 2.1
+    allowance: float = 0.46
+    price: float = 0.0051
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +71,7 @@ class Outlook:
         cost: What they are expected to take.
         low: Lower end of a central 90 % interval of the worth; it is often exactly 0.
         high: Upper end of it.
+        upper: What they are worth less than with a probability of 90 %.
     """
 
     trials: int
@@ -56,6 +79,7 @@ class Outlook:
     cost: Cost
     low: float
     high: float
+    upper: float
 
     @property
     def surplus(self) -> float:
@@ -63,19 +87,63 @@ class Outlook:
         return self.gain - self.cost.money
 
 
-def outlooks(situation: Situation, horizon: int, level: Level | None = None) -> tuple[Outlook, ...]:
+@dataclass(frozen=True)
+class Gains:
+    """The distribution of what further values are worth: 0, or exponential on an uncertain scale.
+
+    Attributes:
+        chances: Shape (horizons,): the probability of a new best.
+        scales: Shape (horizons, ways): the mean of what it then brings, in money.
+    """
+
+    chances: Floats
+    scales: Floats
+
+    @classmethod
+    def of(cls, pace: float, before: float, ahead: Floats) -> Gains:
+        """Say what `ahead` values bring after `before` others; the mean is the power law's."""
+        chances = ahead / (before + ahead)
+        means = pace * law(before, ahead)
+        spread = np.exp(_WAYS * math.sqrt(1 - trust(before)))
+        return cls(chances, (means / chances)[:, None] * spread / np.mean(spread))
+
+    def means(self, cap: float) -> Floats:
+        """Integrate what is gained, up to a cap beyond which nothing is worth more."""
+        within = -np.expm1(-cap / np.maximum(self.scales, _SMALLEST))
+        return self.chances * np.mean(self.scales * within, axis=1)
+
+    def quantile(self, *shares: float) -> Floats:
+        """Return what is not exceeded with these probabilities, by bisection.
+
+        Returns:
+            Shape (shares, horizons), to one part in a million of the largest scale.
+        """
+        outside = 1.0 - np.array(shares)[:, None]
+        above = outside / self.chances  # the probability of more, given a new best
+        steps = self.scales / np.maximum(self.scales[:, -1:], _SMALLEST)
+        low, high = np.zeros(above.shape), np.maximum(-np.log(outside), 1.0) + 0 * above
+        for _ in range(24):
+            middle = (low + high) / 2
+            more = np.mean(np.exp(-middle[..., None] / np.maximum(steps, _SMALLEST)), axis=-1)
+            low, high = np.where(more > above, middle, low), np.where(more > above, high, middle)
+        return np.where(above < 1.0, high * self.scales[:, -1], 0.0)
+
+
+def outlooks(
+    situation: Situation, horizon: int, level: Level | None = None, taught: Taught = Taught()
+) -> tuple[Outlook, ...]:
     """Forecast gain and cost of h more trials, for a growing grid of h.
 
     Pending trials finish whatever is decided, so their gain is taken off and their cost is not
-    asked for. Failed and pruned trials count as trials that cost and bring no value, and so do
-    those that break a soft rule: the gain is that of a feasible trial times the share that is
-    (Gardner et al. 2014, "Bayesian Optimization with Inequality Constraints", section 3).
+    asked for. Failed and pruned trials, and those that break a soft rule, cost and bring no value:
+    of further ones as large a share will bring one as did.
 
     Args:
         situation: The state of the search, with at least two feasible values; fewer say nothing
-            about the spread of the next one.
+            about the way of the next one.
         horizon: The largest h.
         level: What `level_of` says of the history, where it has been read already.
+        taught: What is known of searches in general.
 
     Returns:
         Outlooks by growing `trials`; none where two values or the budget for one trial are missing.
@@ -84,9 +152,77 @@ def outlooks(situation: Situation, horizon: int, level: Level | None = None) -> 
     most = int(min(horizon, affordable(situation)))
     if level is None or len(level.values) < 2 or most < 1:
         return ()
-    tail = _Tail.of(level, len(situation.history.trials), situation.worth)
-    each = expected_cost(situation.history)
-    return tuple(tail.outlook(h, len(situation.pending), each * h) for h in _grid(most))
+    loaded = expected_cost(situation.history) * allowance(situation.history, taught)
+    grid = np.array(_grid(most))
+    found = gains(situation, level, grid, taught)
+    cap = _most_worth(level, situation.worth)
+    means = found.means(cap)
+    low, upper, high = np.minimum(found.quantile(0.05, 0.90, 0.95), cap)
+    columns = zip(grid, means, low, high, upper, strict=True)
+    return tuple(
+        Outlook(int(h), float(gain), loaded * float(h), *map(float, interval))
+        for h, gain, *interval in columns
+    )
+
+
+def gains(situation: Situation, level: Level, ahead: Counts, taught: Taught) -> Gains:
+    """Forecast what some numbers of further trials are worth, were there no target.
+
+    Args:
+        situation: The state of the search.
+        level: What `level_of` says of it; at least two values.
+        ahead: The numbers of further trials, beyond the pending ones.
+        taught: What is known of searches in general.
+    """
+    history = situation.history
+    n = len(level.values)
+    valued = (n + 0.5) / (len(history.trials) + 0.5)
+    pace = taught.pace * way(level, situation.worth, expected_cost(history), taught)
+    return Gains.of(pace, n + len(situation.pending) * valued, ahead * valued)
+
+
+def way(level: Level, worth: Worth, each: Cost, taught: Taught) -> float:
+    """Read from a search what the way from the median configuration to the best one is worth.
+
+    Args:
+        level: At least two values, in the order in which they came.
+        worth: What a step is worth.
+        each: The expected cost of a trial.
+        taught: What is known of searches in general.
+
+    Returns:
+        Money: the median of a log-normal posterior. 0 where all values are alike.
+    """
+    n = len(level.values)
+    early = level.values[: max(_EARLY, -(-n // 3))]
+    seen = float(np.max(level.values) - np.median(early))
+    read = worth.unit * seen / (1 - _LEFT * n**-_DECAY)
+    if not read > _SMALLEST:
+        return 0.0
+    believed = trust(n) if each.money > 0 else 1.0
+    usual = each.money / taught.price if each.money > 0 else 1.0
+    return math.exp(believed * math.log(read) + (1 - believed) * math.log(usual))
+
+
+def trust(count: Count) -> Count:
+    """Return how far the way is believed as so many values show it; the rest is its variance.
+
+    The prior's variance is 1, that of a reading `_UNSURE` / count.
+    """
+    return count / (count + _UNSURE)
+
+
+def law(before: Count, ahead: Floats | float) -> Floats:
+    """Return which part of the way `ahead` values bring after `before` others."""
+    return np.asarray(_LEFT * (before**-_DECAY - (before + ahead) ** -_DECAY))
+
+
+def _most_worth(level: Level, worth: Worth) -> float:
+    """Return what the step from the incumbent to the target is worth; infinite without one."""
+    if worth.target is None:
+        return math.inf
+    target = float(level.scale.of(np.array([worth.target]))[0])
+    return worth.unit * max(target - float(np.max(level.values)), 0.0)
 
 
 def _grid(most: int) -> list[int]:
@@ -126,16 +262,30 @@ def _heaviness(trials: Sequence[TrialRecord]) -> float:
 
     It is taken from seconds where there are any, so that a dearer hour makes every forecast dearer.
     """
+    some = _taken(trials)
+    if not some.size:
+        return 1.0
+    log_mean = float(np.mean(np.log(some))) + _variance(some) / 2
+    return math.exp(min(log_mean - math.log(float(np.mean(some))), 6.0))
+
+
+def allowance(history: History, taught: Taught) -> float:
+    """Return the factor by which dear trials that none has shown yet raise the expected cost."""
+    some = _taken(history.trials)
+    return math.exp(taught.allowance * _variance(some)) if some.size else 1.0
+
+
+def _taken(trials: Sequence[TrialRecord]) -> Floats:
     taken = np.array([one.cost.seconds for one in trials])
     if not taken.any():
         taken = np.array([one.cost.money for one in trials])
-    some = taken[taken > 0]
-    if not some.size:
-        return 1.0
-    n, logs = len(some), np.log(some)
-    variance = (n * float(np.var(logs)) + 3.5) / (n + 5)
-    log_mean = float(np.mean(logs)) + min(variance, 6.0) / 2
-    return math.exp(min(log_mean - math.log(float(np.mean(some))), 6.0))
+    return taken[taken > 0]
+
+
+def _variance(some: Floats) -> float:
+    """Return the variance of the logarithm of costs, shrunk towards 0.7 as if by 5 trials."""
+    n = len(some)
+    return min((n * float(np.var(np.log(some))) + 3.5) / (n + 5), 6.0)
 
 
 def affordable(situation: Situation) -> float:
@@ -154,60 +304,3 @@ def affordable(situation: Situation) -> float:
         if limit is not None and one > 0:
             most = min(most, float(np.floor(limit / one)))
     return most
-
-
-@dataclass(frozen=True)
-class _Tail:
-    """The distribution of what one more trial brings beyond the incumbent.
-
-    Attributes:
-        chances: The chance that it beats the incumbent, for each scale.
-        worths: What an excess is worth, for each scale (rows) and each step.
-    """
-
-    chances: Floats
-    worths: Floats
-
-    @classmethod
-    def of(cls, level: Level, trials: int, worth: Worth) -> _Tail:
-        """Fit the tail to the best values.
-
-        Args:
-            level: The values, at least two.
-            trials: How many trials were paid for them; some failed, were pruned, broke a soft rule,
-                or were repeats.
-            worth: What an excess is worth.
-        """
-        values = np.sort(level.values)[::-1]
-        n = len(values)
-        k = min(max(math.ceil(math.sqrt(n)), 3), n - 1)
-        # A coarse metric has ties: the threshold lies below all that equal the last of the best.
-        k += int(np.count_nonzero(values[k:-1] == values[k - 1]))
-        excesses = values[:k] - values[k]
-        total, best = float(np.sum(excesses)), float(excesses[0])
-        if not total > _SMALLEST:
-            return cls(np.zeros(1), np.zeros((1, len(_MIDDLES))))
-        scales = total / gammaincinv(k + _PRIOR, 1 - _SCALES)
-        valued = (n + 0.5) / (trials + 0.5)
-        chances = valued * k / n * np.exp(-best / scales)
-        return cls(chances, level.worths(values[0] + scales[:, None] * _MIDDLES, worth))
-
-    def outlook(self, trials: int, pending: int, cost: Cost) -> Outlook:
-        """Integrate the worth over the best of some trials, beyond that of the pending ones."""
-        below = 1.0 - self.chances[:, None] * np.exp(-_STEPS)
-        with_them, without = _masses(below ** (pending + trials)), _masses(below**pending)
-        gain = float(np.sum((with_them - without) * self.worths))
-        alone = _masses(below**trials)
-        order = np.argsort(self.worths, axis=None, kind="stable")
-        reached = 1.0 - float(np.sum(alone)) + np.cumsum(alone.ravel()[order])
-        ends = np.searchsorted(reached, (0.05, 0.95))
-        low, high = (
-            0.0 if share <= 1.0 - float(np.sum(alone)) else float(self.worths.ravel()[order[at]])
-            for share, at in zip((0.05, 0.95), np.minimum(ends, order.size - 1), strict=True)
-        )
-        return Outlook(trials, max(gain, 0.0), cost, low, high)
-
-
-def _masses(below: Floats) -> Floats:
-    """Return the probability of each step above the incumbent; rows are equally likely scales."""
-    return np.diff(below, axis=1, append=1.0) / len(below)

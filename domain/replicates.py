@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.history import History
-from domain.worth import Direction, Per, Worth
+from domain.worth import Direction, Per
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
@@ -57,7 +57,8 @@ class Level:
     """What a search has reached, on the scale of its worth.
 
     Attributes:
-        values: One for each configuration, noise shrunk where it is known; at least one.
+        values: One for each configuration, in the order in which they were first trained, noise
+            shrunk where it is known; at least one.
         scale: What they stand for.
         noise: Standard deviation from seed to seed, on the scale; 0 where it is unknown.
         replicates: Number of configurations that were trained with several seeds.
@@ -67,14 +68,6 @@ class Level:
     scale: Scale
     noise: float
     replicates: int
-
-    def worths(self, reached: Floats, worth: Worth) -> Floats:
-        """Price the step from the incumbent to each of some values of the scale."""
-        direction = self.scale.direction
-        before = float(self.scale.metric(np.max(self.values, keepdims=True))[0])
-        after = self.scale.metric(reached)
-        priced = [worth.of(before, one, direction) for one in after.ravel().tolist()]
-        return np.array(priced).reshape(after.shape)
 
 
 def level_of(history: History, per: Per) -> Level | None:

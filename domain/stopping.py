@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from domain.decision import Decision
 from domain.feasibility import shortfall
-from domain.forecast import Outlook, affordable, expected_cost, outlooks
+from domain.forecast import Outlook, Taught, affordable, expected_cost, outlooks
 from domain.history import TrialState
 from domain.replicates import Level, level_of
 from domain.situation import Offer, Situation
@@ -27,10 +27,12 @@ class StoppingPolicy:
             or when three times as many trials have left no value at all.
         horizon: The largest number of further trials that is weighed. A search without a budget
             also ends after so many from which no forecast can be made.
+        taught: What measured searches teach about searches; a benchmark takes the other families'.
     """
 
     min_trials: int = 5
     horizon: int = 100
+    taught: Taught = Taught()
 
     def __post_init__(self) -> None:
         if self.min_trials < 1:
@@ -51,11 +53,12 @@ def decide(situation: Situation, policy: StoppingPolicy = StoppingPolicy()) -> D
         besides what `Decision` promises, `trials`, `values` (of feasible trials), `infeasible`
         (where any trial broke a soft rule), `pending`, `spent` (money) and, where there is one, the
         `incumbent`. `gain_low` and `gain_high` are a 90 % interval of the gain
-        of the best horizon; `noise` is the standard deviation of the metric from seed to seed on
-        the scale of the worth, 0 where no configuration was trained twice (`replicates`). Where
-        the budget left pays for no trial, `affordable` is there and 0. Where the values alone say
-        stop and there is an offer, `offer_steps` (its gain in units of the worth's scale),
-        `offer_cost` and `offer_least` are the offer's.
+        of the best horizon, `gain_upper` is its one-sided 90 % bound. `noise` is the standard
+        deviation of the metric from seed to seed on the scale of the worth, 0 where no
+        configuration was trained twice (`replicates`). Where the budget left pays for no trial,
+        `affordable` is there and 0. Where the values alone say stop and there is an offer,
+        `offer_steps` (its gain in units of the worth's scale), `offer_cost` and `offer_least` are
+        the offer's.
     """
     level = level_of(situation.history, situation.worth.per)
     facts = _facts(situation, level)
@@ -70,7 +73,7 @@ def decide(situation: Situation, policy: StoppingPolicy = StoppingPolicy()) -> D
     if affordable(situation) < 1:
         told = "; ".join(filter(None, (shortfall(situation.history), _too_dear(situation))))
         return Decision.to_stop(told, **facts, affordable=0.0)
-    outlook = outlooks(situation, policy.horizon, level)
+    outlook = outlooks(situation, policy.horizon, level, policy.taught)
     return _too_early(situation, policy, outlook, facts) or _weigh(situation, outlook, facts)
 
 
@@ -110,6 +113,7 @@ def _weigh(situation: Situation, outlook: tuple[Outlook, ...], facts: dict[str, 
         "horizon": float(best.trials),
         "gain_low": best.low,
         "gain_high": best.high,
+        "gain_upper": best.upper,
         "next_gain": outlook[0].gain,
         "next_cost": outlook[0].cost.money,
     }
@@ -119,7 +123,7 @@ def _weigh(situation: Situation, outlook: tuple[Outlook, ...], facts: dict[str, 
     offer = situation.offer
     if offer is not None:
         evidence |= {
-            "offer_steps": offer.gain / situation.worth.step if situation.worth.step > 0 else 0.0,
+            "offer_steps": offer.gain / situation.worth.unit if situation.worth.unit > 0 else 0.0,
             "offer_cost": offer.cost,
             "offer_least": float(offer.least),
         }

@@ -67,8 +67,8 @@ class Worth:
     stated: str = ""
 
     @property
-    def step(self) -> float:
-        """What one step is worth on the scale on which worth is linear (`replicates.Scale`)."""
+    def unit(self) -> float:
+        """What a unit of the scale is worth on which worth is linear (`replicates.Scale`)."""
         return self.money * (100.0 if self.per is Per.POINT else 1.0)
 
     def of(self, before: float, after: float, direction: Direction) -> float:
@@ -92,7 +92,7 @@ class Worth:
             return 0.0
         if self.per is Per.HALVING:
             return self.money * _halvings(_error(before, direction), _error(after, direction))
-        return self.step * gain
+        return self.unit * gain
 
 
 _SMALLEST_ERROR = 1e-12  # an error of nothing would be infinitely many halvings away

@@ -77,7 +77,7 @@ def _offer(evidence: Mapping[str, float], history: History, worth: Worth) -> Off
     spent = evidence.get("spent", 0.0)
     dearer = history.spent.money / spent if spent > 0 else 1.0
     return Offer(
-        evidence["offer_steps"] * worth.step,
+        evidence["offer_steps"] * worth.unit,
         evidence["offer_cost"] * dearer,
         int(evidence["offer_least"]),
     )

@@ -163,7 +163,7 @@ class PricedSampler(BaseSampler):
         here = np.column_stack([there[name] for name in self._space.axes])
         features, _ = columns(np.where(here, places, np.nan), self._space)
         target = past.target(self._terms)
-        return proposals.offers(past.tried, features, self._terms.worth.step, target)
+        return proposals.offers(past.tried, features, self._terms.worth.unit, target)
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def leaders(trials: Sequence[FrozenTrial], space: Space, terms: Terms) -> tuple[
     groups = sorted(rows.values(), key=lambda own: -float(np.mean(tried.levels[own])))[:_CONSIDERED]
     first = np.array([own[0] for own in groups], int)
     target = past.target(terms)
-    known = proposals.leaders(tried, first, terms.worth.step, target)
+    known = proposals.leaders(tried, first, terms.worth.unit, target)
     if known is None:
         return tuple(Leader(trials[one].number, Offer(0.0, 0.0)) for one in first)
     costs = [float(np.mean(tried.money[own])) for own in groups]

@@ -8,6 +8,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, create_trial
 
+from benchmarks.stopping.fit import taught
 from benchmarks.stopping.policies import LEAST
 from benchmarks.stopping.tables import Table
 from benchmarks.stopping.traces import LENGTH
@@ -16,7 +17,7 @@ from domain.history import Failure, History, Purpose, TrialRecord, TrialState
 from domain.rules import RuleBook
 from domain.situation import Situation
 from domain.space import Choice, Int, Parameter, Space
-from domain.stopping import decide
+from domain.stopping import StoppingPolicy, decide
 from domain.worth import Direction, Per, Worth
 from tasks.drawing import distributions
 from tasks.pricing import Terms, leaders
@@ -58,6 +59,8 @@ class Search:
 
     def __init__(self, task: Table, seed: int, rate: float, overhead: float) -> None:
         self._task, self._overhead = task, overhead
+        # What the stop was taught, it was not taught by this family.
+        self._policy = StoppingPolicy(LEAST, taught=taught(task.family))
         self._random = np.random.default_rng([seed, *task.name.encode(), int(1000 * rate)])
         self._metric, money = np.exp(self._random.uniform(-7, 7, 2))
         self._usual = LENGTH * (task.usual_seconds + overhead)
@@ -92,9 +95,9 @@ class Search:
             return False
         history = History(tuple(self._records), Direction.MAXIMIZE)
         situation = replace(self._situation, history=history)
-        if not decide(situation).stop:
+        if not decide(situation, self._policy).stop:
             return False
-        return decide(replace(situation, offer=proposal.offer)).stop
+        return decide(replace(situation, offer=proposal.offer), self._policy).stop
 
     def _train(self, proposal: Proposal) -> None:
         row = self._row(proposal.params)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from benchmarks.stopping.tables import Floats
 from benchmarks.stopping.traces import LENGTH, Trace
 from domain.cost import EnergyMode, Prices
+from domain.forecast import Taught
 from domain.history import History, TrialRecord, TrialState
 from domain.situation import Situation
-from domain.stopping import decide
+from domain.stopping import StoppingPolicy, decide
 from domain.worth import Direction, Per, Worth
 
 LEAST = 5  # trials that every rule waits for
@@ -51,8 +53,8 @@ def offer(trace: Trace, rate: float) -> Offer:
     return Offer(trace.seen * metric, trace.seconds * price, money / gap)
 
 
-def ours(given: Offer) -> int:
-    """Ask `domain.stopping.decide` after each trial."""
+def searches(given: Offer) -> Iterator[Situation]:
+    """Yield what our decision looks at after each trial, from the least number of them on."""
     prices = Prices("EUR", hour=3600.0)  # a second is one unit of money
     records = tuple(
         TrialRecord(
@@ -65,12 +67,22 @@ def ours(given: Offer) -> int:
         )
         for number, (value, money) in enumerate(zip(given.values, given.money, strict=True))
     )
-    state = Situation(History((), Direction.MAXIMIZE), Worth(given.worth, Per.UNIT), prices)
-    for count in range(LEAST, len(records)):
-        history = History(records[:count], Direction.MAXIMIZE)
-        if decide(replace(state, history=history)).stop:
-            return count
-    return len(records)
+    worth = Worth(given.worth, Per.UNIT)
+    for count in range(LEAST, len(records) + 1):
+        yield Situation(History(records[:count], Direction.MAXIMIZE), worth, prices)
+
+
+def ours(taught: Taught) -> Callable[[Offer], int]:
+    """Ask `domain.stopping.decide` after each trial, with what it was taught."""
+    policy = StoppingPolicy(LEAST, taught=taught)
+
+    def stop(given: Offer) -> int:
+        for count, situation in enumerate(searches(given), LEAST):
+            if decide(situation, policy).stop:
+                return count
+        return len(given.values)
+
+    return stop
 
 
 def fixed(count: int) -> Callable[[Offer], int]:
@@ -109,8 +121,24 @@ def lately(given: Offer) -> int:
     return len(given.values)
 
 
-POLICIES: dict[str, Callable[[Offer], int]] = {
-    "satisfice": ours,
+def one_step(given: Offer) -> int:
+    """Stop where the next trial's expected improvement does not pay for it.
+
+    The tail over the best ceil(sqrt n) values is exponential; a trial costs what the mean one did.
+    """
+    for count in range(LEAST, len(given.values)):
+        best = np.sort(given.values[:count])[::-1]
+        above = min(max(math.ceil(math.sqrt(count)), 3), count - 1)
+        excesses = best[:above] - best[above]
+        scale = max(float(np.mean(excesses)), 1e-280)
+        improvement = above / count * scale * math.exp(-excesses[0] / scale)
+        if improvement * given.worth < np.mean(given.money[:count]):
+            return count
+    return len(given.values)
+
+
+RULES: dict[str, Callable[[Offer], int]] = {
+    "one-step improvement": one_step,
     "gain of the last 20": lately,
     "patience 20": patience,
     "Ax": ax,
@@ -120,10 +148,17 @@ POLICIES: dict[str, Callable[[Offer], int]] = {
 }
 
 
-def utilities(trace: Trace, rate: float) -> Iterator[tuple[str, float]]:
+def utility(trace: Trace, rate: float) -> Floats:
+    """Return what stopping after each trial is worth."""
+    return np.asarray(trace.success() - rate * trace.spent())
+
+
+def utilities(
+    trace: Trace, rate: float, policies: Mapping[str, Callable[[Offer], int]]
+) -> Iterator[tuple[str, float]]:
     """Yield each rule's utility, and the oracle's: the best stop in hindsight."""
-    utility = trace.success() - rate * trace.spent()
-    yield "oracle", float(np.max(utility[LEAST - 1 :]))
+    reached = utility(trace, rate)
+    yield "oracle", float(np.max(reached[LEAST - 1 :]))
     given = offer(trace, rate)
-    for name, policy in POLICIES.items():
-        yield name, float(utility[policy(given) - 1])
+    for name, policy in policies.items():
+        yield name, float(reached[policy(given) - 1])

