@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from domain import proposals
 from domain.columns import allowed, configurations
 from domain.features import Floats, columns
-from domain.history import Failure
+from domain.history import Failure, Purpose, TrialRecord
 from domain.mending import coordinates, place_of
 from domain.proposals import Offers, Tried, nearby
 from domain.replicates import Scale
@@ -27,7 +27,7 @@ from domain.rules import RuleBook
 from domain.situation import Offer
 from domain.space import Params, Space
 from domain.worth import Direction, Worth
-from tasks.drawing import distribution
+from tasks.drawing import Lessons, distribution
 from tasks.store_records import BEGUN, RESULT, read_record
 
 _STARTUP = 3  # values before there is anything to learn
@@ -206,6 +206,18 @@ def leaders(trials: Sequence[FrozenTrial], space: Space, terms: Terms) -> tuple[
     return tuple(found[at] for at in np.argsort(-known.levels, kind="stable"))
 
 
+def leaders_of(study: optuna.Study, space: Space, terms: Terms) -> tuple[Leader, ...]:
+    """Return the leaders of a study in the store; see `leaders`. Confirmations count."""
+    translated = Lessons(space)
+    trials = [
+        translated.of(one)
+        for one in study.get_trials(deepcopy=False)
+        if one.state.is_finished() and (record := _record(one)) is not None
+        if record.purpose.competes or record.purpose is Purpose.CONFIRMATION
+    ]
+    return leaders(trials, space, terms)
+
+
 @dataclass(frozen=True)
 class _Past:
     """The finished trials as `domain.proposals` reads them, and places of the leaders."""
@@ -255,7 +267,7 @@ def _value(trial: FrozenTrial) -> float:
     return float("nan")
 
 
-def _record(trial: FrozenTrial) -> Any:
+def _record(trial: FrozenTrial) -> TrialRecord | None:
     begun, result = trial.user_attrs.get(BEGUN), trial.user_attrs.get(RESULT)
     return None if begun is None or result is None else read_record(trial.number, begun, result)
 
