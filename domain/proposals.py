@@ -41,6 +41,7 @@ class Tried:
             model may learn from.
         bad: Shape (trials,): which trials are known to be no good, whatever their value: they broke
             a soft rule, or failed by their own fault.
+        whole: Shape (trials,): which were trained to their end, so that they may win.
         money: Shape (trials,): what each took.
         cut: Shape (trials,): which were ended before their time, so that they would have cost more.
         pending: Shape (orders in flight, columns).
@@ -50,9 +51,15 @@ class Tried:
     axes: Rows
     levels: Floats
     bad: Mask
+    whole: Mask
     money: Floats
     cut: Mask
     pending: Floats
+
+    @property
+    def may_win(self) -> Mask:
+        """Which trials one may choose."""
+        return np.isfinite(self.levels) & self.whole & ~self.bad
 
 
 @dataclass(frozen=True)
@@ -165,7 +172,7 @@ class _Known:
     def of(cls, tried: Tried, target: float) -> _Known | None:
         some = _informative(tried)
         levels, bad = np.minimum(tried.levels, target)[some], tried.bad[some]
-        good = np.isfinite(levels) & ~bad
+        good = tried.may_win[some]
         if np.count_nonzero(good) < 2 or not np.ptp(levels[good]) > _SMALLEST:
             return None
         lowest = _lowest(levels[good])
@@ -180,7 +187,7 @@ def _informative(tried: Tried) -> Rows:
     count = len(tried.levels)
     if count <= _LATEST + _LEADERS:
         return np.arange(count)
-    older = np.where(tried.bad, -np.inf, np.nan_to_num(tried.levels, nan=-np.inf))[:-_LATEST]
+    older = np.where(tried.may_win, tried.levels, -np.inf)[:-_LATEST]
     leaders = np.argsort(-older, kind="stable")[:_LEADERS]
     return np.concatenate([np.sort(leaders), np.arange(count - _LATEST, count)])
 

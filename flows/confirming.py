@@ -72,7 +72,7 @@ def _train_again(coordinator: Coordinator) -> list[TrialRecord]:
     chosen: list[TrialRecord] = []
     while len(chosen) < _MOST:
         ranked = leaders_of(search.optuna_study, study.space, terms)
-        paying = [one for one in ranked if one.offer.gain > one.offer.cost and one.number in tried]
+        paying = [one for one in ranked if one.offer.gain > one.offer.cost]
         if not paying:
             break
         again = tried[max(paying, key=lambda one: one.offer.gain - one.offer.cost).number]

@@ -190,7 +190,7 @@ def leaders(trials: Sequence[FrozenTrial], space: Space, terms: Terms) -> tuple[
     past = _Past.of(trials, space, terms)
     tried = past.tried
     rows: dict[bytes, list[int]] = {}
-    for row in np.flatnonzero(np.isfinite(tried.levels) & ~tried.bad).tolist():
+    for row in np.flatnonzero(tried.may_win).tolist():
         rows.setdefault(tried.columns[row].tobytes(), []).append(row)
     groups = sorted(rows.values(), key=lambda own: -float(np.mean(tried.levels[own])))[:_CONSIDERED]
     first = np.array([own[0] for own in groups], int)
@@ -249,13 +249,13 @@ class _Past:
             axes,
             levels,
             bad,
+            np.array([one.state is TrialState.COMPLETE for one in finished], bool),
             np.array([0.0 if one is None else one.cost.money for one in records]),
             np.array([one is Failure.OVERRAN for one in failures], bool),
             columns(_places(running, space), space)[0],
         )
-        good = np.where(bad | np.isnan(levels), -np.inf, levels)
-        order = np.argsort(-good, kind="stable")[:_LEADERS]
-        leaders = places[order[np.isfinite(good[order])]]
+        good = np.flatnonzero(tried.may_win)
+        leaders = places[good[np.argsort(-levels[good], kind="stable")[:_LEADERS]]]
         return cls(tried, scale, np.nan_to_num(leaders, nan=0.5))
 
 
