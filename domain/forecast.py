@@ -110,7 +110,7 @@ class Gains:
     def means(self, cap: float) -> Floats:
         """Integrate what is gained, up to a cap beyond which nothing is worth more."""
         within = -np.expm1(-cap / np.maximum(self.scales, _SMALLEST))
-        return self.chances * np.mean(self.scales * within, axis=1)
+        return np.asarray(self.chances * np.mean(self.scales * within, axis=1))
 
     def quantile(self, *shares: float) -> Floats:
         """Return what is not exceeded with these probabilities, by bisection.
@@ -152,7 +152,7 @@ def outlooks(
     most = int(min(horizon, affordable(situation)))
     if level is None or len(level.values) < 2 or most < 1:
         return ()
-    loaded = expected_cost(situation.history) * allowance(situation.history, taught)
+    loaded = _cost_of_one(situation) * allowance(situation.history, taught)
     grid = np.array(_grid(most))
     found = gains(situation, level, grid, taught)
     cap = _most_worth(level, situation.worth)
@@ -174,11 +174,10 @@ def gains(situation: Situation, level: Level, ahead: Counts, taught: Taught) -> 
         ahead: The numbers of further trials, beyond the pending ones.
         taught: What is known of searches in general.
     """
-    history = situation.history
     n = len(level.values)
-    valued = (n + 0.5) / (len(history.trials) + 0.5)
-    pace = taught.pace * way(level, situation.worth, expected_cost(history), taught)
-    return Gains.of(pace, n + len(situation.pending) * valued, ahead * valued)
+    valued = (n + 0.5) / (len(situation.history.trials) + 0.5)
+    pace = taught.pace * way(level, situation.worth, _cost_of_one(situation), taught)
+    return Gains.of(pace, n + len(situation.pending) * valued, np.asarray(ahead * valued, float))
 
 
 def way(level: Level, worth: Worth, each: Cost, taught: Taught) -> float:
@@ -250,7 +249,25 @@ def expected_cost(history: History) -> Cost:
         _mean(trials[-20:]),
         history.spent * (_heaviness(trials) / len(trials)),
     )
-    return max(means, key=lambda cost: (cost.money, cost.seconds))
+    return max(means, key=_dearness)
+
+
+def _cost_of_one(situation: Situation) -> Cost:
+    """Forecast the cost of one more trial beside those that are pending.
+
+    Cheap trials come back first. What is in flight is taken to cost as much as the dearest of as
+    many last results, so that a search with many workers does not think all trials cheap.
+    """
+    expected, last = expected_cost(situation.history), situation.history.trials
+    last = last[-len(situation.pending) :] if situation.pending else ()
+    if not last:
+        return expected
+    dearest = max((one.cost for one in last), key=_dearness)
+    return max(expected, (_mean(last) + dearest) * 0.5, key=_dearness)
+
+
+def _dearness(cost: Cost) -> tuple[float, float]:
+    return cost.money, cost.seconds
 
 
 def _mean(trials: Sequence[TrialRecord]) -> Cost:

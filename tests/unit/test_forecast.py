@@ -40,7 +40,7 @@ def landscape(random: np.random.Generator, count: int) -> np.ndarray:
 
 
 def test_the_gain_of_more_trials_is_what_more_draws_really_bring() -> None:
-    """Twice as much at most: random draws bring less than a sampler that learns."""
+    """Random draws bring about half of it: the pace is that of samplers that learn, and wary."""
     random = np.random.default_rng(1)
     told, came = [], []
     for _ in range(300):
@@ -49,7 +49,7 @@ def test_the_gain_of_more_trials_is_what_more_draws_really_bring() -> None:
         assert outlook.trials == 20
         told.append(outlook.gain)
         came.append(max(values[40:].max() - values[:40].max(), 0.0))
-    assert 1.0 < np.mean(told) / np.mean(came) < 2.0
+    assert 1.0 < np.mean(told) / np.mean(came) < 2.5
 
 
 def test_the_upper_end_holds_about_as_often_as_it_says() -> None:
@@ -130,6 +130,17 @@ def test_pending_trials_leave_less_for_those_after_them() -> None:
     for without, beside in zip(outlooks(alone, 50), outlooks(accompanied, 50), strict=True):
         assert beside.gain < without.gain
         assert beside.cost == without.cost
+
+
+def test_what_is_still_in_flight_may_be_what_is_dear() -> None:
+    """Cheap trials come back first: where costs differ, those in flight count as the dearest."""
+    costs = (0.01, 0.01, 0.01, 0.01, 0.09)
+    trials = tuple(trial(n, 0.1 * n, money) for n, money in enumerate(costs))
+    alone = replace(situation([]), history=History(trials, Direction.MAXIMIZE))
+    accompanied = replace(alone, pending=tuple(Pending(n, {}, Cost()) for n in (5, 6)))
+    without, beside = (outlooks(one, 1)[0].cost.money for one in (alone, accompanied))
+    assert beside / without == pytest.approx((0.05 + 0.09) / 2 / expected_cost(alone.history).money)
+    assert beside > without
 
 
 def test_failures_cost_and_lower_the_chance() -> None:
