@@ -129,10 +129,11 @@ def _primes(count: int) -> list[int]:
 
 
 def _places(there: Mapping[str, Value], space: Space) -> _Floats:
-    return np.array([_place(axis, there[name]) for name, axis in space.axes.items()])
+    return np.array([place_of(axis, there[name]) for name, axis in space.axes.items()])
 
 
-def _place(axis: Axis, value: Value) -> float:
+def place_of(axis: Axis, value: Value) -> float:
+    """Return the place of a value on its axis; of a choice, the middle of its share."""
     if not isinstance(axis, Choice):
         return axis.place(float(value))
     at = next(at for at, one in enumerate(axis.choices) if same(one, value))
@@ -174,9 +175,9 @@ def _moved_back(
     for name in [one for one in base if not same(base[one], start[one])]:
         axis = space.axes[name]
         nearer = [start[name], *(rung.value for rung in ladder(axis, start[name]))]
-        limit = abs(_place(axis, base[name]) - _place(axis, start[name]))
+        limit = abs(place_of(axis, base[name]) - place_of(axis, start[name]))
         for value in nearer:
-            if abs(_place(axis, value) - _place(axis, start[name])) >= limit:
+            if abs(place_of(axis, value) - place_of(axis, start[name])) >= limit:
                 break
             if rules.allow(space.configuration({**base, name: value}), {}):
                 base[name] = value

@@ -26,6 +26,21 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """What a model of the space expects of the configuration that would be trained next.
+
+    Attributes:
+        gain: What it is expected to be worth, in money.
+        cost: What it is expected to take, in money.
+        least: Values that the model has to have seen before it is believed that nothing pays.
+    """
+
+    gain: float
+    cost: float
+    least: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """The frozen state of a search at the moment of a decision.
 
@@ -38,6 +53,7 @@ class Situation:
         pending: The orders in flight.
         workers: Number of trials that may run at the same time.
         space: The search space; None where a plain Optuna study does not state one.
+        offer: What is expected of the next configuration; None where no model was asked.
     """
 
     history: History
@@ -47,3 +63,4 @@ class Situation:
     pending: tuple[Pending, ...] = ()
     workers: int = 1
     space: Space | None = None
+    offer: Offer | None = None

@@ -11,7 +11,7 @@ from domain.feasibility import shortfall
 from domain.forecast import Outlook, Taught, affordable, expected_cost, outlooks
 from domain.history import TrialState
 from domain.replicates import Level, level_of
-from domain.situation import Situation
+from domain.situation import Offer, Situation
 from domain.wording import HOURS, STEPS, counted, duration, money, number
 
 _PATIENCE = 3  # times `min_trials` without a value, and one no longer waits for the next
@@ -56,7 +56,9 @@ def decide(situation: Situation, policy: StoppingPolicy = StoppingPolicy()) -> D
         of the best horizon, `gain_upper` is its one-sided 90 % bound. `noise` is the standard
         deviation of the metric from seed to seed on the scale of the worth, 0 where no
         configuration was trained twice (`replicates`). Where the budget left pays for no trial,
-        `affordable` is there and 0.
+        `affordable` is there and 0. Where the values alone say stop and there is an offer,
+        `offer_steps` (its gain in units of the worth's scale), `offer_cost` and `offer_least` are
+        the offer's.
     """
     level = level_of(situation.history, situation.worth.per)
     facts = _facts(situation, level)
@@ -118,11 +120,34 @@ def _weigh(situation: Situation, outlook: tuple[Outlook, ...], facts: dict[str, 
     sentence = _sentence(situation, best)
     if best.surplus > 0:
         return Decision.to_continue(sentence, **evidence)
+    offer = situation.offer
+    if offer is not None:
+        evidence |= {
+            "offer_steps": offer.gain / situation.worth.unit if situation.worth.unit > 0 else 0.0,
+            "offer_cost": offer.cost,
+            "offer_least": float(offer.least),
+        }
+        told = _told_by(offer, int(facts["values"]), situation.prices.currency)
+        if told:
+            return Decision.to_continue(f"{told}; by the values alone {sentence}", **evidence)
     if not outlook[-1].gain > 0:
         sentence = f"all values so far are alike, so that {sentence}"
     elif len(outlook) > 1:
         sentence = f"{sentence}, and no number up to {outlook[-1].trials} would pay for itself"
     return Decision.to_stop(sentence, **evidence)
+
+
+def _told_by(offer: Offer, values: int, currency: str) -> str:
+    """Say why the next configuration is worth its price whatever the values say; empty: it is not.
+
+    The values alone know what searches bring, a model knows this one: either may see a gain.
+    """
+    if values < offer.least:
+        return f"{values} of at least {offer.least} values are there to model the space from"
+    if offer.gain > offer.cost:
+        gain, cost = money(offer.gain, currency), money(offer.cost, currency)
+        return f"the next configuration would bring {gain} and cost {cost}, by a model of the space"
+    return ""
 
 
 def _facts(situation: Situation, level: Level | None) -> dict[str, float]:

@@ -13,11 +13,13 @@ from domain.errors import NoAllowedConfiguration
 from domain.history import Audit, History, Purpose
 from domain.plan import Excluded
 from domain.rules import Verdict
+from domain.situation import Offer
 from domain.space import Params, key_of
 from domain.study import Study
 from tasks.events import Event, EventLog
 from tasks.predicting import Predictor
-from tasks.samplers import SAMPLERS
+from tasks.pricing import Terms
+from tasks.samplers import PRICED, SAMPLERS, tpe
 from tasks.sampling import Proposer
 from tasks.store import Search
 from tasks.warm_start import HeadStart
@@ -36,6 +38,7 @@ class Wanted:
         seed: The seed that it is trained with; None: one of its own.
         audit: What it is about, where it is an audit.
         most: The most that it may take; None: as much as any trial.
+        offer: What it is expected to bring and to cost; None where nobody knows.
     """
 
     params: Params
@@ -46,6 +49,7 @@ class Wanted:
     seed: int | None = None
     audit: Audit | None = None
     most: Cost | None = None
+    offer: Offer | None = None
 
 
 class Asking:
@@ -76,14 +80,16 @@ class Asking:
     ) -> None:
         self._study, self._search, self._journal = study, search, journal
         self._predictor = predictor
+        terms = Terms(study.worth, study.objective.direction) if study.sampler == PRICED else None
         self._proposer = Proposer(
             search.optuna_study,
             study.space,
             study.rules,
             predictor,
             study.seed,
-            SAMPLERS[study.sampler],
+            SAMPLERS.get(study.sampler, tpe),
             start.lessons,
+            terms,
         )
         default = study.space.defaults()
         self._default = None if default is None else key_of(default)
@@ -100,6 +106,11 @@ class Asking:
     def is_done(self) -> bool:
         """Whether all of a plan has been asked for; a search never is."""
         return self._plan is not None and not self._plan
+
+    @property
+    def weighs_cost(self) -> bool:
+        """Whether proposals come with what they are expected to bring and to cost."""
+        return self._plan is None and self._study.sampler == PRICED
 
     def next(self, history: History, in_flight: int) -> Wanted | None:
         """Return what is trained next; None where there is nothing at the moment.
@@ -131,7 +142,23 @@ class Asking:
             return None
         seconds = time.perf_counter() - began
         self.exclude(proposal.excluded)
-        return Wanted(proposal.params, proposal.verdict, notes=proposal.notes, seconds=seconds)
+        return Wanted(
+            proposal.params,
+            proposal.verdict,
+            notes=proposal.notes,
+            seconds=seconds,
+            offer=proposal.offer,
+        )
+
+    def offer(self) -> Offer | None:
+        """Return what the next proposal is expected to bring and to cost; None if nobody knows.
+
+        The store knows all trials that have finished: the next proposal is this one.
+        """
+        try:
+            return self._proposer.propose().offer
+        except NoAllowedConfiguration:
+            return None
 
     def why_nothing(self, history: History) -> str:
         """Say why the rules allow nothing any more; empty where that is not so."""

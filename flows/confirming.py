@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from domain.confirming import confirmed, in_order
+from domain.history import TrialRecord
+from domain.space import key_of
 from domain.summary import Confirmed, Ending
 from flows.coordinator import Candidate, Coordinator
+from tasks.pricing import Terms, leaders_of
 
 # Endings after which there is something to confirm.
 _CONFIRMED = (
@@ -15,9 +18,14 @@ _CONFIRMED = (
     Ending.STOPPED_BY_HAND,
 )
 
+_MOST = 30  # trainings that nobody has asked for
+
 
 def confirm(coordinator: Coordinator, ending: Ending) -> tuple[Confirmed, ...]:
     """Train the leaders and the default again with fresh seeds, scored on the test split.
+
+    After what the study asks for, a leader is trained again as long as the search has no plan and
+    knowing better which one is best is worth its price.
 
     Returns:
         The winner first (best mean on the validation split), the default configuration last.
@@ -35,6 +43,12 @@ def confirm(coordinator: Coordinator, ending: Ending) -> tuple[Confirmed, ...]:
             compared.append(one)
     candidates = [Candidate(one.params, search.verdict(one.number)) for one in compared]
     coordinator.confirm(candidates, study.confirming.seeds)
+    if coordinator.plan is None:
+        for one in _train_again(coordinator):
+            if one.number not in names:
+                names[one.number] = f"trial {one.number}"
+                leaders += (one,)
+                compared.append(one)
     return in_order(
         [
             confirmed(
@@ -48,3 +62,25 @@ def confirm(coordinator: Coordinator, ending: Ending) -> tuple[Confirmed, ...]:
         ],
         study.objective.direction,
     )
+
+
+def _train_again(coordinator: Coordinator) -> list[TrialRecord]:
+    """Train one leader after the other again while knowing it better is worth its price."""
+    study, search = coordinator.study, coordinator.search
+    terms = Terms(study.worth, study.objective.direction)
+    tried = {one.number: one for one in coordinator.history.trials}
+    chosen: list[TrialRecord] = []
+    while len(chosen) < _MOST:
+        ranked = leaders_of(search.optuna_study, study.space, terms)
+        paying = [one for one in ranked if one.offer.gain > one.offer.cost]
+        if not paying:
+            break
+        again = tried[max(paying, key=lambda one: one.offer.gain - one.offer.cost).number]
+        before = coordinator.confirmations
+        known = sum(key_of(one.params) == key_of(again.params) for one in before)
+        count = len(before)
+        coordinator.confirm([Candidate(again.params, search.verdict(again.number))], known + 1)
+        if len(coordinator.confirmations) == count:  # told to end, or nothing more is affordable
+            break
+        chosen.append(again)
+    return chosen

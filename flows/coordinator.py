@@ -22,9 +22,9 @@ from domain.feasibility import margins, shortfall
 from domain.forecast import expected_cost
 from domain.history import Failure, History, Purpose, TrialRecord, TrialState
 from domain.orders import TrialOrder, TrialResult
-from domain.reserving import dearest_second, reservation, search_share
+from domain.reserving import PATIENCE, dearest_second, reservation, search_share
 from domain.rules import Verdict
-from domain.situation import Pending, Situation
+from domain.situation import Offer, Pending, Situation
 from domain.space import Params, key_of
 from domain.stopping import decide
 from domain.study import Study
@@ -250,8 +250,16 @@ class Coordinator:
             wanted = self.auditor.next(self.history, self.ledger, promise)
         wanted = wanted or self.asking.next(self.history, len(self._flights))
         if wanted is not None:
-            self._begin(wanted, wanted.most or cost)
+            self._begin(wanted, wanted.most or self._at_most(wanted, budget) or cost)
         return wanted is not None or self.asking.is_done
+
+    def _at_most(self, wanted: Wanted, budget: Budget) -> Cost | None:
+        """Return the most that a trial may take of which something is expected; None: unknown."""
+        spent = self.history.spent
+        if wanted.offer is None or not (wanted.offer.cost > 0 and spent.money > 0):
+            return None
+        seconds = PATIENCE * wanted.offer.cost * spent.seconds / spent.money
+        return self._affordable(budget, Budget(seconds=seconds), expected=0.0)
 
     def _begin(self, wanted: Wanted, cost: Cost) -> None:
         params, verdict, purpose = wanted.params, wanted.verdict, wanted.purpose
@@ -373,7 +381,7 @@ class Coordinator:
             self.history = History((*self.history.trials, record), self.history.direction)
             # What still runs cannot call a search back that has ended; a plan goes on.
             decides = not self.decision.stop or self.plan is not None
-            self._tell(record, self._decide() if decides else None)
+            self._tell_and_decide(record) if decides else self._tell(record)
             self.predictor.learn([record])
             write_snapshot(
                 self.folder / "pruning.json", self.history, self.study.worth, self.study.prices
@@ -386,8 +394,18 @@ class Coordinator:
         if decided is not None:
             self._note(decided)
 
-    def _decide(self) -> DecisionRecord:
-        situation = self.situation()
+    def _tell_and_decide(self, record: TrialRecord) -> None:
+        decided = self._decide()
+        if decided.decision.stop and self.asking.weighs_cost:
+            self._tell(record)  # what is proposed next is learnt from it, too
+            decided = self._decide(self.asking.offer())
+            self.search.decide(decided)
+            self._note(decided)
+        else:
+            self._tell(record, decided)
+
+    def _decide(self, offer: Offer | None = None) -> DecisionRecord:
+        situation = replace(self.situation(), offer=offer)
         decision = decide(situation)
         evidence = {**decision.evidence, **circumstances(situation)}
         self.decision = replace(decision, evidence=evidence)

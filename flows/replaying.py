@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from domain.cost import Budget, Cost, Prices
 from domain.decision import Decision
 from domain.history import History, TrialRecord
-from domain.situation import Pending, Situation
+from domain.situation import Offer, Pending, Situation
 from domain.space import Space
 from domain.stopping import decide
 from domain.summary import DecisionRecord
@@ -83,10 +83,25 @@ def rewound(end: Situation, after: int, record: DecisionRecord | None) -> Situat
     known = {name: evidence.get(f"left_{name}") for name in _LEFT}
     trials_left = known.pop("trials")
     nobody = Pending(-1, {}, Cost())
+    history = History(end.history.trials[:after], end.history.direction)
     return replace(
         end,
-        history=History(end.history.trials[:after], end.history.direction),
+        history=history,
         left=Budget(None if trials_left is None else int(trials_left), **known),
         pending=(nobody,) * int(evidence.get("pending", 0)),
         workers=int(evidence.get("workers", 1)),
+        offer=_offer(evidence, history, end.worth),
+    )
+
+
+def _offer(evidence: Mapping[str, float], history: History, worth: Worth) -> Offer | None:
+    """Return what a model expected then, at today's worth and prices; None where none was asked."""
+    if "offer_cost" not in evidence:
+        return None
+    spent = evidence.get("spent", 0.0)
+    dearer = history.spent.money / spent if spent > 0 else 1.0
+    return Offer(
+        evidence["offer_steps"] * worth.unit,
+        evidence["offer_cost"] * dearer,
+        int(evidence["offer_least"]),
     )

@@ -8,6 +8,7 @@ import optuna
 from optuna.samplers import BaseSampler, TPESampler
 
 SamplerFactory = Callable[[int, int], BaseSampler]
+PRICED = "priced"  # our own (`tasks.pricing`), which needs to know more than a seed
 
 
 def tpe(seed: int, own: int) -> BaseSampler:  # noqa: ARG001

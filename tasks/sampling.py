@@ -23,9 +23,11 @@ from domain.plan import Excluded, exclude
 from domain.predicted import Predicted
 from domain.repair import allowed_step_by_step, nearest_allowed, whole
 from domain.rules import Predict, RuleBook, Verdict
+from domain.situation import Offer
 from domain.space import Domain, Float, Key, Params, Space, Value, key_of
 from tasks.constraining import constrained
 from tasks.drawing import Drawing, Lessons, configuration_of
+from tasks.pricing import PricedSampler, Terms
 from tasks.samplers import SamplerFactory, tpe
 from tasks.sifting import SiftingTPE
 from tasks.store_records import BEGUN
@@ -62,6 +64,7 @@ class Proposal:
         repaired: Whether it is a neighbour of a draw and not a draw itself.
         notes: What the sampler wants to find in the trial's system attributes later.
         repeated: Whether it was tried before.
+        offer: What it is expected to bring and to cost; None where nobody knows.
     """
 
     params: Params
@@ -71,6 +74,7 @@ class Proposal:
     repaired: bool
     notes: Mapping[str, Any] = field(default_factory=dict)
     repeated: bool = False
+    offer: Offer | None = None
 
 
 @dataclass
@@ -92,6 +96,7 @@ class Proposer:
         seed: The seed of the search, not negative.
         sampler: Makes a sampler from the seed of the search and one of the proposal.
         earlier: Trials of other studies, which the sampler sees before this one's.
+        terms: What a gain is worth, where gain is weighed against cost instead of asking `sampler`.
     """
 
     study: optuna.Study
@@ -101,6 +106,7 @@ class Proposer:
     seed: int
     sampler: SamplerFactory = tpe
     earlier: Sequence[FrozenTrial] = ()
+    terms: Terms | None = None
     _lessons: Lessons = field(init=False)
 
     def __post_init__(self) -> None:
@@ -116,17 +122,23 @@ class Proposer:
         trials = self.study.get_trials(deepcopy=False)
         number = len(trials)
         own_seed = int(np.random.SeedSequence((self.seed, number)).generate_state(1)[0])
-        known = (*self.earlier, *_worth_learning(trials))
-        lessons = constrained([self._lessons.of(one) for one in known])
+        learnt = (*self.earlier, *_worth_learning(trials))
+        lessons = constrained([self._lessons.of(one) for one in learnt])
         experts = Experts(self.space, lessons, np.random.default_rng(own_seed))
         gatekeeper = Gatekeeper(self.rules, self.predict)
         search = RuleSearch(self.space, gatekeeper, experts, trials)
         has_rules = self.rules.rules or any(one.constraints for one in lessons)
-        if self.sampler is not tpe or not has_rules:
+        known = (own_seed, self.space, gatekeeper.from_parameters, search.accepts)
+        if self.terms is not None:
+            sifting: PricedSampler | SiftingTPE = PricedSampler(*known, self.terms)
+        elif self.sampler is tpe and has_rules:
+            sifting = SiftingTPE(*known)
+        else:
             sampler = self.sampler(self.seed, own_seed)
             return search.run(Drawing(sampler, self.study, lessons, self.space, number))
-        sifting = SiftingTPE(own_seed, self.space, gatekeeper.from_parameters, search.accepts)
         proposal = search.run(Drawing(sifting, self.study, lessons, self.space, number))
+        if isinstance(sifting, PricedSampler) and not proposal.repaired:
+            proposal = replace(proposal, offer=sifting.offer)
         if sifting.unruled is not None:
             turned_away = Excluded(1, sifting.unruled)
             broken = gatekeeper.judge(sifting.unruled).broken

@@ -26,7 +26,7 @@ from tasks.shapes import (
     Variants,
 )
 
-SAMPLER_NAMES = ("tpe", "random", "gp", "cma-es", "nsga-ii", "qmc", "brute-force")
+SAMPLER_NAMES = ("tpe", "priced", "random", "gp", "cma-es", "nsga-ii", "qmc", "brute-force")
 RESERVED = ("predicted", "measured", "metrics", *FUNCTIONS, *kwlist)
 
 _NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"

@@ -85,9 +85,19 @@ def server(study: Study, tmp_path_factory: pytest.TempPathFactory) -> Iterator[T
         yield made
 
 
+@pytest.mark.parametrize(
+    ("sampler", "states"),
+    [("tpe", {TrialState.COMPLETE, TrialState.PRUNED}), ("priced", {TrialState.COMPLETE})],
+)
 def test_the_same_seed_and_the_same_costs_are_the_same_search_bit_for_bit(
-    study: Study, server: TrialServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    study: Study,
+    server: TrialServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    sampler: str,
+    states: set[TrialState],
 ) -> None:
+    study = replace(study, sampler=sampler)
     outcomes = []
     for name in ("one", "two"):
         monkeypatch.setenv("SATISFICE_HOME", str(tmp_path / name))
@@ -96,7 +106,7 @@ def test_the_same_seed_and_the_same_costs_are_the_same_search_bit_for_bit(
 
     assert one.ending is Ending.WORTHWHILE_STOP
     assert len(one.trials) > 10
-    assert {trial.state for trial in one.trials} >= {TrialState.COMPLETE, TrialState.PRUNED}
+    assert {trial.state for trial in one.trials} >= states
     assert one.trials == two.trials  # parameters, seeds, curves, values, costs, reasons
     assert one.decisions == two.decisions
     assert one.confirmed == two.confirmed

@@ -10,7 +10,7 @@ import pytest
 from domain.cost import Budget, Cost, EnergyMode, Prices
 from domain.decision import Decision
 from domain.history import Failure, History, TrialRecord, TrialState
-from domain.situation import Pending, Situation
+from domain.situation import Offer, Pending, Situation
 from domain.stopping import decide
 from domain.summary import DecisionRecord
 from domain.worth import Direction, Worth
@@ -130,3 +130,22 @@ def test_trials_that_counted_before_a_search_count_in_its_replay() -> None:
     assert [one.again for one in replay(own, later, WORTH, PRICES, before=before)] == [
         one.again for one in replay(whole, records[10:], WORTH, PRICES)
     ]
+
+
+def test_what_a_model_expected_is_part_of_the_decision_and_priced_anew() -> None:
+    history = History(trials(), Direction.MAXIMIZE)
+    little = Worth(1e-9)
+    offer = Offer(gain=3.0, cost=2.0)
+    situation = Situation(history, little, PRICES, offer=offer)
+    decision = decide(situation)
+    assert not decision.stop
+    evidence = {**decision.evidence, **circumstances(situation)}
+    record = DecisionRecord(
+        "search", len(history.trials), replace(decision, evidence=evidence), 0.0
+    )
+    (same,) = replay(history, [record], little, PRICES)
+    assert same.again.reason == decision.reason
+    (half,) = replay(history, [record], Worth(0.5e-9), PRICES)
+    assert half.again.stop
+    (dearer,) = replay(history, [record], little, Prices("EUR", hour=7.20, kwh=0.60))
+    assert dearer.again.stop

@@ -10,7 +10,7 @@ import pytest
 
 from domain.cost import Budget, Cost, EnergyMode, Prices
 from domain.history import Failure, History, TrialRecord, TrialState
-from domain.situation import Situation
+from domain.situation import Offer, Situation
 from domain.stopping import StoppingPolicy, decide
 from domain.worth import Direction, Per, Worth
 
@@ -225,3 +225,39 @@ def test_a_search_that_pays_ends_between_a_hasty_and_a_stubborn_one() -> None:
         hindsight.append(worths.max())
     assert np.mean(net) > max(np.mean(fixed, axis=0))
     assert np.mean(net) > 0.7 * np.mean(hindsight)
+
+
+def dear() -> Situation:
+    return situation(SPREAD, seconds=3600 * 20)
+
+
+def test_a_configuration_that_pays_goes_on_though_the_values_say_stop() -> None:
+    assert decide(dear()).stop
+    decision = decide(replace(dear(), offer=Offer(gain=20.0, cost=12.0, least=3)))
+    assert not decision.stop
+    assert decision.reason.startswith(
+        "the next configuration would bring 20 EUR and cost 12 EUR, by a model of the space; "
+        "by the values alone 1 more trial would bring "
+    )
+    assert decision.evidence["offer_steps"] == pytest.approx(20.0 / 10.0)  # 10 EUR a unit
+    assert decision.evidence["offer_cost"] == 12.0
+
+
+def test_a_configuration_that_does_not_pay_changes_nothing_but_the_evidence() -> None:
+    alone = decide(dear())
+    decision = decide(replace(dear(), offer=Offer(gain=11.0, cost=12.0, least=7)))
+    assert decision.stop
+    assert decision.reason == alone.reason
+    assert decision.evidence["offer_cost"] == 12.0
+
+
+def test_a_model_that_has_seen_too_little_is_not_believed_when_it_says_stop() -> None:
+    decision = decide(replace(dear(), offer=Offer(gain=0.0, cost=12.0, least=8)))
+    assert not decision.stop
+    assert decision.reason.startswith("7 of at least 8 values are there to model the space from; ")
+
+
+def test_where_the_values_say_go_on_no_offer_is_looked_at() -> None:
+    decision = decide(replace(situation(SPREAD), offer=Offer(gain=0.0, cost=12.0)))
+    assert not decision.stop
+    assert "offer_cost" not in decision.evidence

@@ -1,0 +1,251 @@
+"""Which configuration to train next: the best expected gain for its cost.
+
+Two Gaussian processes learn from the finished trials: one the value, on the scale on which worth is
+linear, one the logarithm of the cost. A candidate is then a box that costs something to open and
+holds a prize that is known roughly; the order in which to open boxes, and when to open no more, is
+that of their fair prices: the sure prize that is just as good as the right to open one (Weitzman
+1979, Optimal Search for the Best Alternative; as an acquisition: Xie et al. 2024, Cost-aware
+Bayesian Optimization via the Pandora's Box Gittins Index, arXiv 2406.20062, section 3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import log_ndtr, ndtr
+
+from domain.surrogate import Floats, Rows, Surrogate
+
+Mask: TypeAlias = npt.NDArray[np.bool_]
+
+_NOISE, _NOISE_OF_COST = 0.01, 0.03  # shares of the whole variance that are expected beforehand
+_LATEST, _LEADERS = 140, 60  # trials that are learnt from: the rest would say little more
+_LARGEST_VARIANCE = 2.0  # of the logarithm of a cost; a wider one would rule everything out
+_CUT = 2.0  # times what it took is what a trial is taken to cost that was ended before its time
+_NEAREST, _RADII = 0.02, 6  # how far from a leader its neighbours lie, as shares of an axis
+_SMALLEST = 1e-280
+_EDGES = np.concatenate([np.linspace(-37.0, -4.0, 1500), np.linspace(-3.98, 8.0, 1500)])
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What finished trials teach.
+
+    Attributes:
+        columns: Shape (trials, columns): the configurations (`domain.features`).
+        axes: Shape (columns,): the axis that each column belongs to, counted from 0.
+        levels: Shape (trials,): values on the scale of the worth; NaN where there is none that a
+            model may learn from.
+        bad: Shape (trials,): which trials are known to be no good, whatever their value: they broke
+            a soft rule, or failed by their own fault.
+        whole: Shape (trials,): which were trained to their end, so that they may win.
+        money: Shape (trials,): what each took.
+        cut: Shape (trials,): which were ended before their time, so that they would have cost more.
+        pending: Shape (orders in flight, columns).
+    """
+
+    columns: Floats
+    axes: Rows
+    levels: Floats
+    bad: Mask
+    whole: Mask
+    money: Floats
+    cut: Mask
+    pending: Floats
+
+    @property
+    def may_win(self) -> Mask:
+        """Which trials one may choose."""
+        return np.isfinite(self.levels) & self.whole & ~self.bad
+
+
+@dataclass(frozen=True)
+class Offers:
+    """What candidates are expected to bring and to cost.
+
+    Attributes:
+        gains: What each is expected to be worth beyond the best, in money.
+        costs: What each is expected to take, in money.
+        prices: The fair price of each, in money relative to the best: above 0 where it pays.
+    """
+
+    gains: Floats
+    costs: Floats
+    prices: Floats
+
+    @property
+    def order(self) -> Rows:
+        """The candidates, the best one first."""
+        return np.argsort(-self.prices, kind="stable")
+
+
+def offers(tried: Tried, candidates: Floats, step: float, target: float = np.inf) -> Offers | None:
+    """Price candidates by what the finished trials teach.
+
+    Args:
+        tried: The finished trials.
+        candidates: Shape (candidates, columns).
+        step: What one step of the scale is worth, in money.
+        target: The level beyond which nothing is worth anything.
+
+    Returns:
+        The offers; None where fewer than two values, or values that are all alike, teach nothing.
+    """
+    known = _Known.of(tried, target)
+    if known is None:
+        return None
+    value = known.value
+    costs = _costs(tried, known.trials, candidates)
+    means, variances = value.awaiting(tried.pending).at(candidates)
+    best = float(np.max(value.at(tried.columns[known.good])[0]))
+    # How far one noisy look can move what is believed of the candidate.
+    moves = variances / np.sqrt(variances + value.noise)
+    end = (target - value.mean) / value.spread
+    beyond = moves * _gain((means - end) / moves)
+    worth = step * value.spread
+    gains = np.maximum(moves * _gain((means - best) / moves) - beyond, 0.0)
+    # The prize ends at the target: such a box is as good as an open-ended one that costs more.
+    prices = means - moves * _inverse_gain((costs / worth + beyond) / moves)
+    return Offers(worth * gains, costs, worth * (prices - best))
+
+
+@dataclass(frozen=True)
+class Leaders:
+    """What is believed of some leaders, and what training each again is expected to bring.
+
+    Attributes:
+        levels: The mean of each over all seeds, as far as it is known, on the scale of the worth.
+        gains: What one more training of each is expected to be worth, in money: the best of them
+            may be another one than it seems.
+    """
+
+    levels: Floats
+    gains: Floats
+
+
+def leaders(tried: Tried, rows: Rows, step: float, target: float = np.inf) -> Leaders | None:
+    """Price training leaders again.
+
+    A look at one is worth what it is expected to raise the best mean by (knowledge gradient, each
+    leader by itself; Frazier et al. 2008, A Knowledge-Gradient Policy for Sequential Information
+    Collection, section 3).
+
+    Args:
+        tried: The finished trials; repeated trainings of a configuration stand in it one by one.
+        rows: Which of them lead: one row for each configuration.
+        step: What one step of the scale is worth, in money.
+        target: The level beyond which nothing is worth anything.
+
+    Returns:
+        What is believed; None where that cannot be said or there is only one leader.
+    """
+    known = _Known.of(tried, target)
+    if known is None or len(rows) < 2:
+        return None
+    value = known.value
+    means, variances = value.at(tried.columns[rows])
+    moves = variances / np.sqrt(variances + value.noise)
+    second, first = np.sort(means)[-2:]
+    rival = np.where(np.arange(len(rows)) == np.argmax(means), second, first)
+    gains = moves * _gain(-np.abs(means - rival) / moves)
+    return Leaders(value.mean + value.spread * means, step * value.spread * gains)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the trials teach of values.
+
+    Attributes:
+        trials: The trials that are learnt from.
+        good: Those of them that may win.
+        value: The level of a configuration.
+    """
+
+    trials: Rows
+    good: Rows
+    value: Surrogate
+
+    @classmethod
+    def of(cls, tried: Tried, target: float) -> _Known | None:
+        some = _informative(tried)
+        levels, bad = np.minimum(tried.levels, target)[some], tried.bad[some]
+        good = tried.may_win[some]
+        if np.count_nonzero(good) < 2 or not np.ptp(levels[good]) > _SMALLEST:
+            return None
+        lowest = _lowest(levels[good])
+        levels = np.where(bad, lowest, np.maximum(levels, lowest))
+        told = np.isfinite(levels)
+        value = Surrogate.of(tried.columns[some[told]], tried.axes, levels[told], _NOISE)
+        return cls(some, some[good], value)
+
+
+def _informative(tried: Tried) -> Rows:
+    """Choose the trials to learn from: all while they are few, then the latest and the best."""
+    count = len(tried.levels)
+    if count <= _LATEST + _LEADERS:
+        return np.arange(count)
+    older = np.where(tried.may_win, tried.levels, -np.inf)[:-_LATEST]
+    leaders = np.argsort(-older, kind="stable")[:_LEADERS]
+    return np.concatenate([np.sort(leaders), np.arange(count - _LATEST, count)])
+
+
+def _lowest(levels: Floats) -> float:
+    """Return the level below which bad is bad: how bad says nothing about where the best lies."""
+    middle = float(np.median(levels))
+    return middle - (float(np.max(levels)) - middle)
+
+
+def _costs(tried: Tried, some: Rows, candidates: Floats) -> Floats:
+    """Forecast what candidates take, in money: means of log-normal distributions."""
+    taken = tried.money[some] * np.where(tried.cut[some], _CUT, 1.0)
+    paid = taken > 0
+    if not np.any(paid):
+        return np.zeros(len(candidates))
+    cost = Surrogate.of(tried.columns[some[paid]], tried.axes, np.log(taken[paid]), _NOISE_OF_COST)
+    means, variances = cost.at(candidates)
+    spread = np.minimum((variances + cost.noise) * cost.spread**2, _LARGEST_VARIANCE)
+    return np.asarray(np.exp(cost.mean + cost.spread * means + spread / 2))
+
+
+def _gain(ahead: Floats) -> Floats:
+    """Return by how much a standard normal variable plus `ahead` is expected to exceed 0."""
+    ahead = np.maximum(ahead, _EDGES[0])  # nothing comes from so far behind
+    return np.asarray(ahead * ndtr(ahead) + np.exp(-(ahead**2) / 2) / np.sqrt(2 * np.pi))
+
+
+def _inverse_gain(gain: Floats) -> Floats:
+    """Return how far ahead a standard normal variable must be for an expected gain."""
+    logs = np.log(np.maximum(gain, _SMALLEST))
+    near = np.interp(logs, _LOG_GAINS, _EDGES)
+    return np.where(gain > _EDGES[-1], gain, near)
+
+
+def _log_gain(ahead: Floats) -> Floats:
+    """Return the logarithm of `_gain`; far behind, where it cancels out, by Mills' ratio."""
+    ratio = np.exp(log_ndtr(ahead) + ahead**2 / 2) * np.sqrt(2 * np.pi)
+    away = np.minimum(ahead, -1.0) ** 2
+    left = np.where(ahead < -30.0, 1 / away - 3 / away**2, 1 + ahead * ratio)
+    return np.asarray(np.log(left) - ahead**2 / 2 - np.log(2 * np.pi) / 2)
+
+
+_LOG_GAINS = _log_gain(_EDGES)
+
+
+def nearby(leaders: Floats, uniform: Floats) -> Floats:
+    """Return places around leaders: one axis moved, two, or all, far or near.
+
+    Args:
+        leaders: Shape (leaders, axes): places between 0 and 1.
+        uniform: Shape (points, 2 + 2 x axes): numbers between 0 and 1 that settle everything.
+    """
+    axes = leaders.shape[1]
+    chosen = leaders[(uniform[:, 0] * len(leaders)).astype(int)]
+    share = np.array([1 / axes, 2 / axes, 1.0])[np.arange(len(uniform)) % 3]
+    radius = np.geomspace(_NEAREST, 1.0, _RADII)[(uniform[:, 1] * _RADII).astype(int)]
+    order = np.argsort(uniform[:, 2 : 2 + axes], axis=1).argsort(axis=1)
+    moved = order < np.maximum(np.rint(share * axes), 1)[:, None]
+    far = np.abs(chosen + radius[:, None] * (2 * uniform[:, 2 + axes :] - 1))
+    return np.asarray(np.where(moved, np.where(far > 1, np.clip(2 - far, 0, 1), far), chosen))

@@ -1,0 +1,168 @@
+"""The sampler that weighs gain against cost: rules, determinism, failures, and what it is for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import optuna
+from optuna.trial import create_trial
+
+from domain.cost import Cost
+from domain.expressions import Expression
+from domain.history import Failure, Purpose, TrialRecord, TrialState
+from domain.rules import Rule, RuleBook
+from domain.space import Choice, Float, Int, Parameter, Params, Space
+from domain.worth import Direction, Per, Worth
+from tasks.drawing import distributions
+from tasks.pricing import Terms, leaders_of
+from tasks.sampling import Proposal, Proposer
+from tasks.store_records import BEGUN, RESULT, for_optuna, write_begun, write_result
+
+SPACE = Space(
+    (
+        Parameter("width", Int(8, 128, log=True)),
+        Parameter("lr", Float(1e-4, 1e-1, log=True)),
+        Parameter("optimizer", Choice(("sgd", "adamw"))),
+        Parameter("momentum", Float(0.0, 0.99), when=Expression("optimizer == 'sgd'")),
+    )
+)
+RULES = RuleBook(
+    (Rule("small", Expression("width * lr <= 0.5")), Rule("even", Expression("width % 4 == 0")))
+)
+NO_RULES = RuleBook()
+Outcome = Callable[[Params], TrialRecord]
+
+
+def quality(params: Params) -> float:
+    lr, width = float(params["lr"]), float(params["width"])  # type: ignore[arg-type]
+    return -abs(math.log10(lr) + 2.5) - 0.2 * abs(math.log2(width) - 5.5)
+
+
+def money(params: Params) -> float:
+    return float(params["width"]) / 16  # type: ignore[arg-type]
+
+
+def told(study: optuna.Study, proposal: Proposal, **changes: object) -> None:
+    number = len(study.trials)
+    known: dict[str, object] = {
+        "state": TrialState.COMPLETE,
+        "value": quality(proposal.params),
+        "cost": Cost(1.0, 0.0, 0.0, money(proposal.params)),
+        "seed": number,
+        **changes,
+    }
+    record = TrialRecord(number, proposal.params, **known)  # type: ignore[arg-type]
+    state, value, steps = for_optuna(record)
+    begun = write_begun(record.params, number, record.purpose, proposal.verdict)
+    study.add_trial(
+        create_trial(
+            state=state,
+            value=value,
+            params={one: record.params[one] for one in record.params},
+            distributions=distributions(SPACE, record.params),
+            intermediate_values=steps,
+            user_attrs={BEGUN: begun, RESULT: write_result(record)},
+        )
+    )
+
+
+def proposer(
+    study: optuna.Study, rules: RuleBook, worth: float, direction: Direction = Direction.MAXIMIZE
+) -> Proposer:
+    terms = Terms(Worth(worth, Per.UNIT), direction)
+    return Proposer(study, SPACE, rules, lambda _: {}, 7, terms=terms)
+
+
+def new_study(direction: str = "maximize") -> optuna.Study:
+    return optuna.create_study(direction=direction)
+
+
+def test_every_proposal_obeys_the_rules_and_the_best_place_is_found() -> None:
+    study = new_study()
+    asking = proposer(study, RULES, worth=1e6)
+    for _ in range(25):
+        proposal = asking.propose()
+        assert RULES.allow(proposal.params, {})
+        assert not SPACE.outside(proposal.params)
+        told(study, proposal)
+    assert study.best_value > -0.35
+    assert proposal.offer is not None
+    assert proposal.offer.least == 3 + len(SPACE.axes)
+
+
+def test_the_same_trials_and_seed_give_the_same_proposal() -> None:
+    study = new_study()
+    for _ in range(8):
+        told(study, proposer(study, RULES, 100.0).propose())
+    one, other = (proposer(study, RULES, 100.0).propose() for _ in range(2))
+    assert one.params == other.params
+    assert one.offer == other.offer
+
+
+def test_where_a_gain_is_worth_little_cheap_configurations_are_tried() -> None:
+    def spent(worth: float) -> float:
+        study = new_study()
+        asking = proposer(study, NO_RULES, worth)
+        for _ in range(15):
+            told(study, asking.propose())
+        return sum(money(one.params) for one in study.trials[5:])
+
+    assert spent(1.0) < 0.6 * spent(1e6)
+
+
+def test_a_metric_that_is_minimised_goes_down() -> None:
+    study = new_study("minimize")
+    asking = proposer(study, NO_RULES, 1e6, Direction.MINIMIZE)
+    for _ in range(25):
+        proposal = asking.propose()
+        told(study, proposal, value=-quality(proposal.params))
+    assert study.best_value < 0.35
+
+
+def test_where_trainings_fail_by_their_own_fault_fewer_are_proposed() -> None:
+    study = new_study()
+    asking = proposer(study, NO_RULES, 1e6)
+    failed = []
+    for _ in range(24):
+        proposal = asking.propose()
+        fails = float(proposal.params["lr"]) > 1e-2  # type: ignore[arg-type]
+        failed.append(fails)
+        changes = {"state": TrialState.FAILED, "value": None, "failure": Failure.NOT_A_NUMBER}
+        told(study, proposal, **(changes if fails else {}))
+    assert sum(failed[12:]) <= 4
+    assert study.best_value > -0.5
+
+
+def test_a_trial_without_a_value_or_a_cost_is_no_trouble() -> None:
+    study = new_study()
+    asking = proposer(study, NO_RULES, 1e6)
+    for number in range(12):
+        changes: dict[str, object] = {}
+        if number % 3 == 1:
+            changes = {"state": TrialState.FAILED, "value": None, "failure": Failure.LOST}
+        if number % 3 == 2:
+            changes = {"cost": Cost()}
+        told(study, asking.propose(), **changes)
+    study.add_trial(
+        create_trial(state=optuna.trial.TrialState.RUNNING, params={}, distributions={})
+    )
+    assert asking.propose().offer is not None
+
+
+def test_a_leader_that_was_lucky_falls_behind_when_it_is_trained_again() -> None:
+    study = new_study()
+    asking = proposer(study, NO_RULES, 1e6)
+    for _ in range(12):
+        told(study, asking.propose())
+    best = study.best_trial
+    proposal = asking.propose()
+    lucky = Proposal(best.params | {"width": 8}, proposal.verdict, {}, 1, repaired=False)
+    told(study, lucky, value=study.best_value + 0.3)
+    terms = asking.terms
+    assert terms is not None
+    first = leaders_of(study, SPACE, terms)
+    assert len(study.trials) - 1 in [one.number for one in first[:2]]
+    for _ in range(4):
+        told(study, lucky, value=-3.0, purpose=Purpose.CONFIRMATION)
+    assert leaders_of(study, SPACE, terms)[0].number != len(study.trials) - 5

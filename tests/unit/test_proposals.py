@@ -1,0 +1,143 @@
+"""Fair prices of candidates, and of looking at a leader again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.integrate import quad
+from scipy.stats import norm
+
+from domain.proposals import Tried, _gain, _inverse_gain, leaders, nearby, offers
+
+RANDOM = np.random.default_rng(5)
+
+
+def tried(count: int = 30, noise: float = 0.02) -> Tried:
+    """Trials on a line whose best place is 0.7, and whose cost grows a hundredfold along it."""
+    columns = RANDOM.random((count, 1))
+    levels = -((columns[:, 0] - 0.7) ** 2) + noise * RANDOM.normal(size=count)
+    no = np.zeros(count, bool)
+    money = 100.0 ** columns[:, 0]
+    return Tried(columns, np.array([0]), levels, no, ~no, money, no, np.empty((0, 1)))
+
+
+CANDIDATES = np.linspace(0, 1, 101)[:, None]
+
+
+@pytest.mark.parametrize("ahead", [-3.0, -0.5, 0.0, 1.0, 4.0])
+def test_the_gain_is_the_mean_of_the_positive_part(ahead: float) -> None:
+    exact, _ = quad(lambda z: max(z + ahead, 0.0) * norm.pdf(z), -12, 12, points=[-ahead])
+    assert _gain(np.array([ahead]))[0] == pytest.approx(exact, rel=1e-6)
+
+
+@given(st.floats(-30.0, 20.0))
+def test_the_inverse_undoes_the_gain(ahead: float) -> None:
+    assert _inverse_gain(_gain(np.array([ahead])))[0] == pytest.approx(ahead, abs=1e-3)
+
+
+def test_where_costs_do_not_matter_the_best_place_is_proposed() -> None:
+    found = offers(tried(), CANDIDATES, step=1e9)
+    assert found is not None
+    assert abs(CANDIDATES[found.order[0], 0] - 0.7) < 0.15
+
+
+def test_what_is_dear_has_to_be_better() -> None:
+    past = tried()
+    rich, poor = offers(past, CANDIDATES, step=1e9), offers(past, CANDIDATES, step=300.0)
+    assert rich is not None
+    assert poor is not None
+    assert poor.costs == pytest.approx(rich.costs)
+    assert poor.costs[poor.order[0]] < rich.costs[rich.order[0]]
+
+
+def test_a_fair_price_above_the_best_is_a_gain_that_pays() -> None:
+    found = offers(tried(), CANDIDATES, step=3000.0)
+    assert found is not None
+    clear = np.abs(found.gains - found.costs) > 1e-6 * found.costs
+    assert np.array_equal((found.prices > 0)[clear], (found.gains > found.costs)[clear])
+
+
+def test_costs_are_learnt_on_a_logarithmic_scale() -> None:
+    found = offers(tried(), CANDIDATES, step=1.0)
+    assert found is not None
+    assert found.costs[90] / found.costs[10] == pytest.approx(100**0.8, rel=0.3)
+
+
+def test_what_was_cut_short_would_have_cost_more() -> None:
+    past = tried()
+    cut = offers(replace(past, cut=~past.cut), CANDIDATES, step=1.0)
+    whole = offers(past, CANDIDATES, step=1.0)
+    assert cut is not None
+    assert whole is not None
+    assert cut.costs == pytest.approx(2 * whole.costs)
+
+
+def test_beyond_a_target_nothing_is_gained() -> None:
+    past = tried()
+    reached = float(np.quantile(past.levels, 0.8))
+    found = offers(past, CANDIDATES, step=1e9, target=reached)
+    free = offers(past, CANDIDATES, step=1e9)
+    assert found is not None
+    assert free is not None
+    assert np.max(found.gains) < 0.5 * np.max(free.gains)
+
+
+def test_where_bad_trials_lie_nothing_is_proposed() -> None:
+    past = tried(60, noise=0.0)
+    bad = past.columns[:, 0] > 0.5
+    found = offers(replace(past, bad=bad), CANDIDATES, step=1e9)
+    assert found is not None
+    assert CANDIDATES[found.order[0], 0] < 0.6
+
+
+def test_what_runs_already_is_not_proposed_again() -> None:
+    past = tried(12)
+    alone = offers(past, CANDIDATES, step=1e9)
+    assert alone is not None
+    first = CANDIDATES[alone.order[:1]]
+    beside = offers(replace(past, pending=np.repeat(first, 5, axis=0)), CANDIDATES, step=1e9)
+    assert beside is not None
+    assert beside.gains[alone.order[0]] < alone.gains[alone.order[0]]
+    assert beside.order[0] != alone.order[0]
+
+
+@pytest.mark.parametrize("levels", [[np.nan, np.nan], [1.0, np.nan], [2.0, 2.0]])
+def test_where_nothing_can_be_learnt_there_is_no_offer(levels: list[float]) -> None:
+    past = tried(2)
+    assert offers(replace(past, levels=np.array(levels)), CANDIDATES, step=1.0) is None
+
+
+def test_thousands_of_trials_are_thinned_and_the_leaders_stay() -> None:
+    past = tried(3000, noise=0.0)
+    found = offers(past, CANDIDATES, step=1e9)
+    assert found is not None
+    assert abs(CANDIDATES[found.order[0], 0] - 0.7) < 0.1
+
+
+def test_rivals_that_look_alike_are_worth_another_look_and_clear_cases_are_not() -> None:
+    columns = np.repeat(np.eye(4), [1, 1, 1, 6], axis=0)
+    levels = np.array([1.0, 0.98, 0.2, 0.1, 0.3, -0.1, 0.2, 0.0, 0.3])
+    no = np.zeros(9, bool)
+    past = Tried(columns, np.arange(4), levels, no, ~no, np.ones(9), no, np.empty((0, 4)))
+    known = leaders(past, np.arange(4), step=1.0)
+    assert known is not None
+    assert np.argmax(known.levels) == 0
+    assert min(known.gains[:2]) > 2 * known.gains[2] > 0
+    assert known.gains[3] < known.gains[2]
+
+
+def test_one_leader_has_no_rival() -> None:
+    assert leaders(tried(), np.array([3]), step=1.0) is None
+
+
+def test_neighbours_stay_in_the_space_and_near() -> None:
+    best = np.array([[0.0, 1.0, 0.5]])
+    found = nearby(best, RANDOM.random((600, 8)))
+    assert np.all((found >= 0) & (found <= 1))
+    moved = np.sum(found != best, axis=1)
+    assert set(np.unique(moved)) == {1, 2, 3}
+    assert np.median(np.max(np.abs(found - best), axis=1)) < 0.3
