@@ -46,6 +46,7 @@ bench: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.rules
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.stopping
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.pruning
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.proposals
 
 clean:
 	rm -rf $(VENV) .satisfice
