@@ -21,7 +21,7 @@ demo: $(READY)
 	@$(BIN)/satisfice run $(STUDY) $(OPTIONS)
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 deploy: $(READY)
 	@$(BIN)/satisfice deploy $(STUDY) $(OPTIONS)

@@ -12,8 +12,6 @@ import pytest
 from domain.cost import total
 from tests.e2e.service import Ended, Service, ask_prefect, until
 
-pytestmark = pytest.mark.xdist_group("prefect")
-
 RULES = """\
 rules:
   - {id: as-always, require: act != 'new', because: we always did it that way, audit: 12%}

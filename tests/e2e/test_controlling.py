@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.e2e.service import Service, until
-
-pytestmark = pytest.mark.xdist_group("prefect")
 
 
 def test_pause_continue_and_stop_from_other_processes(service: Service) -> None:

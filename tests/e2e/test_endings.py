@@ -22,8 +22,6 @@ from tests.e2e.service import (
     until,
 )
 
-pytestmark = pytest.mark.xdist_group("prefect")
-
 
 def test_a_search_whose_budget_is_spent_while_mlflow_is_away(service: Service) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"

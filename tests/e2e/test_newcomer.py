@@ -6,11 +6,7 @@ import difflib
 import shutil
 from pathlib import Path
 
-import pytest
-
 from tests.e2e.service import Service
-
-pytestmark = pytest.mark.xdist_group("prefect")
 
 # What a newcomer changes to search a network for 569 tumours of 30 measurements each.
 CHANGES = {

@@ -13,7 +13,7 @@ import pytest
 from domain.history import Purpose
 from tests.e2e.service import Ended, Service, ask_prefect, hang
 
-pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 PROBLEM = '''\
 """A model that is good where its data lay when it was trained, in a few milliseconds an epoch."""

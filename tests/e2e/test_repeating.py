@@ -22,8 +22,6 @@ from tasks.studies import read_study
 from tasks.training import run_order
 from tests.e2e.service import write_study
 
-pytestmark = pytest.mark.xdist_group("prefect")
-
 SECOND = 0.001  # EUR, as the study states it
 
 

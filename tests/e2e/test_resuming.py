@@ -8,13 +8,10 @@ import subprocess
 from pathlib import Path
 
 import psutil
-import pytest
 
 from domain.history import TrialRecord
 from tasks import control
 from tests.e2e.service import Recorded, Service, family, hang, until
-
-pytestmark = pytest.mark.xdist_group("prefect")
 
 # A first checkpoint comes after a second of training, so a trial takes two.
 LONG = {"epochs": 50, "seconds": 0.04, "worth": "1 EUR per point"}

@@ -12,8 +12,6 @@ import pytest
 
 from tests.e2e.service import Ended, Service, ask_prefect, until
 
-pytestmark = pytest.mark.xdist_group("prefect")
-
 
 @dataclass(frozen=True)
 class Finished:

@@ -9,8 +9,6 @@ import pytest
 
 from tests.e2e.service import Service, ask_prefect
 
-pytestmark = pytest.mark.xdist_group("prefect")
-
 RULES = """\
 rules:
   - id: modest

@@ -12,8 +12,6 @@ import pytest
 
 from tests.e2e.service import Ended, Service, ask_prefect, family, until
 
-pytestmark = pytest.mark.xdist_group("prefect")
-
 RULES = """\
 rules:
   - {id: not-too-far, require: x <= 0.8, because: it breaks}

@@ -26,8 +26,6 @@ from tasks.manifest import write_manifest
 from tasks.studies import read_study
 from tasks.validation import validate
 
-pytestmark = pytest.mark.xdist_group("great_expectations")
-
 Gate = Callable[..., DataReport]
 
 

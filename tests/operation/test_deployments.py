@@ -17,7 +17,7 @@ from domain.summary import Ending
 from tests.e2e.service import PATIENCE, Recorded, ask_prefect, family, until, write_study
 from tests.operation.conftest import Machine, lives
 
-pytestmark = [pytest.mark.xdist_group("operation"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 NIGHTLY, ON_DEMAND, SWEEP = "tiny-nightly", "tiny-on-demand", "tiny-sweep"
 

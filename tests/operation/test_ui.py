@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.service import answers, ask_prefect, family, free_port, until, write_study
 from tests.operation.conftest import Machine, lives
 
-pytestmark = [pytest.mark.xdist_group("operation"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 
 def test_both_pages_are_served(machine: Machine) -> None:
