@@ -115,7 +115,7 @@ def test_a_night_in_proportion_may_spend_more_for_a_larger_loss() -> None:
 
 
 def test_further_trials_count_on_new_data_only_where_they_pay() -> None:
-    for worth, pays in ((0.05, False), (100.0, True)):
+    for worth, pays in ((0.005, False), (100.0, True)):
         alone = stopping.decide(situation(worth=worth))
         decision = decide(situation(worth=worth), on_new_data((0.97,), 0.9))
         more = alone.evidence["expected_gain"] if pays else 0.0
