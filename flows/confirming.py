@@ -24,7 +24,7 @@ _MOST = 30  # trainings that nobody has asked for
 def confirm(coordinator: Coordinator, ending: Ending) -> tuple[Confirmed, ...]:
     """Train the leaders and the default again with fresh seeds, scored on the test split.
 
-    After what the study asks for, a leader is trained again as long as the search has no plan and
+    After what the study asks for, a search that nobody has stopped trains a leader again as long as
     knowing better which one is best is worth its price.
 
     Returns:
@@ -43,7 +43,7 @@ def confirm(coordinator: Coordinator, ending: Ending) -> tuple[Confirmed, ...]:
             compared.append(one)
     candidates = [Candidate(one.params, search.verdict(one.number)) for one in compared]
     coordinator.confirm(candidates, study.confirming.seeds)
-    if coordinator.plan is None:
+    if coordinator.plan is None and ending is not Ending.STOPPED_BY_HAND:
         for one in _train_again(coordinator):
             if one.number not in names:
                 names[one.number] = f"trial {one.number}"

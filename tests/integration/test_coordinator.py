@@ -447,3 +447,22 @@ def test_a_plan_can_be_stopped_by_hand(store: Store) -> None:
 
     assert ending is Ending.STOPPED_BY_HAND
     assert len(coordinator.history.trials) < 20
+
+
+@pytest.mark.parametrize(("worth", "again"), [(10.0, False), (2000.0, True)])
+def test_leaders_are_trained_again_while_that_is_worth_its_price(
+    store: Store, worth: float, again: bool
+) -> None:
+    study = study_of(trials=30, worth=worth)
+    workers = Workers(study.prices)
+    search = store.begin(study)
+    coordinator = coordinator_of(search, study, workers)
+    coordinator.run()
+    confirmed = confirm(coordinator, Ending.BUDGET_SPENT)
+    asked_for = 3 * 2  # two leaders and the default, two seeds each
+
+    assert (len(coordinator.confirmations) > asked_for) is again
+    assert len(coordinator.confirmations) <= asked_for + 30
+    assert confirmed[-1].name == "default"
+    assert len(confirmed[-1].validation) == 2  # it leads nothing, and is not trained again
+    assert sum(len(one.validation) for one in confirmed) == len(coordinator.confirmations)
