@@ -12,7 +12,7 @@ from domain.forecast import Outlook, Taught, affordable, expected_cost, outlooks
 from domain.history import TrialState
 from domain.replicates import Level, level_of
 from domain.situation import Offer, Situation
-from domain.wording import HOURS, STEPS, counted, duration, money, number
+from domain.wording import HOURS, STEPS, counted, duration, money, number, sums
 
 _PATIENCE = 3  # times `min_trials` without a value, and one no longer waits for the next
 
@@ -145,7 +145,7 @@ def _told_by(offer: Offer, values: int, currency: str) -> str:
     if values < offer.least:
         return f"{values} of at least {offer.least} values are there to model the space from"
     if offer.gain > offer.cost:
-        gain, cost = money(offer.gain, currency), money(offer.cost, currency)
+        gain, cost = sums(offer.gain, offer.cost, currency)
         return f"the next configuration would bring {gain} and cost {cost}, by a model of the space"
     return ""
 
@@ -180,8 +180,8 @@ def _sentence(situation: Situation, outlook: Outlook) -> str:
     worth, currency = situation.worth, situation.prices.currency
     more = "1 more trial" if outlook.trials == 1 else f"{outlook.trials} more trials"
     steps = outlook.gain / worth.money if worth.money > 0 else 0.0
-    gain = f"{money(outlook.gain, currency)} ({number(steps)} {STEPS[worth.per]})"
-    cost = money(outlook.cost.money, currency)
+    brought, cost = sums(outlook.gain, outlook.cost.money, currency)
+    gain = f"{brought} ({number(steps)} {STEPS[worth.per]})"
     if currency != HOURS and outlook.cost.seconds > 0:
         cost = f"{cost} ({duration(outlook.cost.seconds)})"
     return f"{more} would bring {gain} and cost {cost}"

@@ -177,7 +177,7 @@ def _draw_windows(axes: Any, calibration: Calibration, trials: int, currency: st
     axes.set_xscale("function", **stretched)
     axes.set_yscale("function", **stretched)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(mpl.ticker.MaxNLocator(4))
+        axis.set_major_locator(mpl.ticker.MaxNLocator(3))
     axes.set_xlim(0, right)
     axes.set_ylim(0, top)
     axes.grid(alpha=0.25)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from domain.wording import counted, duration, money, number, percent
+from domain.wording import counted, duration, money, number, percent, sums
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,17 @@ def test_money_in_hours_is_time() -> None:
 def test_counts() -> None:
     assert counted(1, "trial") == "1 trial"
     assert counted(27, "trial") == "27 trials"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        (1.0, 2.0, ("1 EUR", "2 EUR")),
+        (0.00101, 0.00104, ("0.00101 EUR", "0.00104 EUR")),
+        (12.0001, 12.0002, ("12.0001 EUR", "12.0002 EUR")),
+        (0.5, 0.5, ("0.5 EUR", "0.5 EUR")),
+        (0.0, 0.0, ("0 EUR", "0 EUR")),
+    ],
+)
+def test_two_sums_differ_where_they_do(one: float, other: float, told: tuple[str, str]) -> None:
+    assert sums(one, other, "EUR") == told
