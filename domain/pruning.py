@@ -180,6 +180,8 @@ def _outlook(
     left = np.log(standing.epochs / epochs)
     seen = float(np.sum((rises - rise) ** 2) / np.sum(left))
     variance = (seen + _DOUBT * _WALK) / (len(others) - 1 + _DOUBT)
+    # A metric that jumps at the very end is no walk: the ends seen from here on say so.
+    ends = float(np.sum((rises[:, 0] - rise[0]) ** 2)) / (len(others) - 1 + _DOUBT)
     now = float(_placed(scale.of(np.array([last.value])), best, near)[0])
     middle = now + float(rise[0])
     end = best + near * (middle if middle > 0 else -math.expm1(min(-middle, 100.0)))
@@ -188,7 +190,7 @@ def _outlook(
     return _Outlook(
         middle=middle,
         # The rise is a mean, and wrong by as much as so few curves can be.
-        spread=math.sqrt(variance * float(left[0]) * (1 + 1 / len(others))),
+        spread=math.sqrt(max(variance * float(left[0]), ends) * (1 + 1 / len(others))),
         unit=near * standing.worth.unit,
         target=math.inf if target is None else max((_level(scale, target) - best) / near, 0.0),
         forecast=float(scale.metric(np.array([end]))[0]),

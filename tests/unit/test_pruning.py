@@ -60,6 +60,15 @@ def test_a_late_bloomer_is_spared_where_late_bloomers_have_been_seen() -> None:
     assert not decide(replace(slow, others=(*OTHERS[-2:], *bloomers))).stop
 
 
+def test_a_metric_that_jumps_at_its_last_epoch_is_not_taken_for_a_walk() -> None:
+    ends = (-0.051, -0.45, -0.064, -0.027, -0.025, -0.011, -0.047, -0.058, -0.13, 0.0001, 0.0033)
+    rising = tuple(CurvePoint(epoch, 0.001 * epoch, 0.06 * epoch) for epoch in range(1, 5))
+    others = tuple((*rising, CurvePoint(5, end, 0.3)) for end in ends)
+    price = 1e6, 1e-6, 0.06, "EUR"
+    own = Standing(rising, 5, others, max(ends), Direction.MAXIMIZE, Worth(price[0]), *price[1:])
+    assert not decide(own).stop
+
+
 def test_the_best_quarter_goes_on_at_any_price() -> None:
     third, second = (standing(curve(end, until=3), worth=1e-9) for end in (0.94, 0.955))
     assert decide(third).stop  # 2 of 6 others stood better after three epochs
