@@ -89,7 +89,7 @@ def _values(
             low, high = np.ceil(low), np.floor(high)
         value = _between(low, high, domain.log, place)
         return np.rint(value) if domain.whole else value
-    return _numbers(domain, place)
+    return numbers(domain, place)
 
 
 def _picked(listed: tuple[Value, ...], at: Places) -> Column:
@@ -99,7 +99,8 @@ def _picked(listed: tuple[Value, ...], at: Places) -> Column:
     return picked
 
 
-def _numbers(domain: Float | Int, place: Places) -> Column:
+def numbers(domain: Float | Int, place: Places) -> Column:
+    """Return the numbers at places, each moved to the nearest step where there are steps."""
     value = _between(domain.low, domain.high, domain.log, place)
     if domain.step is None:
         return np.clip(value, domain.low, domain.high)

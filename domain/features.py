@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from domain.columns import numbers
 from domain.domains import Axis, Choice
 from domain.space import Space
 
@@ -49,14 +50,7 @@ def _of(axis: Axis, place: Floats, there: npt.NDArray[np.bool_]) -> list[Floats]
         return [_WORD * ((at == one) & there) for one in range(count)]
     if axis.step is None or axis.low == axis.high:
         return [place]
-    return [_settled(axis, place)]
-
-
-def _settled(axis: Axis, place: Floats) -> Floats:
-    """Move places to those of the nearest steps."""
-    assert not isinstance(axis, Choice) and axis.step is not None  # noqa: S101, PT018
-    low, high, step = float(axis.low), float(axis.high), float(axis.step)
-    value = low * (high / low) ** place if axis.log else low + (high - low) * place
-    last = np.floor((high - low) / step * (1 + 1e-12))
-    value = low + step * np.clip(np.rint((value - low) / step), 0, last)
-    return np.log(value / low) / np.log(high / low) if axis.log else (value - low) / (high - low)
+    value = numbers(axis, place)  # alike are places that mean the same step
+    if axis.log:
+        return [np.log(value / axis.low) / np.log(axis.high / axis.low)]
+    return [(value - axis.low) / (axis.high - axis.low)]

@@ -87,7 +87,7 @@ class Asking:
             study.rules,
             predictor,
             study.seed,
-            SAMPLERS.get(study.sampler, tpe),
+            SAMPLERS[study.sampler] if terms is None else tpe,
             start.lessons,
             terms,
         )

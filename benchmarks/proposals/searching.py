@@ -8,6 +8,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, create_trial
 
+from benchmarks.rules.engine import predicts_nothing
 from benchmarks.stopping.fit import taught
 from benchmarks.stopping.policies import LEAST
 from benchmarks.stopping.tables import Table
@@ -16,7 +17,7 @@ from domain.cost import EnergyMode, Prices
 from domain.history import Failure, History, Purpose, TrialRecord, TrialState
 from domain.rules import RuleBook
 from domain.situation import Situation
-from domain.space import Choice, Int, Parameter, Space
+from domain.space import Choice, Int, Parameter, Params, Space
 from domain.stopping import StoppingPolicy, decide
 from domain.worth import Direction, Per, Worth
 from tasks.drawing import distributions
@@ -71,7 +72,7 @@ class Search:
         self._terms = Terms(worth, Direction.MAXIMIZE)
         self._study = optuna.create_study(direction="maximize")
         self._proposer = Proposer(
-            self._study, self._space, RuleBook(), _predicts_nothing, seed, terms=self._terms
+            self._study, self._space, RuleBook(), predicts_nothing, seed, terms=self._terms
         )
         self._records: list[TrialRecord] = []
         self._seen: dict[int, set[int]] = {}
@@ -162,8 +163,8 @@ class Search:
         first = next(one.number for one in self._records if self._row(one.params) == row)
         self._tell(row, int(self._random.choice(self._fresh(first))))
 
-    def _row(self, params: object) -> int:
-        return self._task.row(tuple(params.values()))  # type: ignore[attr-defined]
+    def _row(self, params: Params) -> int:
+        return self._task.row(tuple(int(place) for place in params.values()))
 
     def _ended(self, number: int) -> Ended:
         task = self._task
@@ -180,7 +181,3 @@ def space_of(task: Table) -> Space:
             for at, (size, words) in enumerate(zip(task.shape, task.words, strict=True))
         )
     )
-
-
-def _predicts_nothing(_: object) -> dict[str, float]:
-    return {}

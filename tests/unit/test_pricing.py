@@ -16,7 +16,9 @@ from domain.space import Choice, Float, Int, Parameter, Params, Space
 from domain.worth import Direction, Per, Worth
 from tasks.drawing import distributions
 from tasks.pricing import Terms, leaders_of
+from tasks.samplers import PRICED, SAMPLERS
 from tasks.sampling import Proposal, Proposer
+from tasks.schema import SAMPLER_NAMES
 from tasks.store_records import BEGUN, RESULT, for_optuna, write_begun, write_result
 
 SPACE = Space(
@@ -166,3 +168,7 @@ def test_a_leader_that_was_lucky_falls_behind_when_it_is_trained_again() -> None
     for _ in range(4):
         told(study, lucky, value=-3.0, purpose=Purpose.CONFIRMATION)
     assert leaders_of(study, SPACE, terms)[0].number != len(study.trials) - 5
+
+
+def test_a_study_may_ask_for_each_sampler_that_there_is() -> None:
+    assert {*SAMPLER_NAMES} == {*SAMPLERS, PRICED}
