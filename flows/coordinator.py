@@ -24,7 +24,7 @@ from domain.history import Failure, History, Purpose, TrialRecord, TrialState
 from domain.orders import TrialOrder, TrialResult
 from domain.reserving import PATIENCE, dearest_second, reservation, search_share
 from domain.rules import Verdict
-from domain.situation import Offer, Pending, Situation
+from domain.situation import Pending, Situation
 from domain.space import Params, key_of
 from domain.stopping import decide
 from domain.study import Study
@@ -395,18 +395,21 @@ class Coordinator:
             self._note(decided)
 
     def _tell_and_decide(self, record: TrialRecord) -> None:
+        if not self.asking.weighs_cost:
+            self._tell(record, self._decide())
+            return
+        self._tell(record)  # what is proposed next, and its offer, are learnt from it
         decided = self._decide()
-        if decided.decision.stop and self.asking.weighs_cost:
-            self._tell(record)  # what is proposed next is learnt from it, too
-            decided = self._decide(self.asking.offer())
-            self.search.decide(decided)
-            self._note(decided)
-        else:
-            self._tell(record, decided)
+        self.search.decide(decided)
+        self._note(decided)
 
-    def _decide(self, offer: Offer | None = None) -> DecisionRecord:
-        situation = replace(self.situation(), offer=offer)
+    def _decide(self) -> DecisionRecord:
+        """Decide by the values, and where these say stop, by the offer of the next proposal too."""
+        situation = self.situation()
         decision = decide(situation)
+        if decision.stop and self.asking.weighs_cost:
+            situation = replace(situation, offer=self.asking.offer())
+            decision = decide(situation)
         evidence = {**decision.evidence, **circumstances(situation)}
         self.decision = replace(decision, evidence=evidence)
         return DecisionRecord("search", len(self.history.trials), self.decision, time.time())

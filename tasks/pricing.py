@@ -25,7 +25,7 @@ from domain.proposals import Offers, Tried, nearby
 from domain.replicates import Scale
 from domain.rules import RuleBook
 from domain.situation import Offer
-from domain.space import Params, Space
+from domain.space import Key, Params, Space, key_of
 from domain.worth import Direction, Worth
 from tasks.drawing import Lessons, distribution
 from tasks.store_records import BEGUN, RESULT, read_record
@@ -66,7 +66,6 @@ class PricedSampler(BaseSampler):
 
     Attributes:
         unruled: What would have been proposed without rules; None before the first draw.
-        offer: What the last draw is expected to bring and to cost; None where nothing is known yet.
     """
 
     def __init__(
@@ -78,7 +77,7 @@ class PricedSampler(BaseSampler):
         terms: Terms,
     ) -> None:
         self.unruled: Params | None = None
-        self.offer: Offer | None = None
+        self._offered: dict[Key, Offer] = {}
         self._random = np.random.default_rng(seed)
         self._independent = RandomSampler(seed=seed)
         self._space, self._rules, self._wanted, self._terms = space, rules, wanted, terms
@@ -109,13 +108,18 @@ class PricedSampler(BaseSampler):
         order = np.arange(len(candidates)) if known is None else known.order
         for at in order[:_LOOKS]:
             there = coordinates(candidates[at], self._space)
-            if self._wanted(self._space.configuration(there)):
+            params = self._space.configuration(there)
+            if self._wanted(params):
                 if known is not None:
                     gain, cost = float(known.gains[at]), float(known.costs[at])
-                    self.offer = Offer(gain, cost, _STARTUP + len(self._axes))
+                    self._offered[key_of(params)] = Offer(gain, cost, _STARTUP + len(self._axes))
                 return {name: there[name] for name in self._axes}
         self._barren = True  # thousands of candidates were looked at: as many more would not help
         return {}
+
+    def offer(self, params: Params) -> Offer | None:
+        """Return what a configuration that was drawn is expected to bring; None where unknown."""
+        return self._offered.get(key_of(params))
 
     def sample_independent(
         self,

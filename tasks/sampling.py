@@ -137,8 +137,9 @@ class Proposer:
             sampler = self.sampler(self.seed, own_seed)
             return search.run(Drawing(sampler, self.study, lessons, self.space, number))
         proposal = search.run(Drawing(sifting, self.study, lessons, self.space, number))
-        if isinstance(sifting, PricedSampler) and not proposal.repaired:
-            proposal = replace(proposal, offer=sifting.offer)
+        if isinstance(sifting, PricedSampler):
+            # Experts' priors and repairs may have changed what was drawn.
+            proposal = replace(proposal, offer=sifting.offer(proposal.params))
         if sifting.unruled is not None:
             turned_away = Excluded(1, sifting.unruled)
             broken = gatekeeper.judge(sifting.unruled).broken

@@ -19,7 +19,7 @@ from domain.plan import Excluded
 from domain.rules import Rule, RuleBook
 from domain.space import Choice, Float, Int, Parameter, Params, Space
 from domain.study import Confirming, DataSource, Objective, Resources, Study
-from domain.summary import Ending
+from domain.summary import DecisionRecord, Ending
 from domain.worth import Direction, Per, Worth
 from flows.confirming import confirm
 from flows.coordinator import Coordinator
@@ -466,3 +466,31 @@ def test_leaders_are_trained_again_while_that_is_worth_its_price(
     assert confirmed[-1].name == "default"
     assert len(confirmed[-1].validation) == 2  # it leads nothing, and is not trained again
     assert sum(len(one.validation) for one in confirmed) == len(coordinator.confirmations)
+
+
+def test_a_priced_search_decides_by_its_offer_also_where_it_was_killed_before_it_could(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = replace(study_of(trials=60, worth=5.0, workers=1), sampler="priced")
+    workers = Workers(study.prices)
+    search = store.begin(study)
+    decide = Search.decide
+
+    def killed(self: Search, decided: DecisionRecord) -> None:
+        if "offer_cost" in decided.decision.evidence:
+            raise InterruptedError
+        decide(self, decided)
+
+    monkeypatch.setattr(Search, "decide", killed)
+    with pytest.raises(InterruptedError):
+        coordinator_of(search, study, workers).run()
+    monkeypatch.undo()
+    told = len(search.history().trials)
+    assert max(one.after for one in search.decisions()) == told - 1
+
+    again = store.open(search.info.search)
+    ending, decision = coordinator_of(again, study, workers).run()
+    offered = [one for one in again.decisions() if "offer_cost" in one.decision.evidence]
+    assert ending is Ending.WORTHWHILE_STOP
+    assert "offer_cost" in decision.evidence
+    assert offered[0].after == told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import optuna
 from optuna.trial import create_trial
@@ -11,6 +12,7 @@ from optuna.trial import create_trial
 from domain.cost import Cost
 from domain.expressions import Expression
 from domain.history import Failure, Purpose, TrialRecord, TrialState
+from domain.priors import Prior
 from domain.rules import Rule, RuleBook
 from domain.space import Choice, Float, Int, Parameter, Params, Space
 from domain.worth import Direction, Per, Worth
@@ -100,6 +102,22 @@ def test_the_same_trials_and_seed_give_the_same_proposal() -> None:
     one, other = (proposer(study, RULES, 100.0).propose() for _ in range(2))
     assert one.params == other.params
     assert one.offer == other.offer
+
+
+def test_what_experts_have_changed_carries_no_offer_of_something_else() -> None:
+    prior = Prior(Expression("1e-3"), 1.001, log=True)
+    others = [one for one in SPACE.parameters if one.name != "lr"]
+    space = Space((replace(SPACE["lr"], prior=prior), *others))
+    study = new_study()
+    asking = replace(proposer(study, NO_RULES, 100.0), space=space)
+    changed = 0
+    for _ in range(10):
+        proposal = asking.propose()
+        told(study, proposal)
+        if abs(float(proposal.params["lr"]) - 1e-3) < 2e-5:  # type: ignore[arg-type]
+            changed += 1
+            assert proposal.offer is None
+    assert changed
 
 
 def test_where_a_gain_is_worth_little_cheap_configurations_are_tried() -> None:
