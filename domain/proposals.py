@@ -244,11 +244,13 @@ def _log_gain(ahead: Floats) -> Floats:
 _LOG_GAINS = _log_gain(_EDGES)
 
 
-def nearby(leaders: Floats, uniform: Floats) -> Floats:
+def nearby(leaders: Floats, words: Mask, uniform: Floats) -> Floats:
     """Return places around leaders: one axis moved, two, or all, far or near.
 
     Args:
         leaders: Shape (leaders, axes): places between 0 and 1.
+        words: Shape (axes,): which are choices. No word is near another: one that moves is drawn
+            anew.
         uniform: Shape (points, 2 + 2 x axes): numbers between 0 and 1 that settle everything.
     """
     axes = leaders.shape[1]
@@ -257,5 +259,7 @@ def nearby(leaders: Floats, uniform: Floats) -> Floats:
     radius = np.geomspace(_NEAREST, 1.0, _RADII)[(uniform[:, 1] * _RADII).astype(int)]
     order = np.argsort(uniform[:, 2 : 2 + axes], axis=1).argsort(axis=1)
     moved = order < np.maximum(np.rint(share * axes), 1)[:, None]
-    far = np.abs(chosen + radius[:, None] * (2 * uniform[:, 2 + axes :] - 1))
-    return np.asarray(np.where(moved, np.where(far > 1, np.clip(2 - far, 0, 1), far), chosen))
+    anew = uniform[:, 2 + axes :]
+    far = np.abs(chosen + radius[:, None] * (2 * anew - 1))
+    far = np.where(words, anew, np.where(far > 1, np.clip(2 - far, 0, 1), far))
+    return np.asarray(np.where(moved, far, chosen))

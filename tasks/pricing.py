@@ -22,7 +22,7 @@ from domain.proposals import Offers, Tried, nearby
 from domain.replicates import Scale
 from domain.rules import RuleBook
 from domain.situation import Offer
-from domain.space import Params, Space
+from domain.space import Choice, Params, Space
 from domain.worth import Direction, Worth
 from tasks.drawing import Lessons
 from tasks.sifting import Sifter
@@ -74,6 +74,7 @@ class PricedSampler(Sifter):
         super().__init__(seed, space, rules, wanted)
         self._random = np.random.default_rng(seed)
         self._terms = terms
+        self._words = np.array([isinstance(axis, Choice) for axis in space.axes.values()])
 
     def candidates(
         self,
@@ -114,7 +115,7 @@ class PricedSampler(Sifter):
         places = self._random.random((_SCATTERED, axes))
         if len(past.leaders):
             uniform = self._random.random((_NEARBY, 2 + 2 * axes))
-            places = np.concatenate([places, nearby(past.leaders, uniform)])
+            places = np.concatenate([places, nearby(past.leaders, self._words, uniform)])
         return places
 
     def _offers(self, past: _Past, features: Floats) -> Offers | None:

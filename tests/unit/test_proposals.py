@@ -144,8 +144,18 @@ def test_one_leader_has_no_rival() -> None:
 
 def test_neighbours_stay_in_the_space_and_near() -> None:
     best = np.array([[0.0, 1.0, 0.5]])
-    found = nearby(best, RANDOM.random((600, 8)))
+    found = nearby(best, np.zeros(3, bool), RANDOM.random((600, 8)))
     assert np.all((found >= 0) & (found <= 1))
     moved = np.sum(found != best, axis=1)
     assert set(np.unique(moved)) == {1, 2, 3}
     assert np.median(np.max(np.abs(found - best), axis=1)) < 0.3
+
+
+def test_a_word_that_moves_is_drawn_anew() -> None:
+    best, words = np.array([[0.05, 0.05]]), np.array([True, False])
+    found = nearby(best, words, RANDOM.random((3000, 6)))
+    near = np.abs(found - 0.05) < 0.15
+    moved = found != 0.05
+    # All words are as likely, wherever they stand among the choices; most numbers stay near.
+    assert np.mean(near[moved[:, 0], 0]) == pytest.approx(0.2, abs=0.03)
+    assert np.mean(near[moved[:, 1], 1]) > 0.4
