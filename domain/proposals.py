@@ -10,7 +10,7 @@ Bayesian Optimization via the Pandora's Box Gittins Index, arXiv 2406.20062, sec
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -23,6 +23,9 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 
 _NOISE, _NOISE_OF_COST = 0.01, 0.03  # shares of the whole variance that are expected beforehand
 _LATEST, _LEADERS = 140, 60  # trials that are learnt from: the rest would say little more
+# What a model of values leaves unexplained is half noise of seeds, as sure as three repeats are; at
+# least a tenth is what configurations have of their own.
+_NOISY, _REPEATS, _OWN = 0.5, 3.0, 0.1
 _LARGEST_VARIANCE = 2.0  # of the logarithm of a cost; a wider one would rule everything out
 _CUT = 2.0  # times what it took is what a trial is taken to cost that was ended before its time
 _NEAREST, _RADII = 0.02, 6  # how far from a leader its neighbours lie, as shares of an axis
@@ -94,15 +97,17 @@ def offers(tried: Tried, candidates: Floats, step: float, target: float = np.inf
     Returns:
         The offers; None where fewer than two values, or values that are all alike, teach nothing.
     """
-    known = _Known.of(tried, target)
+    tried = replace(tried, levels=np.minimum(tried.levels, target))
+    known = _Known.of(tried)
     if known is None:
         return None
     value = known.value
     costs = _costs(tried, known.trials, candidates)
     means, variances = value.awaiting(tried.pending).at(candidates)
-    best = float(np.max(value.at(tried.columns[known.good])[0]))
+    variances = variances + known.own
+    best = float(np.max(known.believed(tried, _alike(tried, known.good))[0]))
     # How far one noisy look can move what is believed of the candidate.
-    moves = variances / np.sqrt(variances + value.noise)
+    moves = variances / np.sqrt(variances + known.noise)
     end = (target - value.mean) / value.spread
     beyond = moves * _gain((means - end) / moves)
     worth = step * value.spread
@@ -135,7 +140,9 @@ def leaders(tried: Tried, most: int, step: float, target: float = np.inf) -> Lea
 
     A look at one is worth what it is expected to raise the best mean by (knowledge gradient, each
     leader by itself; Frazier et al. 2008, A Knowledge-Gradient Policy for Sequential Information
-    Collection, section 3).
+    Collection, section 3). A leader is believed to be as good as its neighbours say, and as its own
+    looks say beyond that: what a model leaves unexplained is partly noise of seeds, partly its own
+    (Cressie 1993, Statistics for Spatial Data, section 2.3.1); repeats tell these apart.
 
     Args:
         tried: The finished trials; repeated trainings of a configuration stand in it one by one.
@@ -143,19 +150,18 @@ def leaders(tried: Tried, most: int, step: float, target: float = np.inf) -> Lea
         step: What one step of the scale is worth, in money.
         target: The level beyond which nothing is worth anything.
     """
-    groups: dict[bytes, list[int]] = {}
-    for row in np.flatnonzero(tried.may_win).tolist():
-        groups.setdefault(tried.columns[row].tobytes(), []).append(row)
-    owns = sorted(groups.values(), key=lambda own: -float(np.mean(tried.levels[own])))[:most]
+    tried = replace(tried, levels=np.minimum(tried.levels, target))
+    owns = _alike(tried, np.flatnonzero(tried.may_win))
+    owns = sorted(owns, key=lambda own: -float(np.mean(tried.levels[own])))[:most]
     rows = np.array([own[0] for own in owns], int)
     levels = np.array([np.mean(tried.levels[own]) for own in owns])
     costs = np.array([np.mean(tried.money[own]) for own in owns])
-    known = _Known.of(tried, target)
+    known = _Known.of(tried)
     if known is None or len(rows) < 2:
         return Leaders(rows, levels, np.zeros(len(rows)), costs)
     value = known.value
-    means, variances = value.at(tried.columns[rows])
-    moves = variances / np.sqrt(variances + value.noise)
+    means, variances = known.believed(tried, owns)
+    moves = variances / np.sqrt(variances + known.noise)
     second, first = np.sort(means)[-2:]
     rival = np.where(np.arange(len(rows)) == np.argmax(means), second, first)
     gains = step * value.spread * moves * _gain(-np.abs(means - rival) / moves)
@@ -171,17 +177,22 @@ class _Known:
     Attributes:
         trials: The trials that are learnt from.
         good: Those of them that may win.
-        value: The level of a configuration.
+        value: The level of a configuration, as far as those near it tell.
+        noise: Variance from seed to seed, on the scale of `value`.
+        own: Variance of what a configuration has of its own; with the noise it is what `value`
+            takes for noise.
     """
 
     trials: Rows
     good: Rows
     value: Surrogate
+    noise: float
+    own: float
 
     @classmethod
-    def of(cls, tried: Tried, target: float) -> _Known | None:
+    def of(cls, tried: Tried) -> _Known | None:
         some = _informative(tried)
-        levels, bad = np.minimum(tried.levels, target)[some], tried.bad[some]
+        levels, bad = tried.levels[some], tried.bad[some]
         good = tried.may_win[some]
         if np.count_nonzero(good) < 2 or not np.ptp(levels[good]) > _SMALLEST:
             return None
@@ -189,7 +200,36 @@ class _Known:
         levels = np.where(bad, lowest, np.maximum(levels, lowest))
         told = np.isfinite(levels)
         value = Surrogate.of(tried.columns[some[told]], tried.axes, levels[told], _NOISE)
-        return cls(some, some[good], value)
+        noise = _seed_noise(tried.levels / value.spread, _alike(tried, some[good]), value.noise)
+        return cls(some, some[good], value, noise, max(value.noise - noise, _OWN * value.noise))
+
+    def believed(self, tried: Tried, owns: list[list[int]]) -> tuple[Floats, Floats]:
+        """Return mean and variance of what configurations are over all seeds, on the scale.
+
+        Args:
+            tried: The finished trials.
+            owns: The trials of each configuration.
+        """
+        means, variances = self.value.at(tried.columns[[own[0] for own in owns]])
+        seen = np.array([np.mean(tried.levels[own]) for own in owns])
+        left = (seen - self.value.mean) / self.value.spread - means
+        share = self.own / (self.own + self.noise / np.array([len(own) for own in owns]))
+        return means + share * left, self.own * (1 - share) + variances * (1 - share) ** 2
+
+
+def _alike(tried: Tried, rows: Rows) -> list[list[int]]:
+    """Put the trials of a configuration together."""
+    groups: dict[bytes, list[int]] = {}
+    for row in rows.tolist():
+        groups.setdefault(tried.columns[row].tobytes(), []).append(row)
+    return list(groups.values())
+
+
+def _seed_noise(levels: Floats, owns: list[list[int]], unexplained: float) -> float:
+    """Return the variance from seed to seed, shrunk towards a share of what is unexplained."""
+    squares = sum(float(np.sum((levels[own] - np.mean(levels[own])) ** 2)) for own in owns)
+    freedom = sum(len(own) - 1 for own in owns)
+    return (squares + _REPEATS * _NOISY * unexplained) / (freedom + _REPEATS)
 
 
 def _informative(tried: Tried) -> Rows:

@@ -131,6 +131,32 @@ def test_rivals_that_look_alike_are_worth_another_look_and_clear_cases_are_not()
     assert known.costs.tolist() == [0.0, 1.0, 2.0, 5.5]  # the last one has been trained six times
 
 
+@pytest.mark.parametrize(("own", "noise"), [(1.0, 0.05), (0.05, 1.0)])
+def test_repeats_tell_luck_from_what_a_configuration_has_of_its_own(
+    own: float, noise: float
+) -> None:
+    """Values without a slope: all that differs is each configuration's own, or luck."""
+    random = np.random.default_rng(3)
+    columns = np.repeat(random.random((30, 1)), 2, axis=0)
+    levels = np.repeat(own * random.normal(size=30), 2) + noise * random.normal(size=60)
+    columns, levels = np.append(columns, [[0.5]], axis=0), np.append(levels, 4.0)
+    no = np.zeros(61, bool)
+    past = Tried(columns, np.array([0]), levels, no, ~no, np.ones(61), no, np.empty((0, 1)))
+    found = leaders(past, 12, step=1.0)
+    assert found.rows[0] == 60
+    if own > noise:
+        assert found.levels[0] > 3.0
+    else:
+        assert found.levels[0] < 2.0
+
+
+def test_without_repeats_a_single_look_is_believed_in_part() -> None:
+    past = tried(noise=0.1)
+    best = float(np.max(past.levels))
+    believed = leaders(past, 12, step=1.0).levels[0]
+    assert float(np.median(past.levels)) < believed < best
+
+
 def test_only_so_many_leaders_are_looked_at_as_are_asked_for() -> None:
     past = tried()
     known = leaders(past, 5, step=1.0)
