@@ -9,6 +9,11 @@ further values bring is 0 unless one of them is a new best, which happens to exc
 probability k / (n + k) (Arnold, Balakrishnan and Nagaraja 1998, Records, section 2.5); what it then
 brings is exponential, on top of what is not known of the way.
 
+Under the same law the best share q of all values lies within 1.2 q^0.6 of the way from its end, so
+that how close together the best values lie says it once more. Where they crowd, as where a metric
+ends at a ceiling, that reading is the shorter one, and the mean is its: a search goes on while both
+readings say that it pays. The upper ends of intervals are those of the first one.
+
 The cost: the larger of what recent trials took and of a log-normal mean, since guided samplers
 drift into dear configurations and costs have heavy tails, and an allowance for a tail that no trial
 has shown yet. Trials in flight take part by how long they have run (`durations`).
@@ -41,7 +46,9 @@ Count = TypeVar("Count", float, Floats)
 _DECAY = 0.6  # what is left of the way after n values falls as n to the power of minus this
 _LEFT = 1.2  # the share that would be left after one
 _EARLY = 10  # values that count as drawn before the sampler learns; later, a third of all
-_UNSURE = 5.0  # variance of the logarithm of the way as it is read, times the number of values
+_BEST = 0.25  # the share of the values that are the best ones; at least three
+USUAL = 0.005  # the price of a trial, where the way is worth 1 and nothing is known of it
+_UNSURE = 3.0  # variance of the logarithm of the way as it is read, times the number of values
 _WAYS = ndtri((np.arange(8) + 0.5) / 8)  # equally likely places of the way, in standard deviations
 _SMALLEST = 1e-280  # nothing is divided by less
 
@@ -54,12 +61,10 @@ class Taught:
         pace: What further values bring, as a multiple of what the law says of random ones.
         allowance: The logarithm of the expected cost grows by this times the variance of the
             logarithms of costs.
-        price: The usual price of a trial, where the way is worth 1.
     """
 
-    pace: float = 2.1
-    allowance: float = 0.46
-    price: float = 0.0051
+    pace: float = 1.8
+    allowance: float = 0.23
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,26 +100,29 @@ class Gains:
     Attributes:
         chances: Shape (horizons,): the probability of a new best.
         scales: Shape (horizons, ways): the mean of what it then brings, in money.
+        doubt: How much shorter the way is by its shorter reading, as a factor; at most 1.
     """
 
     chances: Floats
     scales: Floats
+    doubt: float
 
     @classmethod
-    def of(cls, pace: float, before: float, ahead: Floats) -> Gains:
+    def of(cls, pace: float, before: float, ahead: Floats, doubt: float) -> Gains:
         """Say what `ahead` values bring after `before` others; the mean is the power law's."""
         chances = ahead / (before + ahead)
         means = pace * law(before, ahead)
         spread = np.exp(_WAYS * math.sqrt(1 - trust(before)))
-        return cls(chances, (means / chances)[:, None] * spread / np.mean(spread))
+        return cls(chances, (means / chances)[:, None] * spread / np.mean(spread), doubt)
 
     def means(self, cap: float) -> Floats:
-        """Integrate what is gained, up to a cap beyond which nothing is worth more."""
-        within = -np.expm1(-cap / np.maximum(self.scales, _SMALLEST))
-        return np.asarray(self.chances * np.mean(self.scales * within, axis=1))
+        """Integrate what is gained by the shorter reading, up to a cap."""
+        scales = self.doubt * self.scales
+        within = -np.expm1(-cap / np.maximum(scales, _SMALLEST))
+        return np.asarray(self.chances * np.mean(scales * within, axis=1))
 
     def quantile(self, *shares: float) -> Floats:
-        """Return what is not exceeded with these probabilities, by bisection.
+        """Return what is not exceeded with these probabilities by the longer reading, by bisection.
 
         Returns:
             Shape (shares, horizons), to one part in a million of the largest scale.
@@ -159,6 +167,7 @@ def outlooks(
     cap = _most_worth(level, situation.worth)
     means = found.means(cap)
     low, upper, high = np.minimum(found.quantile(0.05, 0.90, 0.95), cap)
+    low = found.doubt * low
     columns = zip(grid, means, low, high, upper, strict=True)
     return tuple(
         Outlook(int(h), float(gain), loaded * float(h), *map(float, interval))
@@ -177,31 +186,50 @@ def gains(situation: Situation, level: Level, ahead: Counts, taught: Taught) -> 
     """
     n = len(level.values)
     valued = (n + 0.5) / (len(situation.history.trials) + 0.5)
-    pace = taught.pace * way(level, situation.worth, _cost_of_one(situation), taught)
-    return Gains.of(pace, n + len(situation.pending) * valued, np.asarray(ahead * valued, float))
+    way, shorter = ways(level, situation.worth, _cost_of_one(situation))
+    before, after = n + len(situation.pending) * valued, np.asarray(ahead * valued, float)
+    return Gains.of(taught.pace * way, before, after, shorter / way if way > 0 else 1.0)
 
 
-def way(level: Level, worth: Worth, each: Cost, taught: Taught) -> float:
+def ways(level: Level, worth: Worth, each: Cost) -> tuple[float, float]:
     """Read from a search what the way from the median configuration to the best one is worth.
 
     Args:
         level: At least two values, in the order in which they came.
         worth: What a step is worth.
         each: The expected cost of a trial.
-        taught: What is known of searches in general.
 
     Returns:
-        Money: the median of a log-normal posterior. 0 where all values are alike.
+        Money, the medians of two log-normal posteriors: by how far the best value has come from the
+        first ones, and the shorter one of that and of what the crowding of the best values says. 0
+        where all values are alike.
     """
     n = len(level.values)
     early = level.values[: max(_EARLY, -(-n // 3))]
     seen = float(np.max(level.values) - np.median(early))
-    read = worth.unit * seen / (1 - _LEFT * n**-_DECAY)
-    if not read > _SMALLEST:
-        return 0.0
+    come = worth.unit * seen / (1 - _LEFT * n**-_DECAY)
+    if not come > _SMALLEST:
+        return 0.0, 0.0
     believed = trust(n) if each.money > 0 else 1.0
-    usual = each.money / taught.price if each.money > 0 else 1.0
-    return math.exp(believed * math.log(read) + (1 - believed) * math.log(usual))
+    usual = each.money / USUAL if each.money > 0 else 1.0
+    way, shorter = (
+        math.exp(believed * math.log(read) + (1 - believed) * math.log(usual))
+        for read in (come, max(min(come, worth.unit * _crowding(level.values)), _SMALLEST))
+    )
+    return way, shorter
+
+
+def _crowding(values: Floats) -> float:
+    """Read the way, on the scale, from the mean excess of the best values over the next one.
+
+    Ties are what the metric's steps make of differences: half a step is left between them.
+    """
+    count = min(max(math.ceil(_BEST * len(values)), 3), len(values) - 1)
+    ranked = np.sort(values)[::-1]
+    excess = np.mean(ranked[:count]) - ranked[count]
+    step = ranked[0] - ranked[ranked < ranked[0]][0]
+    tail = _LEFT * (count / len(values)) ** _DECAY * _DECAY / (1 + _DECAY)
+    return float(max(excess, step / 2) / tail)
 
 
 def trust(count: Count) -> Count:

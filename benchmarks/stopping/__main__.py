@@ -94,10 +94,12 @@ def parallels(order: str, given: argparse.Namespace) -> None:
 
 def set_apart(order: str, given: argparse.Namespace) -> None:
     """Print the same for tasks on which nothing was ever fitted."""
-    print(f"\nset apart, {order} order, {given.seeds} seeds, {len(apart.NAMES)} tasks")
-    found = replay(apart.NAMES, order, given)
-    _print(found)
-    _families(found, apart.NAMES)
+    for seen, said in ((True, "in sight when the form was chosen"), (False, "never in sight")):
+        tasks = [name for name in apart.NAMES if (name.split("/")[0] in apart.IN_SIGHT) is seen]
+        print(f"\nset apart, {said}, {order} order, {given.seeds} seeds, {len(tasks)} tasks")
+        found = replay(tasks, order, given)
+        _print(found)
+        _families(found, tasks)
     every = [
         each
         for task in apart.NAMES

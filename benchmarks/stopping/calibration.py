@@ -17,7 +17,7 @@ from benchmarks.stopping.policies import LEAST, Offer, searches
 from benchmarks.stopping.tables import Floats
 from benchmarks.stopping.traces import LENGTH, RATES, Trace
 from domain.cost import NOTHING
-from domain.forecast import Gains, Taught, gains, way
+from domain.forecast import Gains, Taught, gains, ways
 from domain.replicates import level_of
 from domain.worth import Per
 
@@ -35,10 +35,10 @@ class Forecast:
         after: Number of trials.
         seed: The search's.
         came: The gain of the next 20.
-        told: Its mean, as forecast.
+        told: Its mean, as forecast: by the shorter reading of the way.
         upper: The one-sided 90 % bound.
-        score: The forecast's CRPS.
-        read: The way, as the search shows it.
+        score: The CRPS of the distribution that bounds and intervals are read from.
+        read: The way by its longer reading.
     """
 
     family: str
@@ -72,7 +72,7 @@ def forecasts(trace: Trace, taught: Taught) -> Iterator[Forecast]:
                 float(found.means(np.inf)[0]),
                 float(found.quantile(0.9)[0, 0]),
                 _of_mixture(found, came),
-                way(level, situation.worth, NOTHING, taught),
+                ways(level, situation.worth, NOTHING)[0],
             )
 
 

@@ -81,6 +81,31 @@ def test_the_first_values_say_where_the_way_began() -> None:
     assert outlooks(learnt, 1)[0].gain > 2 * outlooks(turned, 1)[0].gain
 
 
+def test_where_the_best_values_crowd_little_is_left() -> None:
+    """The way may be as long as its first reading says, so that the bound stays."""
+    begun = [0.1, 0.5, 0.3, 0.7, 0.2, 0.4, 0.3, 0.5]
+    spread = situation([*begun, 0.75, 0.80, 0.86, 0.95])
+    crowded = situation([*begun, 0.93, 0.94, 0.949, 0.95])
+    for wide, close in zip(outlooks(spread, 50), outlooks(crowded, 50), strict=True):
+        assert close.gain < 0.75 * wide.gain
+        assert close.upper == wide.upper
+        assert close.low <= close.gain <= close.high
+
+
+def test_values_that_lie_apart_say_no_more_than_the_way_does() -> None:
+    begun = [0.1, 0.5, 0.3, 0.7, 0.2, 0.4, 0.3, 0.5]
+    one, other = situation([*begun, 0.0, 0.95]), situation([*begun, -9.0, 0.95])
+    assert outlooks(one, 1)[0].gain == pytest.approx(outlooks(other, 1)[0].gain)
+
+
+def test_ties_at_the_top_leave_half_a_step() -> None:
+    """A metric with few steps: the next one up is nearer than where all are alike."""
+    begun: list[float | None] = [0.50, 0.75, 0.50, 0.25, 0.75, 0.50]
+    tied, finer = situation([*begun, *[0.875] * 4]), situation([*begun, 0.86, *[0.875] * 4])
+    gains = [outlooks(one, 1)[0].gain for one in (situation([0.875] * 8), finer, tied)]
+    assert 0.0 == gains[0] < gains[1] < gains[2]
+
+
 def test_costs_that_differ_by_much_make_further_trials_dearer() -> None:
     even = situation([0.1, 0.5, 0.3, 0.7, 0.2, 0.4])
     costs = (0.0001, 0.03, 0.0003, 0.0296, 0.0, 0.0)

@@ -56,7 +56,7 @@ def test_the_reason_is_a_sentence_with_its_numbers() -> None:
 def test_hours_of_the_machine_are_told_as_time() -> None:
     hours = replace(situation(SPREAD, seconds=3600.0), prices=Prices())
     assert decide(hours).reason.startswith(
-        "1 more trial would bring 22 min (3.6 points) and cost 48 min"
+        "1 more trial would bring 10 min (1.7 points) and cost 45 min"
     )
 
 

@@ -94,7 +94,7 @@ def test_what_is_fitted_is_what_decides(order: str) -> None:
     read = fit.readings(trace)
     for rate in RATES:
         price = rate * trace.table.gap / (200 * trace.table.usual_seconds)
-        for taught in (Taught(), Taught(1.2, 0.1, 0.01)):
+        for taught in (Taught(), Taught(1.2, 0.1)):
             assert fit.stop(read, price, taught) == ours(taught)(offer(trace, rate))
 
 
@@ -104,7 +104,7 @@ def test_the_product_has_what_was_fitted_on_all_families() -> None:
 
 
 def test_a_constant_is_fitted_without_its_family() -> None:
-    points = [Taught(pace, 0.1 * at, 0.001) for pace in (1.0, 2.0) for at in range(1, 9)]
+    points = [Taught(pace, 0.1 * at) for pace in (1.0, 2.0) for at in range(1, 9)]
     likes = {
         name: np.array([-abs(one.allowance - liked) for one in points])
         for name, liked in (("a", 0.1), ("b", 0.8))
