@@ -4,6 +4,7 @@ What still runs is a censored observation: it takes longer than it has run so fa
 would be worst where it matters most: short trials end first, and for a while they look like all.
 The durations are log-normal, fitted by expectation-maximisation (Dempster, Laird and Rubin 1977,
 Maximum Likelihood from Incomplete Data via the EM Algorithm, section 4.2).
+docs/decisions/0019 has what that is worth to a search with many workers.
 """
 
 from __future__ import annotations
@@ -65,13 +66,7 @@ def durations(ended: Floats, running: Floats) -> LogNormal:
     narrowest = _shrunk(scatter, len(logs))
     fitted = LogNormal(of_ended, narrowest)
     for _ in range(_ROUNDS if limits.size else 0):
-        # What a normal variable above a limit is, and how it varies: Johnson, Kotz and Balakrishnan
-        # 1994, Continuous Univariate Distributions, volume 1, section 13.10.1.
-        spread = math.sqrt(fitted.variance)
-        places = (limits - fitted.middle) / spread
-        hazards = np.exp(-(places**2) / 2 - log_ndtr(-places)) / math.sqrt(2 * math.pi)
-        expected = fitted.middle + spread * hazards
-        vary = fitted.variance * np.maximum(1 + places * hazards - hazards**2, 0.0)
+        expected, vary = _above(fitted, limits)
         middle = (len(logs) * of_ended + float(np.sum(expected))) / count
         around = float(np.sum((expected - middle) ** 2 + vary))
         around += scatter + len(logs) * (of_ended - middle) ** 2
@@ -79,6 +74,19 @@ def durations(ended: Floats, running: Floats) -> LogNormal:
         if abs(fitted.log_mean - before.log_mean) < _CLOSE:
             break
     return fitted
+
+
+def _above(fitted: LogNormal, limits: Floats) -> tuple[Floats, Floats]:
+    """Return means and variances of a normal variable that lies above limits.
+
+    Johnson, Kotz and Balakrishnan 1994, Continuous Univariate Distributions, volume 1, section
+    13.10.1.
+    """
+    spread = math.sqrt(fitted.variance)
+    places = (limits - fitted.middle) / spread
+    hazards = np.exp(-(places**2) / 2 - log_ndtr(-places)) / math.sqrt(2 * math.pi)
+    means = fitted.middle + spread * hazards
+    return means, fitted.variance * np.maximum(1 + places * hazards - hazards**2, 0.0)
 
 
 def _shrunk(scatter: float, count: int) -> float:

@@ -177,6 +177,15 @@ def test_what_is_still_in_flight_may_be_what_is_dear() -> None:
     assert costs[-1] > 5.0 / 7  # the mean of seven of which one has taken so much already
 
 
+def test_what_outlasts_the_others_makes_costs_differ_by_more() -> None:
+    alone = situation([0.1, 0.5, 0.3, 0.7, 0.2])
+    beside = replace(alone, pending=in_flight(5.0))
+    loads = [
+        next_cost(one) / expected_cost(one.history, one.pending).money for one in (alone, beside)
+    ]
+    assert loads[1] > 1.2 * loads[0]
+
+
 def test_what_was_begun_just_now_does_not_hide_that_trials_grow_dearer() -> None:
     trials = tuple(trial(n, 0.1 * n, 0.01 if n < 30 else 0.05) for n in range(40))
     alone = replace(situation([]), history=History(trials, Direction.MAXIMIZE))
