@@ -18,7 +18,7 @@ The cost: the larger of what recent trials took and of a log-normal mean, since 
 drift into dear configurations and costs have heavy tails, and an allowance for a tail that no trial
 has shown yet. Trials in flight take part by how long they have run (`durations`).
 
-The constants are in `Taught`. docs/decisions/0014 has what was tried, and what each is worth.
+The constants are in `Taught`; docs/decisions/0014 and 0020 have what was tried.
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ def ways(level: Level, worth: Worth, each: Cost) -> tuple[float, float]:
     Returns:
         Money, the medians of two log-normal posteriors: by how far the best value has come from the
         first ones, and the shorter one of that and of what the crowding of the best values says. 0
-        where all values are alike.
+        where half of the first ones are as good as the best.
     """
     n = len(level.values)
     early = level.values[: max(_EARLY, -(-n // 3))]

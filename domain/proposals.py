@@ -114,19 +114,23 @@ def offers(tried: Tried, candidates: Floats, step: float, target: float = np.inf
 
 @dataclass(frozen=True)
 class Leaders:
-    """What is believed of some leaders, and what training each again is expected to bring.
+    """Configurations that may be the best one, the one that is believed to be the best first.
 
     Attributes:
+        rows: The first trial of each.
         levels: The mean of each over all seeds, as far as it is known, on the scale of the worth.
         gains: What one more training of each is expected to be worth, in money: the best of them
-            may be another one than it seems.
+            may be another one than it seems. 0 where nothing can be said.
+        costs: What a training of each has taken, in money.
     """
 
+    rows: Rows
     levels: Floats
     gains: Floats
+    costs: Floats
 
 
-def leaders(tried: Tried, rows: Rows, step: float, target: float = np.inf) -> Leaders | None:
+def leaders(tried: Tried, most: int, step: float, target: float = np.inf) -> Leaders:
     """Price training leaders again.
 
     A look at one is worth what it is expected to raise the best mean by (knowledge gradient, each
@@ -135,23 +139,29 @@ def leaders(tried: Tried, rows: Rows, step: float, target: float = np.inf) -> Le
 
     Args:
         tried: The finished trials; repeated trainings of a configuration stand in it one by one.
-        rows: Which of them lead: one row for each configuration.
+        most: How many configurations are looked at, those with the best mean values.
         step: What one step of the scale is worth, in money.
         target: The level beyond which nothing is worth anything.
-
-    Returns:
-        What is believed; None where that cannot be said or there is only one leader.
     """
+    groups: dict[bytes, list[int]] = {}
+    for row in np.flatnonzero(tried.may_win).tolist():
+        groups.setdefault(tried.columns[row].tobytes(), []).append(row)
+    owns = sorted(groups.values(), key=lambda own: -float(np.mean(tried.levels[own])))[:most]
+    rows = np.array([own[0] for own in owns], int)
+    levels = np.array([np.mean(tried.levels[own]) for own in owns])
+    costs = np.array([np.mean(tried.money[own]) for own in owns])
     known = _Known.of(tried, target)
     if known is None or len(rows) < 2:
-        return None
+        return Leaders(rows, levels, np.zeros(len(rows)), costs)
     value = known.value
     means, variances = value.at(tried.columns[rows])
     moves = variances / np.sqrt(variances + value.noise)
     second, first = np.sort(means)[-2:]
     rival = np.where(np.arange(len(rows)) == np.argmax(means), second, first)
-    gains = moves * _gain(-np.abs(means - rival) / moves)
-    return Leaders(value.mean + value.spread * means, step * value.spread * gains)
+    gains = step * value.spread * moves * _gain(-np.abs(means - rival) / moves)
+    order = np.argsort(-means, kind="stable")
+    levels = value.mean + value.spread * means
+    return Leaders(rows[order], levels[order], gains[order], costs[order])
 
 
 @dataclass(frozen=True)
@@ -234,11 +244,13 @@ def _log_gain(ahead: Floats) -> Floats:
 _LOG_GAINS = _log_gain(_EDGES)
 
 
-def nearby(leaders: Floats, uniform: Floats) -> Floats:
+def nearby(leaders: Floats, words: Mask, uniform: Floats) -> Floats:
     """Return places around leaders: one axis moved, two, or all, far or near.
 
     Args:
         leaders: Shape (leaders, axes): places between 0 and 1.
+        words: Shape (axes,): which are choices. No word is near another: one that moves is drawn
+            anew.
         uniform: Shape (points, 2 + 2 x axes): numbers between 0 and 1 that settle everything.
     """
     axes = leaders.shape[1]
@@ -247,5 +259,7 @@ def nearby(leaders: Floats, uniform: Floats) -> Floats:
     radius = np.geomspace(_NEAREST, 1.0, _RADII)[(uniform[:, 1] * _RADII).astype(int)]
     order = np.argsort(uniform[:, 2 : 2 + axes], axis=1).argsort(axis=1)
     moved = order < np.maximum(np.rint(share * axes), 1)[:, None]
-    far = np.abs(chosen + radius[:, None] * (2 * uniform[:, 2 + axes :] - 1))
-    return np.asarray(np.where(moved, np.where(far > 1, np.clip(2 - far, 0, 1), far), chosen))
+    anew = uniform[:, 2 + axes :]
+    far = np.abs(chosen + radius[:, None] * (2 * anew - 1))
+    far = np.where(words, anew, np.where(far > 1, np.clip(2 - far, 0, 1), far))
+    return np.asarray(np.where(moved, far, chosen))

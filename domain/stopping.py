@@ -131,7 +131,9 @@ def _weigh(situation: Situation, outlook: tuple[Outlook, ...], facts: dict[str, 
         if told:
             return Decision.to_continue(f"{told}; by the values alone {sentence}", **evidence)
     if not outlook[-1].gain > 0:
-        sentence = f"all values so far are alike, so that {sentence}"
+        alike = len({one.value for one in situation.history.feasible}) == 1
+        many = "all values so far are alike" if alike else "half of the first values equal the best"
+        sentence = f"{many}, so that {sentence}"
     elif len(outlook) > 1:
         sentence = f"{sentence}, and no number up to {outlook[-1].trials} would pay for itself"
     return Decision.to_stop(sentence, **evidence)

@@ -55,7 +55,7 @@ def confirm(coordinator: Coordinator, ending: Ending) -> tuple[Confirmed, ...]:
                 names[one.number],
                 one.params,
                 one.value if one in leaders else None,
-                [each for each in coordinator.confirmations if each.params == one.params],
+                _confirmations(coordinator, one),
                 study.objective.metric,
             )
             for one in compared
@@ -76,11 +76,14 @@ def _train_again(coordinator: Coordinator) -> list[TrialRecord]:
         if not paying:
             break
         again = tried[max(paying, key=lambda one: one.offer.gain - one.offer.cost).number]
-        before = coordinator.confirmations
-        known = sum(key_of(one.params) == key_of(again.params) for one in before)
-        count = len(before)
+        known = len(_confirmations(coordinator, again))
         coordinator.confirm([Candidate(again.params, search.verdict(again.number))], known + 1)
-        if len(coordinator.confirmations) == count:  # told to end, or nothing more is affordable
-            break
+        if len(_confirmations(coordinator, again)) == known:
+            break  # told to end, or nothing more is affordable
         chosen.append(again)
     return chosen
+
+
+def _confirmations(coordinator: Coordinator, trial: TrialRecord) -> list[TrialRecord]:
+    key = key_of(trial.params)
+    return [one for one in coordinator.confirmations if key_of(one.params) == key]

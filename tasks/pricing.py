@@ -6,14 +6,11 @@ Only the coordinator imports this module, and the coordinator needs Optuna anywa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from domain import proposals
@@ -25,9 +22,10 @@ from domain.proposals import Offers, Tried, nearby
 from domain.replicates import Scale
 from domain.rules import RuleBook
 from domain.situation import Offer
-from domain.space import Key, Params, Space, key_of
+from domain.space import Choice, Params, Space
 from domain.worth import Direction, Worth
-from tasks.drawing import Lessons, distribution
+from tasks.drawing import Lessons
+from tasks.sifting import Sifter
 from tasks.store_records import BEGUN, RESULT, read_record
 
 _STARTUP = 3  # values before there is anything to learn
@@ -54,7 +52,7 @@ class Terms:
     direction: Direction
 
 
-class PricedSampler(BaseSampler):
+class PricedSampler(Sifter):
     """Proposes the allowed candidate with the best expected gain for its cost.
 
     Args:
@@ -63,9 +61,6 @@ class PricedSampler(BaseSampler):
         rules: The rules that need no prediction.
         wanted: Whether a configuration may be proposed, predictions included.
         terms: What a gain is worth. Costs are those that finished trials have in the store.
-
-    Attributes:
-        unruled: What would have been proposed without rules; None before the first draw.
     """
 
     def __init__(
@@ -76,96 +71,57 @@ class PricedSampler(BaseSampler):
         wanted: Callable[[Params], bool],
         terms: Terms,
     ) -> None:
-        self.unruled: Params | None = None
-        self._offered: dict[Key, Offer] = {}
+        super().__init__(seed, space, rules, wanted)
         self._random = np.random.default_rng(seed)
-        self._independent = RandomSampler(seed=seed)
-        self._space, self._rules, self._wanted, self._terms = space, rules, wanted, terms
-        self._barren = False
-        self._axes = {
-            name: axis for name, axis in space.axes.items() if not distribution(axis).single()
-        }
+        self._terms = terms
+        self._words = np.array([isinstance(axis, Choice) for axis in space.axes.values()])
 
-    def infer_relative_search_space(
+    def candidates(
         self,
         study: optuna.Study,  # noqa: ARG002
-        trial: FrozenTrial,  # noqa: ARG002
-    ) -> dict[str, BaseDistribution]:
-        """Return all axes: those of conditional parameters are drawn with the others."""
-        return {name: distribution(axis) for name, axis in self._axes.items()}
-
-    def sample_relative(
-        self,
-        study: optuna.Study,
-        trial: FrozenTrial,
-        search_space: dict[str, BaseDistribution],  # noqa: ARG002
-    ) -> dict[str, Any]:
-        """Return the coordinates of an allowed configuration, or none where none was found."""
-        if self._barren:
-            return {}
-        trials = [one for one in study.get_trials(deepcopy=False) if one.number != trial.number]
-        candidates, known = self._candidates(trials)
-        order = np.arange(len(candidates)) if known is None else known.order
-        for at in order[:_LOOKS]:
-            there = coordinates(candidates[at], self._space)
-            params = self._space.configuration(there)
-            if self._wanted(params):
-                if known is not None:
-                    gain, cost = float(known.gains[at]), float(known.costs[at])
-                    self._offered[key_of(params)] = Offer(gain, cost, _STARTUP + len(self._axes))
-                return {name: there[name] for name in self._axes}
-        self._barren = True  # thousands of candidates were looked at: as many more would not help
-        return {}
-
-    def offer(self, params: Params) -> Offer | None:
-        """Return what a configuration that was drawn is expected to bring; None where unknown."""
-        return self._offered.get(key_of(params))
-
-    def sample_independent(
-        self,
-        study: optuna.Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        """Return a value drawn at random, where no candidate was found."""
-        return self._independent.sample_independent(study, trial, param_name, param_distribution)
-
-    def _candidates(self, trials: Sequence[FrozenTrial]) -> tuple[Floats, Offers | None]:
-        """Return places that the rules allow, and what they are expected to bring and to cost."""
+        trials: list[FrozenTrial],
+    ) -> Iterator[tuple[Floats, Offer | None]]:
+        """Yield places that the rules allow, the best fair price first."""
         past = _Past.of(trials, self._space, self._terms)
-        found: list[Floats] = []
+        places, features = self._allowed(past)
+        known = self._offers(past, features)
+        if known is None:
+            yield from ((place, None) for place in places[:_LOOKS])
+            return
+        least = _STARTUP + len(self._axes)
+        for at in known.order[:_LOOKS]:
+            yield places[at], Offer(float(known.gains[at]), float(known.costs[at]), least)
+
+    def _allowed(self, past: _Past) -> tuple[Floats, Floats]:
+        """Return places that the rules allow, and their columns."""
+        found: list[tuple[Floats, Floats]] = []
         for _ in range(_BATCHES):
             places = self._batch(past)
             values, there = configurations(self._space, places)
+            here = np.column_stack([there[name] for name in self._space.axes])
+            features, _ = columns(np.where(here, places, np.nan), self._space)
             left = allowed(self._rules, values, there)
             if self.unruled is None:
-                self._note_unruled(past, places, bool(left.all()))
-            found.append(places[left])
-            if sum(map(len, found)) >= _ENOUGH:
+                known = None if left.all() else self._offers(past, features)
+                first = places[0 if known is None else known.order[0]]
+                self.unruled = self._space.configuration(coordinates(first, self._space))
+            found.append((places[left], features[left]))
+            if sum(len(one) for one, _ in found) >= _ENOUGH:
                 break
-        candidates = np.concatenate(found)
-        return candidates, self._offers(past, candidates) if len(candidates) else None
-
-    def _note_unruled(self, past: _Past, places: Floats, free: bool) -> None:
-        known = None if free else self._offers(past, places)
-        first = places[0 if known is None else known.order[0]]
-        self.unruled = self._space.configuration(coordinates(first, self._space))
+        return np.concatenate([one for one, _ in found]), np.concatenate([one for _, one in found])
 
     def _batch(self, past: _Past) -> Floats:
         axes = len(self._space.axes)
         places = self._random.random((_SCATTERED, axes))
         if len(past.leaders):
             uniform = self._random.random((_NEARBY, 2 + 2 * axes))
-            places = np.concatenate([places, nearby(past.leaders, uniform)])
+            places = np.concatenate([places, nearby(past.leaders, self._words, uniform)])
         return places
 
-    def _offers(self, past: _Past, places: Floats) -> Offers | None:
-        if np.count_nonzero(np.isfinite(past.tried.levels)) < _STARTUP:
+    def _offers(self, past: _Past, features: Floats) -> Offers | None:
+        told = np.count_nonzero(np.isfinite(past.tried.levels))
+        if told < _STARTUP or not len(features):
             return None
-        _, there = configurations(self._space, places)
-        here = np.column_stack([there[name] for name in self._space.axes])
-        features, _ = columns(np.where(here, places, np.nan), self._space)
         target = past.target(self._terms)
         return proposals.offers(past.tried, features, self._terms.worth.unit, target)
 
@@ -192,22 +148,11 @@ def leaders(trials: Sequence[FrozenTrial], space: Space, terms: Terms) -> tuple[
         terms: What a gain is worth.
     """
     past = _Past.of(trials, space, terms)
-    tried = past.tried
-    rows: dict[bytes, list[int]] = {}
-    for row in np.flatnonzero(tried.may_win).tolist():
-        rows.setdefault(tried.columns[row].tobytes(), []).append(row)
-    groups = sorted(rows.values(), key=lambda own: -float(np.mean(tried.levels[own])))[:_CONSIDERED]
-    first = np.array([own[0] for own in groups], int)
-    target = past.target(terms)
-    known = proposals.leaders(tried, first, terms.worth.unit, target)
-    if known is None:
-        return tuple(Leader(trials[one].number, Offer(0.0, 0.0)) for one in first)
-    costs = [float(np.mean(tried.money[own])) for own in groups]
-    found = [
-        Leader(trials[one].number, Offer(float(gain), cost))
-        for one, gain, cost in zip(first, known.gains, costs, strict=True)
-    ]
-    return tuple(found[at] for at in np.argsort(-known.levels, kind="stable"))
+    known = proposals.leaders(past.tried, _CONSIDERED, terms.worth.unit, past.target(terms))
+    return tuple(
+        Leader(trials[row].number, Offer(float(gain), float(cost)))
+        for row, gain, cost in zip(known.rows, known.gains, known.costs, strict=True)
+    )
 
 
 def leaders_of(study: optuna.Study, space: Space, terms: Terms) -> tuple[Leader, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import optuna
+from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from domain import priors
@@ -29,7 +30,7 @@ from tasks.constraining import constrained
 from tasks.drawing import Drawing, Lessons, configuration_of
 from tasks.pricing import PricedSampler, Terms
 from tasks.samplers import SamplerFactory, tpe
-from tasks.sifting import SiftingTPE
+from tasks.sifting import Sifter, SiftingTPE
 from tasks.store_records import BEGUN
 
 __all__ = ["Predict", "Proposal", "Proposer", "RuleSearch"]
@@ -130,19 +131,19 @@ class Proposer:
         has_rules = self.rules.rules or any(one.constraints for one in lessons)
         known = (own_seed, self.space, gatekeeper.from_parameters, search.accepts)
         if self.terms is not None:
-            sifting: PricedSampler | SiftingTPE = PricedSampler(*known, self.terms)
+            sampler: BaseSampler = PricedSampler(*known, self.terms)
         elif self.sampler is tpe and has_rules:
-            sifting = SiftingTPE(*known)
+            sampler = SiftingTPE(*known)
         else:
             sampler = self.sampler(self.seed, own_seed)
-            return search.run(Drawing(sampler, self.study, lessons, self.space, number))
-        proposal = search.run(Drawing(sifting, self.study, lessons, self.space, number))
-        if isinstance(sifting, PricedSampler):
-            # Experts' priors and repairs may have changed what was drawn.
-            proposal = replace(proposal, offer=sifting.offer(proposal.params))
-        if sifting.unruled is not None:
-            turned_away = Excluded(1, sifting.unruled)
-            broken = gatekeeper.judge(sifting.unruled).broken
+        proposal = search.run(Drawing(sampler, self.study, lessons, self.space, number))
+        if not isinstance(sampler, Sifter):
+            return proposal
+        # Experts' priors and repairs may have changed what was drawn.
+        proposal = replace(proposal, offer=sampler.offer(proposal.params))
+        if sampler.unruled is not None:
+            turned_away = Excluded(1, sampler.unruled)
+            broken = gatekeeper.judge(sampler.unruled).broken
             excluded = proposal.excluded | dict.fromkeys(broken, turned_away)
             proposal = replace(proposal, excluded=excluded)
         return proposal

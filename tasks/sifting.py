@@ -1,14 +1,18 @@
-"""TPE among the allowed: candidates that a rule forbids are dropped before the best is chosen.
+"""Samplers that choose among the allowed: what a rule forbids is dropped before the best is chosen.
+
+Candidates are held against the rules first, thousands at once (`domain.columns`), and what is left
+is ranked, conditional parameters together with the others. `Sifter` is what such samplers share;
+`tasks.pricing` has another one.
 
 Optuna's TPE draws 24 candidates where good trials lie and proposes the one with the best ratio of
 good to bad. Under rules that allow a hundredth of a space that one is forbidden nearly always: no
-bad trial lies where nothing may be tried, so just there the ratio is high. Here candidates are held
-against the rules first, thousands at once (`domain.columns`), and the ratio ranks what is left.
-Conditional parameters are ranked together with the others.
+bad trial lies where nothing may be tried, so just there the ratio is high. `SiftingTPE` ranks what
+is left by that ratio.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -16,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.samplers import TPESampler
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.samplers._tpe.sampler import _split_trials, default_gamma
 from optuna.trial import FrozenTrial, TrialState
 
@@ -24,7 +28,8 @@ from domain.columns import Mask, allowed, configurations
 from domain.mending import coordinates
 from domain.parzen import Floats, Parzen, fit
 from domain.rules import RuleBook
-from domain.space import Params, Space
+from domain.situation import Offer
+from domain.space import Key, Params, Space, key_of
 from tasks.drawing import distribution
 
 _STARTUP = 10  # trials before there is anything to learn; as in Optuna
@@ -34,8 +39,8 @@ _BATCH, _BATCHES = 1024, 16
 _Model: TypeAlias = tuple[Parzen, Parzen]
 
 
-class SiftingTPE(TPESampler):
-    """Optuna's TPE, choosing among allowed candidates.
+class Sifter(BaseSampler, ABC):
+    """Proposes the most promising candidate that the rules allow.
 
     Args:
         seed: The seed.
@@ -44,19 +49,34 @@ class SiftingTPE(TPESampler):
         wanted: Whether a configuration may be proposed, predictions included.
 
     Attributes:
-        unruled: What TPE would have proposed without rules; None before the first draw.
+        unruled: What would have been proposed without rules; None before the first draw.
     """
 
     def __init__(
         self, seed: int, space: Space, rules: RuleBook, wanted: Callable[[Params], bool]
     ) -> None:
         self.unruled: Params | None = None
-        super().__init__(seed=seed, multivariate=True, constant_liar=True)
+        self._independent = RandomSampler(seed=seed)
         self._space, self._rules, self._wanted = space, rules, wanted
+        self._offered: dict[Key, Offer | None] = {}
         self._barren = False
         self._axes = {
             name: axis for name, axis in space.axes.items() if not distribution(axis).single()
         }
+
+    @abstractmethod
+    def candidates(
+        self, study: optuna.Study, trials: list[FrozenTrial]
+    ) -> Iterator[tuple[Floats, Offer | None]]:
+        """Yield places that the rules allow, the most promising first.
+
+        Args:
+            study: The study.
+            trials: Its trials, without the one that is to be.
+
+        Yields:
+            Shape (axes,): places between 0 and 1; and what is expected of them, where it is known.
+        """
 
     def infer_relative_search_space(
         self,
@@ -76,13 +96,12 @@ class SiftingTPE(TPESampler):
         if self._barren:
             return {}
         trials = [one for one in study.get_trials(deepcopy=False) if one.number != trial.number]
-        finished = sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in trials)
-        models = self._models(study, trials, finished) if finished >= _STARTUP else {}
-        for batch in self._batches(models):
-            for places in batch:
-                there = coordinates(places, self._space)
-                if self._wanted(self._space.configuration(there)):
-                    return {name: there[name] for name in self._axes}
+        for place, offer in self.candidates(study, trials):
+            there = coordinates(place, self._space)
+            params = self._space.configuration(there)
+            if self._wanted(params):
+                self._offered[key_of(params)] = offer
+                return {name: there[name] for name in self._axes}
         self._barren = True  # thousands of candidates were looked at: as many more would not help
         return {}
 
@@ -94,7 +113,30 @@ class SiftingTPE(TPESampler):
         param_distribution: BaseDistribution,
     ) -> Any:
         """Return a value drawn at random, where no candidate was found."""
-        return self._random_sampler.sample_independent(study, trial, param_name, param_distribution)
+        return self._independent.sample_independent(study, trial, param_name, param_distribution)
+
+    def offer(self, params: Params) -> Offer | None:
+        """Return what a configuration that was drawn is expected to bring; None where unknown."""
+        return self._offered.get(key_of(params))
+
+
+class SiftingTPE(Sifter, TPESampler):
+    """Optuna's TPE, choosing among allowed candidates; see `Sifter`."""
+
+    def __init__(
+        self, seed: int, space: Space, rules: RuleBook, wanted: Callable[[Params], bool]
+    ) -> None:
+        TPESampler.__init__(self, seed=seed, multivariate=True, constant_liar=True)
+        Sifter.__init__(self, seed, space, rules, wanted)
+
+    def candidates(
+        self, study: optuna.Study, trials: list[FrozenTrial]
+    ) -> Iterator[tuple[Floats, Offer | None]]:
+        """Yield places that the rules allow, the most promising of each batch first."""
+        finished = sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in trials)
+        models = self._models(study, trials, finished) if finished >= _STARTUP else {}
+        for batch in self._batches(models):
+            yield from ((place, None) for place in batch)
 
     def _models(
         self, study: optuna.Study, trials: list[FrozenTrial], finished: int

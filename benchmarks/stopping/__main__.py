@@ -70,13 +70,7 @@ def stops(order: str, given: argparse.Namespace) -> None:
 def calibrations(order: str, given: argparse.Namespace) -> None:
     """Print whether the forecasts of the gain keep what they say."""
     print(f"\ngain of the next 20 trials, {order} order, {given.seeds} seeds; way = 1")
-    every = [
-        each
-        for task in given.tasks
-        for trace in _traces(task, order, given)
-        for each in forecasts(trace, _taught(trace))
-    ]
-    _calibration(every)
+    _calibration(_forecasts(given.tasks, order, given))
 
 
 def parallels(order: str, given: argparse.Namespace) -> None:
@@ -100,13 +94,7 @@ def set_apart(order: str, given: argparse.Namespace) -> None:
         found = replay(tasks, order, given)
         _print(found)
         _families(found, tasks)
-    every = [
-        each
-        for task in apart.NAMES
-        for trace in _traces(task, order, given)
-        for each in forecasts(trace, _taught(trace))
-    ]
-    _calibration(every)
+    _calibration(_forecasts(apart.NAMES, order, given))
 
 
 def replay(tasks: Sequence[str], order: str, given: argparse.Namespace) -> dict[str, Floats]:
@@ -134,6 +122,15 @@ def replay(tasks: Sequence[str], order: str, given: argparse.Namespace) -> dict[
 def _traces(task: str, order: str, given: argparse.Namespace) -> list[Trace]:
     seeds = range(given.first, given.first + given.seeds)
     return list(traces([task], order, seeds, given.kept))
+
+
+def _forecasts(tasks: Sequence[str], order: str, given: argparse.Namespace) -> list[Forecast]:
+    return [
+        each
+        for task in tasks
+        for trace in _traces(task, order, given)
+        for each in forecasts(trace, _taught(trace))
+    ]
 
 
 def _taught(trace: Trace) -> Taught:

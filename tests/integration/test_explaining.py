@@ -194,6 +194,23 @@ def test_calibration_is_in_what_a_gain_is_worth(folder: Path, why: Why) -> None:
     assert of_next(cheap)[4:6] == of_next(dear)[4:6]
 
 
+def test_calibration_counts_what_was_spent_at_the_price_that_is_asked_about(
+    folder: Path, why: Why
+) -> None:
+    searched(folder, RISING)
+
+    def forecast(worth: int, price_hour: float) -> float:
+        output = why(
+            "--calibration", "--worth", f"{worth} EUR per point", "--price-hour", str(price_hour)
+        )
+        rows = (one.split() for one in output.splitlines())
+        return next(float(row[2]) for row in rows if row[:2] == ["1", "7"])
+
+    # What is dear all round is the same search in smaller money; what is dear to run is another.
+    assert forecast(1000, 3600.0) == pytest.approx(1000 * forecast(1, 3.6), rel=0.01)
+    assert forecast(1000, 3.6) != pytest.approx(1000 * forecast(1, 3.6), rel=0.01)
+
+
 def test_a_search_without_a_trial_says_so(folder: Path, why: Why) -> None:
     searched(folder, [])
     for options in ((), ("--until", "3"), ("--calibration",)):

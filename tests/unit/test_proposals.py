@@ -123,21 +123,39 @@ def test_rivals_that_look_alike_are_worth_another_look_and_clear_cases_are_not()
     levels = np.array([1.0, 0.98, 0.2, 0.1, 0.3, -0.1, 0.2, 0.0, 0.3])
     no = np.zeros(9, bool)
     past = Tried(columns, np.arange(4), levels, no, ~no, np.ones(9), no, np.empty((0, 4)))
-    known = leaders(past, np.arange(4), step=1.0)
-    assert known is not None
-    assert np.argmax(known.levels) == 0
+    known = leaders(replace(past, money=np.arange(9.0)), 4, step=1.0)
+    assert known.rows.tolist() == [0, 1, 2, 3]
+    assert np.all(np.diff(known.levels) < 0)
     assert min(known.gains[:2]) > 2 * known.gains[2] > 0
     assert known.gains[3] < known.gains[2]
+    assert known.costs.tolist() == [0.0, 1.0, 2.0, 5.5]  # the last one has been trained six times
+
+
+def test_only_so_many_leaders_are_looked_at_as_are_asked_for() -> None:
+    past = tried()
+    known = leaders(past, 5, step=1.0)
+    assert set(known.rows) == set(np.argsort(-past.levels)[:5])
 
 
 def test_one_leader_has_no_rival() -> None:
-    assert leaders(tried(), np.array([3]), step=1.0) is None
+    alone = leaders(tried(), 1, step=1.0)
+    assert alone.gains.tolist() == [0.0]
 
 
 def test_neighbours_stay_in_the_space_and_near() -> None:
     best = np.array([[0.0, 1.0, 0.5]])
-    found = nearby(best, RANDOM.random((600, 8)))
+    found = nearby(best, np.zeros(3, bool), RANDOM.random((600, 8)))
     assert np.all((found >= 0) & (found <= 1))
     moved = np.sum(found != best, axis=1)
     assert set(np.unique(moved)) == {1, 2, 3}
     assert np.median(np.max(np.abs(found - best), axis=1)) < 0.3
+
+
+def test_a_word_that_moves_is_drawn_anew() -> None:
+    best, words = np.array([[0.05, 0.05]]), np.array([True, False])
+    found = nearby(best, words, RANDOM.random((3000, 6)))
+    near = np.abs(found - 0.05) < 0.15
+    moved = found != 0.05
+    # All words are as likely, wherever they stand among the choices; most numbers stay near.
+    assert np.mean(near[moved[:, 0], 0]) == pytest.approx(0.2, abs=0.03)
+    assert np.mean(near[moved[:, 1], 1]) > 0.4

@@ -123,6 +123,12 @@ def test_equal_values_stop_and_say_so() -> None:
     assert decision.reason.startswith("all values so far are alike")
 
 
+def test_a_metric_at_its_ceiling_promises_nothing_more() -> None:
+    decision = decide(situation([0.9, 1.0, 0.95, 1.0, 1.0, 0.9, 1.0, 1.0]))
+    assert decision.stop
+    assert decision.reason.startswith("half of the first values equal the best, so that 1 more")
+
+
 @pytest.mark.parametrize(
     ("left", "said"),
     [
