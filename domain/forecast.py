@@ -16,7 +16,7 @@ readings say that it pays. The upper ends of intervals are those of the first on
 
 The cost: the larger of what recent trials took and of a log-normal mean, since guided samplers
 drift into dear configurations and costs have heavy tails, and an allowance for a tail that no trial
-has shown yet.
+has shown yet. Trials in flight take part by how long they have run (`durations`).
 
 The constants are in `Taught`; docs/decisions/0014 and 0020 have what was tried.
 """
@@ -33,9 +33,10 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from domain.cost import NOTHING, Budget, Cost, total
+from domain.durations import LogNormal, durations
 from domain.history import History, TrialRecord
 from domain.replicates import Level, level_of
-from domain.situation import Situation
+from domain.situation import Pending, Situation
 from domain.worth import Worth
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -160,7 +161,7 @@ def outlooks(
     most = int(min(horizon, affordable(situation)))
     if level is None or len(level.values) < 2 or most < 1:
         return ()
-    loaded = _cost_of_one(situation) * allowance(situation.history, taught)
+    loaded = _cost_of_one(situation) * allowance(situation.history, taught, situation.pending)
     grid = np.array(_grid(most))
     found = gains(situation, level, grid, taught)
     cap = _most_worth(level, situation.worth)
@@ -260,64 +261,67 @@ def _grid(most: int) -> list[int]:
     return grid if most == 1 else [*grid, most]
 
 
-def expected_cost(history: History) -> Cost:
+def expected_cost(history: History, pending: Sequence[Pending] = ()) -> Cost:
     """Forecast the cost of one more trial.
 
     The largest of three means: of the last 10 trials, of the last 20, and of a log-normal
-    distribution with a shrunk variance.
+    distribution with a shrunk variance. What still runs counts as what it is then expected to take
+    in the end, since short trials end first.
 
     Args:
         history: Every trial counts, failed and pruned ones included; without one, it is nothing.
+        pending: The trials in flight.
     """
-    trials = history.trials
+    trials, spent = history.trials, history.spent
     if not trials:
         return NOTHING
+    found = _durations(history, pending)
+    if found is None:
+        return spent * (1 / len(trials))
+    usual = float(np.mean(_taken(trials)))
+    heaviness = math.exp(min(found.log_mean - math.log(usual), 6.0))
+    ends = found.beyond(_running(history, pending))
     means = (
-        _mean(trials[-10:]),
-        _mean(trials[-20:]),
-        history.spent * (_heaviness(trials) / len(trials)),
+        *(_beside(trials[-last:], ends, spent) for last in (10, 20)),
+        spent * (heaviness / len(trials)),
     )
     return max(means, key=_dearness)
 
 
-def _cost_of_one(situation: Situation) -> Cost:
-    """Forecast the cost of one more trial beside those that are pending.
+def _beside(trials: Sequence[TrialRecord], ends: Floats, spent: Cost) -> Cost:
+    """Return the mean cost of trials and of what runs; the latter never makes it smaller."""
+    mean = total(one.cost for one in trials) * (1 / len(trials))
+    more = float(np.sum(np.maximum(ends - mean.seconds, 0.0))) / (len(trials) + len(ends))
+    return mean + spent * (more / spent.seconds) if more else mean
 
-    Cheap trials come back first. What is in flight is taken to cost as much as the dearest of as
-    many last results, so that a search with many workers does not think all trials cheap.
-    """
-    expected, last = expected_cost(situation.history), situation.history.trials
-    last = last[-len(situation.pending) :] if situation.pending else ()
-    if not last:
-        return expected
-    dearest = max((one.cost for one in last), key=_dearness)
-    return max(expected, (_mean(last) + dearest) * 0.5, key=_dearness)
+
+def _cost_of_one(situation: Situation) -> Cost:
+    return expected_cost(situation.history, situation.pending)
 
 
 def _dearness(cost: Cost) -> tuple[float, float]:
     return cost.money, cost.seconds
 
 
-def _mean(trials: Sequence[TrialRecord]) -> Cost:
-    return total(one.cost for one in trials) * (1 / len(trials))
-
-
-def _heaviness(trials: Sequence[TrialRecord]) -> float:
-    """Return how far the log-normal mean lies above the plain one.
-
-    It is taken from seconds where there are any, so that a dearer hour makes every forecast dearer.
-    """
-    some = _taken(trials)
-    if not some.size:
-        return 1.0
-    log_mean = float(np.mean(np.log(some))) + _variance(some) / 2
-    return math.exp(min(log_mean - math.log(float(np.mean(some))), 6.0))
-
-
-def allowance(history: History, taught: Taught) -> float:
+def allowance(history: History, taught: Taught, pending: Sequence[Pending] = ()) -> float:
     """Return the factor by which dear trials that none has shown yet raise the expected cost."""
-    some = _taken(history.trials)
-    return math.exp(taught.allowance * _variance(some)) if some.size else 1.0
+    found = _durations(history, pending)
+    return math.exp(taught.allowance * found.variance) if found else 1.0
+
+
+def _durations(history: History, pending: Sequence[Pending]) -> LogNormal | None:
+    """Fit what trials take; None where none of them took anything.
+
+    It is fitted to seconds where there are any, so that a dearer hour makes every forecast dearer.
+    """
+    ended = _taken(history.trials)
+    return durations(ended, _running(history, pending)) if ended.size else None
+
+
+def _running(history: History, pending: Sequence[Pending]) -> Floats:
+    """Return how long trials in flight have run, where seconds say what a trial costs."""
+    known = pending if history.spent.seconds else ()
+    return np.array([one.elapsed for one in known if one.elapsed > 0])
 
 
 def _taken(trials: Sequence[TrialRecord]) -> Floats:
@@ -325,12 +329,6 @@ def _taken(trials: Sequence[TrialRecord]) -> Floats:
     if not taken.any():
         taken = np.array([one.cost.money for one in trials])
     return taken[taken > 0]
-
-
-def _variance(some: Floats) -> float:
-    """Return the variance of the logarithm of costs, shrunk towards 0.7 as if by 5 trials."""
-    n = len(some)
-    return min((n * float(np.var(np.log(some))) + 3.5) / (n + 5), 6.0)
 
 
 def affordable(situation: Situation) -> float:

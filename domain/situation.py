@@ -18,11 +18,13 @@ class Pending:
         number: The trial's number.
         params: Its parameters.
         reserved: The cost that was promised to it.
+        elapsed: Seconds that it has run so far, pauses not counted; 0 where nobody knows.
     """
 
     number: int
     params: Params
     reserved: Cost
+    elapsed: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

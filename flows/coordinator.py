@@ -213,8 +213,9 @@ class Coordinator:
     def situation(self) -> Situation:
         """Return all that a decision may look at."""
         promised = dict(self.ledger.reserved)
+        taken = {one.number: one.seconds for one in self.live.refresh()}
         pending = tuple(
-            Pending(number, flight.order.params, promised[number])
+            Pending(number, flight.order.params, promised[number], taken[number])
             for number, flight in self._flights.items()
             if flight.order.purpose.competes  # the others bring no gain
         )

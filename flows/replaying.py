@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from domain.cost import Budget, Cost, Prices
+from domain.cost import NOTHING, Budget, Prices
 from domain.decision import Decision
 from domain.history import History, TrialRecord
 from domain.situation import Offer, Pending, Situation
@@ -21,7 +21,9 @@ def circumstances(situation: Situation) -> dict[str, float]:
     """Return what a replay needs beside the history, as evidence to be kept with the decision."""
     left = {name: getattr(situation.left, name) for name in _LEFT}
     kept = {f"left_{name}": float(value) for name, value in left.items() if value is not None}
-    return {**kept, "pending": float(len(situation.pending)), "workers": float(situation.workers)}
+    elapsed = {f"elapsed_{at}": one.elapsed for at, one in enumerate(situation.pending)}
+    counts = {"pending": float(len(situation.pending)), "workers": float(situation.workers)}
+    return {**kept, **counts, **elapsed}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +84,15 @@ def rewound(end: Situation, after: int, record: DecisionRecord | None) -> Situat
     evidence = {} if record is None else record.decision.evidence
     known = {name: evidence.get(f"left_{name}") for name in _LEFT}
     trials_left = known.pop("trials")
-    nobody = Pending(-1, {}, Cost())
+    pending = range(int(evidence.get("pending", 0)))
     history = History(end.history.trials[:after], end.history.direction)
     return replace(
         end,
         history=history,
         left=Budget(None if trials_left is None else int(trials_left), **known),
-        pending=(nobody,) * int(evidence.get("pending", 0)),
+        pending=tuple(
+            Pending(-1, {}, NOTHING, evidence.get(f"elapsed_{at}", 0.0)) for at in pending
+        ),
         workers=int(evidence.get("workers", 1)),
         offer=_offer(evidence, history, end.worth),
     )

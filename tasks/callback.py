@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
-from datetime import datetime
 
 from optuna import Study
 from optuna.pruners import BasePruner
@@ -28,7 +27,7 @@ from domain.pruning import PruningPolicy
 from domain.pruning import decide as decide_on_trial
 from domain.stopping import StoppingPolicy, decide
 from domain.worth import Worth
-from tasks.plain import PlainStudy, curve_of
+from tasks.plain import PlainStudy, curve_of, seconds_so_far
 from tasks.pruner import Snapshot, snapshot_of, standing
 from tasks.terms import read_terms
 
@@ -130,9 +129,7 @@ class PricedPruner(BasePruner):
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Decide on a running trial; Optuna's `trial.should_prune` calls this."""
-        now = datetime.now()  # noqa: DTZ005 - Optuna's own times are local and naive
-        taken = (now - trial.datetime_start).total_seconds() if trial.datetime_start else 0.0
-        curve = curve_of(trial, taken)
+        curve = curve_of(trial, seconds_so_far(trial))
         if not curve:
             return False
         each = curve[-1].seconds / curve[-1].epoch

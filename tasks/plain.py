@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from optuna import Study
 from optuna.study import StudyDirection
@@ -63,7 +64,9 @@ class PlainStudy:
             history=self._history(study, trials),
             worth=worth,
             prices=self.prices,
-            pending=tuple(Pending(one.number, one.params, NOTHING) for one in running),
+            pending=tuple(
+                Pending(one.number, one.params, NOTHING, seconds_so_far(one)) for one in running
+            ),
             workers=workers,
         )
 
@@ -119,6 +122,14 @@ def record_of(trial: FrozenTrial, prices: Prices) -> TrialRecord:
         failure=Failure.CRASHED if state is TrialState.FAILED else None,
         margins={name: -value for name, value in trial.constraints.items()},
     )
+
+
+def seconds_so_far(trial: FrozenTrial) -> float:
+    """Return how long a running trial has taken; 0 where its beginning is not known."""
+    if trial.datetime_start is None:
+        return 0.0
+    now = datetime.now()  # noqa: DTZ005 - Optuna's own times are local and naive
+    return max((now - trial.datetime_start).total_seconds(), 0.0)
 
 
 def curve_of(trial: FrozenTrial, seconds: float) -> tuple[CurvePoint, ...]:

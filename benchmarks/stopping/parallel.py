@@ -32,19 +32,19 @@ def given_out(given: Offer, workers: int, taught: Taught) -> int:
     policy = StoppingPolicy(LEAST, taught=taught)
     whole = list(searches(given))[-1]
     records, length = whole.history.trials, len(given.values)
-    running: list[tuple[float, int]] = []
+    running: list[tuple[float, int, float]] = []  # when it ends, its number, when it began
     for number in range(workers):
-        heappush(running, (float(given.money[number]), number))
+        heappush(running, (float(given.money[number]), number, 0.0))
     finished, out = [], workers
     while running:
-        now, number = heappop(running)
+        now, number, _ = heappop(running)
         finished.append(records[number])
-        pending = tuple(Pending(each, {}, NOTHING) for _, each in running)
+        pending = tuple(Pending(each, {}, NOTHING, now - begun) for _, each, begun in running)
         history = replace(whole.history, trials=tuple(finished))
         situation = replace(whole, history=history, pending=pending, workers=workers)
         if out == length or (len(finished) >= LEAST and decide(situation, policy).stop):
             break
-        heappush(running, (now + float(given.money[out]), out))
+        heappush(running, (now + float(given.money[out]), out, now))
         out += 1
     return out
 

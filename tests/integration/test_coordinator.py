@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,6 +27,8 @@ from flows.coordinator import Coordinator
 from flows.replaying import replay
 from flows.view import View
 from tasks import control
+from tasks.events import EventLog
+from tasks.progress import LOG
 from tasks.store import Search, Store, open_store
 
 EPOCH = 1.0  # seconds
@@ -69,6 +72,7 @@ class Workers:
         epochs: How many epochs a configuration takes.
         lost: Which orders lose their worker.
         slow: Which orders come to no end until somebody says stop.
+        beats: The seconds that the log of an order tells from its beginning on.
         orders: All orders, as they came.
         flying: With each order, how many were in flight, itself included.
     """
@@ -77,6 +81,7 @@ class Workers:
     epochs: Callable[[TrialOrder], int] = lambda _order: 1
     lost: Callable[[TrialOrder], bool] = lambda _order: False
     slow: Callable[[TrialOrder], bool] = lambda _order: False
+    beats: Callable[[TrialOrder], float] = lambda _order: 0.0
     orders: list[TrialOrder] = field(default_factory=list)
     flying: list[int] = field(default_factory=list)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(64))
@@ -92,6 +97,9 @@ class Workers:
         noise = random.Random(order.seed).gauss(0.0, 0.01)
         curve: list[CurvePoint] = []
         state = TrialState.COMPLETE
+        log = EventLog(Path(order.folder) / LOG)
+        log.append("heartbeat", seconds=self.beats(order))
+        log.close()
         while self.slow(order) and control.command(Path(order.control)) != "stop":
             time.sleep(0.005)
         for epoch in range(1, self.epochs(order) + 1):
@@ -224,6 +232,33 @@ def test_a_search_stops_by_its_decision_which_stands(store: Store) -> None:
     again = coordinator_of(store.open(search.info.search), study, workers)
     assert again.run() == (ending, decision)
     assert store.open(search.info.search).decisions() == recorded
+
+
+@pytest.mark.parametrize("elapsed", [0.0, 300.0])
+def test_what_outlasts_the_others_says_that_trials_are_dear(store: Store, elapsed: float) -> None:
+    """Three of four workers bring cheap results; the fourth has long been at its first trial."""
+    study = study_of(worth=30.0, trials=60)
+    enough = threading.Event()
+    workers = Workers(
+        study.prices,
+        slow=lambda order: order.number == 1 and not enough.is_set(),
+        beats=lambda order: elapsed if order.number == 1 else 0.0,
+    )
+
+    def look(view: View, _finished: TrialRecord | None) -> None:
+        if view.decision.stop:
+            enough.set()
+
+    search = store.begin(study)
+    coordinator = coordinator_of(search, study, workers, look)
+    ending, _ = coordinator.run()
+    recorded = search.decisions()
+    replayed = list(replay(coordinator.history, recorded, study.worth, study.prices))
+
+    assert ending is Ending.WORTHWHILE_STOP
+    assert recorded[-1].decision.evidence["elapsed_0"] == elapsed
+    assert (len(recorded) < 10) is (elapsed > 0)
+    assert [one.again.reason for one in replayed] == [one.decision.reason for one in recorded]
 
 
 def test_another_coordinator_takes_up_what_an_interrupted_one_left(store: Store) -> None:

@@ -57,7 +57,10 @@ def situations(
         ),
         Prices("EUR"),
         Budget(draw(st.one_of(st.none(), st.integers(0, 50))), draw(limits), None, draw(limits)),
-        tuple(Pending(count + one, {}, Cost()) for one in range(draw(st.integers(0, 5)))),
+        tuple(
+            Pending(count + at, {}, Cost(), elapsed)
+            for at, elapsed in enumerate(draw(st.lists(SECONDS, max_size=5)))
+        ),
         draw(st.integers(1, 4)),
     )
 

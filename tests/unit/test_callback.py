@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -102,8 +103,10 @@ def test_running_trials_are_pending(storage: str | None) -> None:
     study.optimize(objective, n_trials=3)
     running = study.ask()
     running.suggest_float("x", -1, 1)
+    time.sleep(0.02)
     situation = situation_of(study, CHEAP, Prices(), workers=2)
     assert [one.number for one in situation.pending] == [3]
+    assert 0.02 <= situation.pending[0].elapsed < 60
     assert len(situation.history.trials) == 3
     assert situation.workers == 2
 

@@ -157,15 +157,56 @@ def test_pending_trials_leave_less_for_those_after_them() -> None:
         assert beside.cost == without.cost
 
 
+def in_flight(*elapsed: float) -> tuple[Pending, ...]:
+    return tuple(Pending(100 + n, {}, Cost(), one) for n, one in enumerate(elapsed))
+
+
+def next_cost(one: Situation) -> float:
+    return outlooks(one, 1)[0].cost.money
+
+
 def test_what_is_still_in_flight_may_be_what_is_dear() -> None:
-    """Cheap trials come back first: where costs differ, those in flight count as the dearest."""
-    costs = (0.01, 0.01, 0.01, 0.01, 0.09)
-    trials = tuple(trial(n, 0.1 * n, money) for n, money in enumerate(costs))
+    """Cheap trials come back first; what outlasts them says so, the more the longer it runs."""
+    alone = situation([0.1, 0.5, 0.3, 0.7, 0.2])
+    costs = [
+        next_cost(replace(alone, pending=in_flight(*elapsed)))
+        for elapsed in ((), (0.0, 0.0), (0.05, 0.0), (0.05, 0.05), (0.5, 0.05), (5.0, 0.05))
+    ]
+    assert costs[0] == costs[1]
+    assert costs[1:] == sorted(set(costs[1:]))
+    assert costs[-1] > 5.0 / 7  # the mean of seven of which one has taken so much already
+
+
+def test_what_outlasts_the_others_makes_costs_differ_by_more() -> None:
+    alone = situation([0.1, 0.5, 0.3, 0.7, 0.2])
+    beside = replace(alone, pending=in_flight(5.0))
+    loads = [
+        next_cost(one) / expected_cost(one.history, one.pending).money for one in (alone, beside)
+    ]
+    assert loads[1] > 1.2 * loads[0]
+
+
+def test_what_was_begun_just_now_does_not_hide_that_trials_grow_dearer() -> None:
+    trials = tuple(trial(n, 0.1 * n, 0.01 if n < 30 else 0.05) for n in range(40))
     alone = replace(situation([]), history=History(trials, Direction.MAXIMIZE))
-    accompanied = replace(alone, pending=tuple(Pending(n, {}, Cost()) for n in (5, 6)))
-    without, beside = (outlooks(one, 1)[0].cost.money for one in (alone, accompanied))
-    assert beside / without == pytest.approx((0.05 + 0.09) / 2 / expected_cost(alone.history).money)
-    assert beside > without
+    beside = replace(alone, pending=in_flight(*[1e-4] * 15))
+    assert next_cost(beside) == pytest.approx(next_cost(alone), rel=0.01)
+
+
+def test_where_only_money_is_known_seconds_say_nothing() -> None:
+    trials = tuple(trial(n, 0.1 * n, cost=Cost(money=0.01)) for n in range(5))
+    alone = replace(situation([]), history=History(trials, Direction.MAXIMIZE))
+    assert next_cost(replace(alone, pending=in_flight(5.0))) == next_cost(alone)
+
+
+def test_a_dearer_second_makes_what_runs_dearer_too() -> None:
+    alone = situation([0.1, 0.5, 0.3, 0.7, 0.2], pending=in_flight(0.2))
+    dear = tuple(
+        replace(one, cost=replace(one.cost, money=3 * one.cost.money))
+        for one in alone.history.trials
+    )
+    beside = replace(alone, history=History(dear, Direction.MAXIMIZE))
+    assert next_cost(beside) == pytest.approx(3 * next_cost(alone))
 
 
 def test_failures_cost_and_lower_the_chance() -> None:

@@ -49,7 +49,7 @@ def searched() -> tuple[History, list[DecisionRecord]]:
             WORTH,
             PRICES,
             replace(LEFT, trials=90 - after, money=max(0.12 - 0.004 * after, 0.0)),
-            pending=(Pending(after, {}, Cost(money=1.0)),) * (after % 2),
+            pending=(Pending(after, {}, Cost(money=1.0), elapsed=3.0 * after),) * (after % 2),
             workers=2,
         )
         decision = decide(situation)
@@ -62,6 +62,12 @@ def stops(
     history: History, records: list[DecisionRecord], worth: Worth, prices: Prices
 ) -> list[bool]:
     return [one.again.stop for one in replay(history, records, worth, prices)]
+
+
+def without_elapsed(one: DecisionRecord) -> dict[str, float]:
+    """The evidence of a search that did not record yet how long trials had run."""
+    kept = one.decision.evidence.items()
+    return {name: value for name, value in kept if not name.startswith("elapsed_")}
 
 
 def test_a_replay_decides_the_same_with_the_same_reasons() -> None:
@@ -121,6 +127,20 @@ def test_a_decision_without_circumstances_is_replayed_without_limits() -> None:
     record = DecisionRecord("search", 30, Decision.to_continue("as before circumstances"), 0.0)
     (again,) = replay(history, [record], WORTH, PRICES)
     assert "the budget left" not in again.again.reason
+
+
+def test_how_long_trials_had_run_is_part_of_the_decision() -> None:
+    history, records = searched()
+    older = [
+        replace(one, decision=replace(one.decision, evidence=without_elapsed(one)))
+        for one in records
+    ]
+    known, unknown = (
+        [one.again.evidence.get("next_cost", 0.0) for one in replay(history, each, WORTH, PRICES)]
+        for each in (records, older)
+    )
+    assert known != unknown
+    assert all(one >= other for one, other in zip(known, unknown, strict=True))
 
 
 def test_trials_that_counted_before_a_search_count_in_its_replay() -> None:
