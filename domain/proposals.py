@@ -24,9 +24,9 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 _NOISE, _NOISE_OF_COST = 0.01, 0.03  # shares of the whole variance that are expected beforehand
 _LATEST, _LEADERS = 140, 60  # trials that are learnt from: the rest would say little more
 _LARGEST_VARIANCE = 2.0  # of the logarithm of a cost; a wider one would rule everything out
-_CUT = 2.0  # times what it took is what a trial is taken to cost that was ended before its time
 _NEAREST, _RADII = 0.02, 6  # how far from a leader its neighbours lie, as shares of an axis
 _SMALLEST = 1e-280
+_CLEAR = 30.0  # standard deviations: from there on nothing is open
 _EDGES = np.concatenate([np.linspace(-37.0, -4.0, 1500), np.linspace(-3.98, 8.0, 1500)])
 
 
@@ -37,23 +37,25 @@ class Tried:
     Attributes:
         columns: Shape (trials, columns): the configurations (`domain.features`).
         axes: Shape (columns,): the axis that each column belongs to, counted from 0.
-        levels: Shape (trials,): values on the scale of the worth; NaN where there is none that a
-            model may learn from.
+        levels: Shape (trials,): values on the scale of the worth, of a trial that was given up the
+            one that it was going to have; NaN where there is none that a model may learn from.
+        doubts: Shape (trials,): standard deviations of what of them is a forecast, else 0.
         bad: Shape (trials,): which trials are known to be no good, whatever their value: they broke
             a soft rule, or failed by their own fault.
         whole: Shape (trials,): which were trained to their end, so that they may win.
-        money: Shape (trials,): what each took.
-        cut: Shape (trials,): which were ended before their time, so that they would have cost more.
+        money: Shape (trials,): what each took, or would have taken without its deadline.
+        full: Shape (trials,): what each would have taken, trained to its last epoch.
         pending: Shape (orders in flight, columns).
     """
 
     columns: Floats
     axes: Rows
     levels: Floats
+    doubts: Floats
     bad: Mask
     whole: Mask
     money: Floats
-    cut: Mask
+    full: Floats
     pending: Floats
 
     @property
@@ -68,12 +70,14 @@ class Offers:
 
     Attributes:
         gains: What each is expected to be worth beyond the best, in money.
-        costs: What each is expected to take, in money.
+        costs: What each is expected to take, in money; that it may be given up counts.
+        full: What each would take if it were trained to its last epoch, in money.
         prices: The fair price of each, in money relative to the best: above 0 where it pays.
     """
 
     gains: Floats
     costs: Floats
+    full: Floats
     prices: Floats
 
     @property
@@ -98,7 +102,12 @@ def offers(tried: Tried, candidates: Floats, step: float, target: float = np.inf
     if known is None:
         return None
     value = known.value
-    costs = _costs(tried, known.trials, candidates)
+    some = known.trials
+    full = _forecast(tried.full[some], tried.columns[some], tried.axes, candidates)
+    costs = full
+    if np.any(tried.money[some] < tried.full[some]):
+        taken = _forecast(tried.money[some], tried.columns[some], tried.axes, candidates)
+        costs = np.minimum(taken, full)
     means, variances = value.awaiting(tried.pending).at(candidates)
     best = float(np.max(value.at(tried.columns[known.good])[0]))
     # How far one noisy look can move what is believed of the candidate.
@@ -109,7 +118,7 @@ def offers(tried: Tried, candidates: Floats, step: float, target: float = np.inf
     gains = np.maximum(moves * _gain((means - best) / moves) - beyond, 0.0)
     # The prize ends at the target: such a box is as good as an open-ended one that costs more.
     prices = means - moves * _inverse_gain((costs / worth + beyond) / moves)
-    return Offers(worth * gains, costs, worth * (prices - best))
+    return Offers(worth * gains, costs, full, worth * (prices - best))
 
 
 @dataclass(frozen=True)
@@ -149,7 +158,7 @@ def leaders(tried: Tried, most: int, step: float, target: float = np.inf) -> Lea
     owns = sorted(groups.values(), key=lambda own: -float(np.mean(tried.levels[own])))[:most]
     rows = np.array([own[0] for own in owns], int)
     levels = np.array([np.mean(tried.levels[own]) for own in owns])
-    costs = np.array([np.mean(tried.money[own]) for own in owns])
+    costs = np.array([np.mean(tried.full[own]) for own in owns])
     known = _Known.of(tried, target)
     if known is None or len(rows) < 2:
         return Leaders(rows, levels, np.zeros(len(rows)), costs)
@@ -185,10 +194,12 @@ class _Known:
         good = tried.may_win[some]
         if np.count_nonzero(good) < 2 or not np.ptp(levels[good]) > _SMALLEST:
             return None
-        lowest = _lowest(levels[good])
-        levels = np.where(bad, lowest, np.maximum(levels, lowest))
+        lowest = _lowest(levels[np.isfinite(levels) & ~bad], float(np.max(levels[good])))
+        levels, variances = _at_least(lowest, levels, tried.doubts[some])
+        levels, variances = np.where(bad, lowest, levels), np.where(bad, 0.0, variances)
         told = np.isfinite(levels)
-        value = Surrogate.of(tried.columns[some[told]], tried.axes, levels[told], _NOISE)
+        columns = tried.columns[some[told]]
+        value = Surrogate.of(columns, tried.axes, levels[told], _NOISE, variances[told])
         return cls(some, some[good], value)
 
 
@@ -202,19 +213,34 @@ def _informative(tried: Tried) -> Rows:
     return np.concatenate([np.sort(leaders), np.arange(count - _LATEST, count)])
 
 
-def _lowest(levels: Floats) -> float:
-    """Return the level below which bad is bad: how bad says nothing about where the best lies."""
+def _lowest(levels: Floats, best: float) -> float:
+    """Return the level below which bad is bad: how bad says nothing about where the best lies.
+
+    What was given up belongs to the middle: those that were not are the good half of all.
+    """
     middle = float(np.median(levels))
-    return middle - (float(np.max(levels)) - middle)
+    return middle - (best - middle) if middle < best else float(np.min(levels))
 
 
-def _costs(tried: Tried, some: Rows, candidates: Floats) -> Floats:
+def _at_least(lowest: float, levels: Floats, doubts: Floats) -> tuple[Floats, Floats]:
+    """Return mean and variance of the larger of `lowest` and each of some normal variables."""
+    means, variances = np.maximum(levels, lowest), np.zeros(len(levels))
+    some = doubts > 0
+    doubt = doubts[some]
+    above = np.clip((levels[some] - lowest) / doubt, -_CLEAR, _CLEAR)
+    gains = _gain(above)
+    squares = (above**2 + 1) * ndtr(above) + above * np.exp(-(above**2) / 2) / np.sqrt(2 * np.pi)
+    means[some] = np.maximum(lowest + doubt * gains, means[some])
+    variances[some] = doubt**2 * np.maximum(squares - gains**2, 0.0)
+    return means, variances
+
+
+def _forecast(taken: Floats, columns: Floats, axes: Rows, candidates: Floats) -> Floats:
     """Forecast what candidates take, in money: means of log-normal distributions."""
-    taken = tried.money[some] * np.where(tried.cut[some], _CUT, 1.0)
     paid = taken > 0
     if not np.any(paid):
         return np.zeros(len(candidates))
-    cost = Surrogate.of(tried.columns[some[paid]], tried.axes, np.log(taken[paid]), _NOISE_OF_COST)
+    cost = Surrogate.of(columns[paid], axes, np.log(taken[paid]), _NOISE_OF_COST)
     means, variances = cost.at(candidates)
     spread = np.minimum((variances + cost.noise) * cost.spread**2, _LARGEST_VARIANCE)
     return np.asarray(np.exp(cost.mean + cost.spread * means + spread / 2))

@@ -69,6 +69,7 @@ class Workers:
         epochs: How many epochs a configuration takes.
         lost: Which orders lose their worker.
         slow: Which orders come to no end until somebody says stop.
+        pruned: Which orders are given up after their first epoch.
         orders: All orders, as they came.
         flying: With each order, how many were in flight, itself included.
     """
@@ -77,6 +78,7 @@ class Workers:
     epochs: Callable[[TrialOrder], int] = lambda _order: 1
     lost: Callable[[TrialOrder], bool] = lambda _order: False
     slow: Callable[[TrialOrder], bool] = lambda _order: False
+    pruned: Callable[[TrialOrder], bool] = lambda _order: False
     orders: list[TrialOrder] = field(default_factory=list)
     flying: list[int] = field(default_factory=list)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(64))
@@ -101,6 +103,9 @@ class Workers:
                 state = TrialState.RUNNING
                 break
             curve.append(CurvePoint(epoch, height + noise, epoch * EPOCH))
+            if self.pruned(order):
+                state = TrialState.PRUNED
+                break
         seconds = max(len(curve) * EPOCH, 0.01)
         if not curve and state is TrialState.COMPLETE:
             state = TrialState.FAILED
@@ -112,6 +117,7 @@ class Workers:
             curve=tuple(curve),
             cost=self.prices.of(seconds, 0.0, EnergyMode.ESTIMATED),
             failure=Failure.OVERRAN if state is TrialState.FAILED else None,
+            epochs=self.epochs(order),
         )
 
 
@@ -494,3 +500,13 @@ def test_a_priced_search_decides_by_its_offer_also_where_it_was_killed_before_it
     assert ending is Ending.WORTHWHILE_STOP
     assert "offer_cost" in decision.evidence
     assert offered[0].after == told
+
+
+def test_where_most_trials_are_given_up_one_that_is_good_has_time_to_end(store: Store) -> None:
+    study = replace(study_of(trials=25, workers=1), sampler="priced")
+    workers = Workers(study.prices, lambda _order: 40, pruned=lambda order: order.number > 4)
+    coordinator_of(store.begin(study), study, workers).run()
+
+    deadlines = [one.deadline_seconds for one in workers.orders if one.deadline_seconds is not None]
+    assert len(deadlines) > 15
+    assert min(deadlines) > 40 * EPOCH
