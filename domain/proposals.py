@@ -114,7 +114,7 @@ def offers(tried: Tried, candidates: Floats, step: float, target: float = np.inf
     moves = variances / np.sqrt(variances + value.noise)
     end = (target - value.mean) / value.spread
     beyond = moves * _gain((means - end) / moves)
-    worth = step * value.spread
+    worth = max(step * value.spread, _SMALLEST)  # where nothing is worth anything, the cheapest
     gains = np.maximum(moves * _gain((means - best) / moves) - beyond, 0.0)
     # The prize ends at the target: such a box is as good as an open-ended one that costs more.
     prices = means - moves * _inverse_gain((costs / worth + beyond) / moves)

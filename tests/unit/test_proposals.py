@@ -54,6 +54,15 @@ def test_what_is_dear_has_to_be_better() -> None:
     assert poor.costs[poor.order[0]] < rich.costs[rich.order[0]]
 
 
+@pytest.mark.filterwarnings("error")
+def test_where_nothing_is_worth_anything_the_cheapest_comes_first_and_does_not_pay() -> None:
+    found = offers(tried(), CANDIDATES, step=1e-320)
+    assert found is not None
+    assert found.order[0] == np.argmin(found.costs)
+    assert np.all(np.isfinite(found.prices))
+    assert np.max(found.prices) < 0
+
+
 def test_a_fair_price_above_the_best_is_a_gain_that_pays() -> None:
     found = offers(tried(), CANDIDATES, step=3000.0)
     assert found is not None
