@@ -39,12 +39,11 @@ class Tried:
         axes: Shape (columns,): the axis that each column belongs to, counted from 0.
         levels: Shape (trials,): values on the scale of the worth, of a trial that was given up the
             one that it was going to have; NaN where there is none that a model may learn from.
-        doubts: Shape (trials,): standard deviations of what of them is a forecast, else 0.
+        doubts: Shape (trials,): standard deviation of a level that is a forecast, else 0.
         bad: Shape (trials,): which trials are known to be no good, whatever their value: they broke
             a soft rule, or failed by their own fault.
         whole: Shape (trials,): which were trained to their end, so that they may win.
-        money: Shape (trials,): what each took, or would have taken without its deadline.
-        full: Shape (trials,): what each would have taken, trained to its last epoch.
+        money: Shape (trials,): what each took, or would have taken if it had not ended early.
         pending: Shape (orders in flight, columns).
     """
 
@@ -55,7 +54,6 @@ class Tried:
     bad: Mask
     whole: Mask
     money: Floats
-    full: Floats
     pending: Floats
 
     @property
@@ -70,14 +68,12 @@ class Offers:
 
     Attributes:
         gains: What each is expected to be worth beyond the best, in money.
-        costs: What each is expected to take, in money; that it may be given up counts.
-        full: What each would take if it were trained to its last epoch, in money.
+        costs: What each would take, trained to its end, in money: whatever brings a gain is.
         prices: The fair price of each, in money relative to the best: above 0 where it pays.
     """
 
     gains: Floats
     costs: Floats
-    full: Floats
     prices: Floats
 
     @property
@@ -102,12 +98,7 @@ def offers(tried: Tried, candidates: Floats, step: float, target: float = np.inf
     if known is None:
         return None
     value = known.value
-    some = known.trials
-    full = _forecast(tried.full[some], tried.columns[some], tried.axes, candidates)
-    costs = full
-    if np.any(tried.money[some] < tried.full[some]):
-        taken = _forecast(tried.money[some], tried.columns[some], tried.axes, candidates)
-        costs = np.minimum(taken, full)
+    costs = _costs(tried, known.trials, candidates)
     means, variances = value.awaiting(tried.pending).at(candidates)
     best = float(np.max(value.at(tried.columns[known.good])[0]))
     # How far one noisy look can move what is believed of the candidate.
@@ -118,7 +109,7 @@ def offers(tried: Tried, candidates: Floats, step: float, target: float = np.inf
     gains = np.maximum(moves * _gain((means - best) / moves) - beyond, 0.0)
     # The prize ends at the target: such a box is as good as an open-ended one that costs more.
     prices = means - moves * _inverse_gain((costs / worth + beyond) / moves)
-    return Offers(worth * gains, costs, full, worth * (prices - best))
+    return Offers(worth * gains, costs, worth * (prices - best))
 
 
 @dataclass(frozen=True)
@@ -158,7 +149,7 @@ def leaders(tried: Tried, most: int, step: float, target: float = np.inf) -> Lea
     owns = sorted(groups.values(), key=lambda own: -float(np.mean(tried.levels[own])))[:most]
     rows = np.array([own[0] for own in owns], int)
     levels = np.array([np.mean(tried.levels[own]) for own in owns])
-    costs = np.array([np.mean(tried.full[own]) for own in owns])
+    costs = np.array([np.mean(tried.money[own]) for own in owns])
     known = _Known.of(tried, target)
     if known is None or len(rows) < 2:
         return Leaders(rows, levels, np.zeros(len(rows)), costs)
@@ -235,12 +226,13 @@ def _at_least(lowest: float, levels: Floats, doubts: Floats) -> tuple[Floats, Fl
     return means, variances
 
 
-def _forecast(taken: Floats, columns: Floats, axes: Rows, candidates: Floats) -> Floats:
+def _costs(tried: Tried, some: Rows, candidates: Floats) -> Floats:
     """Forecast what candidates take, in money: means of log-normal distributions."""
+    taken = tried.money[some]
     paid = taken > 0
     if not np.any(paid):
         return np.zeros(len(candidates))
-    cost = Surrogate.of(columns[paid], axes, np.log(taken[paid]), _NOISE_OF_COST)
+    cost = Surrogate.of(tried.columns[some[paid]], tried.axes, np.log(taken[paid]), _NOISE_OF_COST)
     means, variances = cost.at(candidates)
     spread = np.minimum((variances + cost.noise) * cost.spread**2, _LARGEST_VARIANCE)
     return np.asarray(np.exp(cost.mean + cost.spread * means + spread / 2))

@@ -211,8 +211,9 @@ def expected_ends(
         scale: The scale of the worth.
 
     Returns:
-        Medians and standard deviations, each of shape (trials,), on the scale. Fewer than two
-        curves say nothing: then trials end where they stand.
+        Medians, and how much higher one standard deviation of the walk would lead, each of shape
+        (trials,), on the scale. Fewer than two curves say nothing: then trials end where they
+        stand.
     """
     levels = scale.of(values)
     others = [one for one in finished[-CURVES:] if one and _is_finite(one)]
@@ -227,8 +228,8 @@ def expected_ends(
     walked = np.sum((rises - np.mean(rises, axis=0)) ** 2, axis=0)
     variance = (walked - _DOUBT * _WALK * np.log(progress)) / (len(others) - 1 + _DOUBT)
     spread = np.sqrt(variance * (1 + 1 / len(others)))
-    around = field.levels(middle + spread) - field.levels(middle - spread)
-    return field.levels(middle), around / 2
+    ends = field.levels(middle)
+    return ends, field.levels(middle + spread) - ends
 
 
 @dataclass(frozen=True, slots=True)

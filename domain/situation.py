@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from domain.cost import Budget, Cost, Prices
@@ -34,13 +33,11 @@ class Offer:
         gain: What it is expected to be worth, in money.
         cost: What it is expected to take, in money.
         least: Values that the model has to have seen before it is believed that nothing pays.
-        whole: What it would take if it were trained to its last epoch, in money.
     """
 
     gain: float
     cost: float
     least: int = 0
-    whole: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ each fact to the store first, so that another coordinator can take over after a 
 
 from __future__ import annotations
 
-import math
 import queue
 import time
 from collections import deque
@@ -255,14 +254,11 @@ class Coordinator:
         return wanted is not None or self.asking.is_done
 
     def _at_most(self, wanted: Wanted, budget: Budget) -> Cost | None:
-        """Return the most that a trial may take of which something is expected; None: unknown.
-
-        What it is expected to take counts trials that are given up; it may turn out a better one.
-        """
-        spent, whole = self.history.spent, math.inf if wanted.offer is None else wanted.offer.whole
-        if not (0 < whole < math.inf and spent.money > 0):
+        """Return the most that a trial may take of which something is expected; None: unknown."""
+        spent = self.history.spent
+        if wanted.offer is None or not (wanted.offer.cost > 0 and spent.money > 0):
             return None
-        seconds = PATIENCE * whole * spent.seconds / spent.money
+        seconds = PATIENCE * wanted.offer.cost * spent.seconds / spent.money
         return self._affordable(budget, Budget(seconds=seconds), expected=0.0)
 
     def _begin(self, wanted: Wanted, cost: Cost) -> None:

@@ -92,8 +92,7 @@ class PricedSampler(Sifter):
             return
         least = _STARTUP + len(self._axes)
         for at in known.order[:_LOOKS]:
-            gain, cost, full = (float(one[at]) for one in (known.gains, known.costs, known.full))
-            yield places[at], Offer(gain, cost, least, full)
+            yield places[at], Offer(float(known.gains[at]), float(known.costs[at]), least)
 
     def _allowed(self, past: _Past) -> tuple[Floats, Floats]:
         """Return places that the rules allow, and their columns."""
@@ -194,9 +193,8 @@ class _Past:
         bad = np.array([one in _OWN_FAULT for one in failures], bool)
         bad |= np.array([any(c > 0 for c in one.constraints.values()) for one in finished], bool)
         money = np.array([0.0 if one is None else one.cost.money for one in records])
-        full = money / np.array([1.0 if one is None else one.progress for one in records])
-        full[[one is Failure.OVERRAN for one in failures]] *= _CUT
-        pruned = np.array([one.state is TrialState.PRUNED for one in finished], bool)
+        money /= np.array([1.0 if one is None else one.progress for one in records])
+        money[[one is Failure.OVERRAN for one in failures]] *= _CUT
         places = _places(finished, space)
         features, axes = columns(places, space)
         tried = Tried(
@@ -206,8 +204,7 @@ class _Past:
             doubts,
             bad,
             np.array([one.state is TrialState.COMPLETE for one in finished], bool),
-            np.where(pruned, money, full),
-            full,
+            money,
             columns(_places(running, space), space)[0],
         )
         good = np.flatnonzero(tried.may_win)

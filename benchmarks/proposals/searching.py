@@ -105,7 +105,7 @@ class Search:
         known = np.flatnonzero(~np.isnan(self._task.values[row]))
         limit = np.inf
         if proposal.offer is not None:
-            limit = PATIENCE * proposal.offer.whole / self._prices.hour * 3600
+            limit = PATIENCE * proposal.offer.cost / self._prices.hour * 3600
         self._tell(row, int(self._random.choice(known)), limit)
 
     def _tell(self, row: int, one: int, limit: float = np.inf) -> None:

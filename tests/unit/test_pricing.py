@@ -207,8 +207,7 @@ def test_a_trial_that_was_given_up_counts_by_where_it_would_have_ended() -> None
     assert tried.levels[3] == pytest.approx(curve(0.9, 10)[-1].value, abs=0.05)
     assert curve(0.6, 2)[-1].value < tried.levels[4] < tried.levels[3]
     assert (tried.doubts > 0).tolist() == [False, False, False, True, True]
-    assert tried.money.tolist() == [10.0, 10.0, 10.0, 2.0, 2.0]
-    assert tried.full.tolist() == [10.0] * 5
+    assert tried.money.tolist() == [10.0] * 5
 
 
 def test_a_training_that_its_deadline_ended_would_have_taken_longer() -> None:
@@ -223,7 +222,6 @@ def test_a_training_that_its_deadline_ended_would_have_taken_longer() -> None:
     tried = _Past.of(study.trials, SPACE, terms).tried
     paid = [money(one.params) for one in study.trials]
     assert tried.money == pytest.approx([4 * paid[0], 2 * paid[1]])
-    assert tried.full == pytest.approx(tried.money)
 
 
 def test_a_study_may_ask_for_each_sampler_that_there_is() -> None:
