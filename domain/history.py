@@ -100,6 +100,7 @@ class TrialRecord:
         margins: By soft rule, how far it is from the limit; below zero: it breaks it. What is not
             known, of a pruned trial say, is not in it.
         audit: What it is about, where it is an audit.
+        epochs: How many epochs it planned; None where that is not known.
     """
 
     number: int
@@ -116,11 +117,17 @@ class TrialRecord:
     measured: Mapping[str, float] = field(default_factory=dict)
     margins: Mapping[str, float] = field(default_factory=dict)
     audit: Audit | None = None
+    epochs: int | None = None
 
     @property
     def broken(self) -> tuple[str, ...]:
         """The ids of the soft rules that it is known to break."""
         return tuple(rule for rule, margin in self.margins.items() if margin < 0)
+
+    @property
+    def progress(self) -> float:
+        """The share of its epochs that was trained; 1 where nothing says that any is missing."""
+        return self.curve[-1].epoch / self.epochs if self.curve and self.epochs else 1.0
 
     @property
     def has_value(self) -> bool:

@@ -84,6 +84,7 @@ class TrialResult:
         reason: In one sentence, why it ended as it did, where that needs saying.
         artefacts: Paths by name: `model`, `checkpoint`, `log`.
         measured: What its process was seen to need, by the names under which it is predicted.
+        epochs: How many epochs it planned; None where that is not known.
     """
 
     number: int
@@ -97,3 +98,4 @@ class TrialResult:
     reason: str = ""
     artefacts: Mapping[str, str] = field(default_factory=dict)
     measured: Mapping[str, float] = field(default_factory=dict)
+    epochs: int | None = None

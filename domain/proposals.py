@@ -27,9 +27,9 @@ _LATEST, _LEADERS = 140, 60  # trials that are learnt from: the rest would say l
 # least a tenth is what configurations have of their own.
 _NOISY, _REPEATS, _OWN = 0.5, 3.0, 0.1
 _LARGEST_VARIANCE = 2.0  # of the logarithm of a cost; a wider one would rule everything out
-_CUT = 2.0  # times what it took is what a trial is taken to cost that was ended before its time
 _NEAREST, _RADII = 0.02, 6  # how far from a leader its neighbours lie, as shares of an axis
 _SMALLEST = 1e-280
+_CLEAR = 30.0  # standard deviations: from there on nothing is open
 _EDGES = np.concatenate([np.linspace(-37.0, -4.0, 1500), np.linspace(-3.98, 8.0, 1500)])
 
 
@@ -40,23 +40,23 @@ class Tried:
     Attributes:
         columns: Shape (trials, columns): the configurations (`domain.features`).
         axes: Shape (columns,): the axis that each column belongs to, counted from 0.
-        levels: Shape (trials,): values on the scale of the worth; NaN where there is none that a
-            model may learn from.
+        levels: Shape (trials,): values on the scale of the worth, of a trial that was given up the
+            one that it was going to have; NaN where there is none that a model may learn from.
+        doubts: Shape (trials,): standard deviation of a level that is a forecast, else 0.
         bad: Shape (trials,): which trials are known to be no good, whatever their value: they broke
             a soft rule, or failed by their own fault.
         whole: Shape (trials,): which were trained to their end, so that they may win.
-        money: Shape (trials,): what each took.
-        cut: Shape (trials,): which were ended before their time, so that they would have cost more.
+        money: Shape (trials,): what each took, or would have taken if it had not ended early.
         pending: Shape (orders in flight, columns).
     """
 
     columns: Floats
     axes: Rows
     levels: Floats
+    doubts: Floats
     bad: Mask
     whole: Mask
     money: Floats
-    cut: Mask
     pending: Floats
 
     @property
@@ -71,7 +71,7 @@ class Offers:
 
     Attributes:
         gains: What each is expected to be worth beyond the best, in money.
-        costs: What each is expected to take, in money.
+        costs: What each would take, trained to its end, in money: whatever brings a gain is.
         prices: The fair price of each, in money relative to the best: above 0 where it pays.
     """
 
@@ -104,13 +104,13 @@ def offers(tried: Tried, candidates: Floats, step: float, target: float = np.inf
     value = known.value
     costs = _costs(tried, known.trials, candidates)
     means, variances = value.awaiting(tried.pending).at(candidates)
-    variances = variances + known.own
+    variances = variances + np.where(_unseen(tried, candidates), known.own, 0.0)
     best = float(np.max(known.believed(tried, _alike(tried, known.good))[0]))
     # How far one noisy look can move what is believed of the candidate.
     moves = variances / np.sqrt(variances + known.noise)
     end = (target - value.mean) / value.spread
     beyond = moves * _gain((means - end) / moves)
-    worth = step * value.spread
+    worth = max(step * value.spread, _SMALLEST)  # where nothing is worth anything, the cheapest
     gains = np.maximum(moves * _gain((means - best) / moves) - beyond, 0.0)
     # The prize ends at the target: such a box is as good as an open-ended one that costs more.
     prices = means - moves * _inverse_gain((costs / worth + beyond) / moves)
@@ -196,10 +196,12 @@ class _Known:
         good = tried.may_win[some]
         if np.count_nonzero(good) < 2 or not np.ptp(levels[good]) > _SMALLEST:
             return None
-        lowest = _lowest(levels[good])
-        levels = np.where(bad, lowest, np.maximum(levels, lowest))
+        lowest = _lowest(levels[np.isfinite(levels) & ~bad], float(np.max(levels[good])))
+        levels, variances = _at_least(lowest, levels, tried.doubts[some])
+        levels, variances = np.where(bad, lowest, levels), np.where(bad, 0.0, variances)
         told = np.isfinite(levels)
-        value = Surrogate.of(tried.columns[some[told]], tried.axes, levels[told], _NOISE)
+        columns = tried.columns[some[told]]
+        value = Surrogate.of(columns, tried.axes, levels[told], _NOISE, variances[told])
         noise = _seed_noise(tried.levels / value.spread, _alike(tried, some[good]), value.noise)
         return cls(some, some[good], value, noise, max(value.noise - noise, _OWN * value.noise))
 
@@ -215,6 +217,12 @@ class _Known:
         left = (seen - self.value.mean) / self.value.spread - means
         share = self.own / (self.own + self.noise / np.array([len(own) for own in owns]))
         return means + share * left, self.own * (1 - share) + variances * (1 - share) ** 2
+
+
+def _unseen(tried: Tried, candidates: Floats) -> Mask:
+    """Tell which candidates have not been tried, and do not run."""
+    seen = {row.tobytes() for row in np.concatenate([tried.columns, tried.pending])}
+    return np.array([row.tobytes() not in seen for row in candidates])
 
 
 def _alike(tried: Tried, rows: Rows) -> list[list[int]]:
@@ -242,15 +250,31 @@ def _informative(tried: Tried) -> Rows:
     return np.concatenate([np.sort(leaders), np.arange(count - _LATEST, count)])
 
 
-def _lowest(levels: Floats) -> float:
-    """Return the level below which bad is bad: how bad says nothing about where the best lies."""
+def _lowest(levels: Floats, best: float) -> float:
+    """Return the level below which bad is bad: how bad says nothing about where the best lies.
+
+    What was given up belongs to the middle: those that were not are the good half of all.
+    """
     middle = float(np.median(levels))
-    return middle - (float(np.max(levels)) - middle)
+    return middle - (best - middle) if middle < best else float(np.min(levels))
+
+
+def _at_least(lowest: float, levels: Floats, doubts: Floats) -> tuple[Floats, Floats]:
+    """Return mean and variance of the larger of `lowest` and each of some normal variables."""
+    means, variances = np.maximum(levels, lowest), np.zeros(len(levels))
+    some = doubts > 0
+    doubt = doubts[some]
+    above = np.clip((levels[some] - lowest) / doubt, -_CLEAR, _CLEAR)
+    gains = _gain(above)
+    squares = (above**2 + 1) * ndtr(above) + above * np.exp(-(above**2) / 2) / np.sqrt(2 * np.pi)
+    means[some] = np.maximum(lowest + doubt * gains, means[some])
+    variances[some] = doubt**2 * np.maximum(squares - gains**2, 0.0)
+    return means, variances
 
 
 def _costs(tried: Tried, some: Rows, candidates: Floats) -> Floats:
     """Forecast what candidates take, in money: means of log-normal distributions."""
-    taken = tried.money[some] * np.where(tried.cut[some], _CUT, 1.0)
+    taken = tried.money[some]
     paid = taken > 0
     if not np.any(paid):
         return np.zeros(len(candidates))

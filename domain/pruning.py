@@ -20,6 +20,7 @@ What it is worth on real curves, and what else was tried: docs/decisions/0015.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -35,6 +36,7 @@ from domain.worth import Direction, Worth
 Floats: TypeAlias = npt.NDArray[np.float64]
 Curve: TypeAlias = tuple[CurvePoint, ...]
 
+CURVES = 30  # of other trials: all that they have to teach is a mean and a variance
 _NEAR = 0.3  # of the median distance to the incumbent: below that, distances count linearly
 _WALK = 0.35**2  # what the variance of the walk is taken to be before curves tell
 _DOUBT = 2.0  # and that weighs as much as so many curves
@@ -168,13 +170,12 @@ def _outlook(
 ) -> _Outlook | None:
     scale = Scale(standing.direction, standing.worth.per)
     best = _level(scale, incumbent)
-    behind = best - scale.of(np.array([point.value for one in others for point in one]))
-    if not np.any(behind > 0):
+    field = _Field.of(others, best, scale)
+    if field is None:
         return None
-    near = _NEAR * float(np.median(behind[behind > 0]))
     epochs = np.geomspace(last.epoch, standing.epochs, _READ)
     values = np.array([_values_at(one, epochs / standing.epochs) for one in others])
-    stood = _placed(scale.of(values), best, near)
+    stood = field.places(scale.of(values))
     rises = stood[:, -1:] - stood
     rise = np.mean(rises, axis=0)
     left = np.log(standing.epochs / epochs)
@@ -182,20 +183,89 @@ def _outlook(
     variance = (seen + _DOUBT * _WALK) / (len(others) - 1 + _DOUBT)
     # A metric that jumps at the very end is no walk: the ends seen from here on say so.
     ends = float(np.sum((rises[:, 0] - rise[0]) ** 2)) / (len(others) - 1 + _DOUBT)
-    now = float(_placed(scale.of(np.array([last.value])), best, near)[0])
+    now = float(field.places(scale.of(np.array([last.value])))[0])
     middle = now + float(rise[0])
-    end = best + near * (middle if middle > 0 else -math.expm1(min(-middle, 100.0)))
-    end = max(end, best - float(np.max(behind)))  # nothing was ever seen to lie lower
     target = standing.worth.target
     return _Outlook(
         middle=middle,
         # The rise is a mean, and wrong by as much as so few curves can be.
         spread=math.sqrt(max(variance * float(left[0]), ends) * (1 + 1 / len(others))),
-        unit=near * standing.worth.unit,
-        target=math.inf if target is None else max((_level(scale, target) - best) / near, 0.0),
-        forecast=float(scale.metric(np.array([end]))[0]),
+        unit=field.near * standing.worth.unit,
+        target=math.inf
+        if target is None
+        else max((_level(scale, target) - best) / field.near, 0.0),
+        forecast=float(scale.metric(field.levels(np.array([middle])))[0]),
         leads=int(np.sum(stood[:, 0] >= now)) < max(_LEADERS * (len(others) + 1), 1),
     )
+
+
+def expected_ends(
+    values: Floats, progress: Floats, finished: Sequence[Curve], scale: Scale
+) -> tuple[Floats, Floats]:
+    """Say where trials that were given up would have ended.
+
+    Args:
+        values: Shape (trials,): what each reported last.
+        progress: Shape (trials,): the share of its epochs that each had had, above 0.
+        finished: Curves of trials that were trained to their end; the latest of them count.
+        scale: The scale of the worth.
+
+    Returns:
+        Medians, and how much higher one standard deviation of the walk would lead, each of shape
+        (trials,), on the scale. Fewer than two curves say nothing: then trials end where they
+        stand.
+    """
+    levels = scale.of(values)
+    others = [one for one in finished[-CURVES:] if one and _is_finite(one)]
+    best = max((_level(scale, one[-1].value) for one in others), default=0.0)
+    field = _Field.of(others, best, scale)
+    if len(others) < PruningPolicy().min_curves or field is None:
+        return levels, np.zeros(len(levels))
+    stood = np.array([_values_at(one, np.append(progress, 1.0)) for one in others])
+    places = field.places(scale.of(stood))
+    rises = places[:, -1:] - places[:, :-1]
+    middle = field.places(levels) + np.mean(rises, axis=0)
+    walked = np.sum((rises - np.mean(rises, axis=0)) ** 2, axis=0)
+    variance = (walked - _DOUBT * _WALK * np.log(progress)) / (len(others) - 1 + _DOUBT)
+    spread = np.sqrt(variance * (1 + 1 / len(others)))
+    ends = field.levels(middle)
+    return ends, field.levels(middle + spread) - ends
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """Where trials stand: by their distance to the best, in units of what is near.
+
+    Attributes:
+        best: The level of the best.
+        near: What is near, on the scale.
+        behind: How far behind the best anything was ever seen to lie.
+    """
+
+    best: float
+    near: float
+    behind: float
+
+    @classmethod
+    def of(cls, others: Sequence[Curve], best: float, scale: Scale) -> _Field | None:
+        """Return the field; None where nothing ever stood behind the best."""
+        behind = best - scale.of(np.array([point.value for one in others for point in one]))
+        if not np.any(behind > 0):
+            return None
+        near = _NEAR * float(np.median(behind[behind > 0]))
+        return cls(best, near, float(np.max(behind)))
+
+    def places(self, levels: Floats) -> Floats:
+        """Place levels; logarithmic below the best."""
+        with np.errstate(over="ignore"):
+            distances = np.clip((levels - self.best) / self.near, -_FAR, _FAR)
+        return np.where(distances > 0, distances, -np.log1p(-np.minimum(distances, 0.0)))
+
+    def levels(self, places: Floats) -> Floats:
+        """Undo `places`; no level is lower than any that was seen."""
+        below = -np.expm1(np.minimum(-places, 100.0))
+        found = self.best + self.near * np.where(places > 0, places, below)
+        return np.asarray(np.maximum(found, self.best - self.behind))
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,13 +314,6 @@ def _sentence(
     if outlook.leads and not pays:
         told += f", but few trials were as good after {counted(last.epoch, 'epoch')}"
     return told
-
-
-def _placed(levels: Floats, best: float, near: float) -> Floats:
-    """Place levels by their distance to the best, in units of what is near; logarithmic below."""
-    with np.errstate(over="ignore"):
-        distances = np.clip((levels - best) / near, -_FAR, _FAR)
-    return np.where(distances > 0, distances, -np.log1p(-np.minimum(distances, 0.0)))
 
 
 def _improvement(middle: float, spread: float) -> float:

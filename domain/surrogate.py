@@ -51,9 +51,17 @@ class Surrogate:
     _signal: float
     _root: Floats  # lower Cholesky factor of the kernel matrix
     _dual: Floats
+    _noises: Floats  # variance of each look that was taken, on the scale
 
     @classmethod
-    def of(cls, columns: Floats, axes: Rows, numbers: Floats, noise: float) -> Surrogate:
+    def of(
+        cls,
+        columns: Floats,
+        axes: Rows,
+        numbers: Floats,
+        noise: float,
+        doubts: Floats | None = None,
+    ) -> Surrogate:
         """Fit to what was seen.
 
         Args:
@@ -61,15 +69,17 @@ class Surrogate:
             axes: Shape (columns,): the axis that each belongs to, counted from 0.
             numbers: Shape (looks,), finite; at least one.
             noise: The variance of a look that is expected beforehand, as a share of the whole.
+            doubts: Shape (looks,): how much larger it is known to be for some; None: for none.
         """
         mean, spread = float(np.mean(numbers)), max(float(np.std(numbers)), _LEAST)
         scaled = (numbers - mean) / spread
+        extra = np.zeros(len(scaled)) if doubts is None else doubts / spread**2
         some = np.unique(np.linspace(0, len(scaled) - 1, _FITTED).astype(int))
-        lengths, signal, variance = _fitted(columns[some], axes, scaled[some], noise)
-        weights = 1 / lengths[axes]
-        root = _root(columns * weights, signal, variance)
+        lengths, signal, variance = _fitted(columns[some], axes, scaled[some], extra[some], noise)
+        weights, noises = 1 / lengths[axes], variance + extra
+        root = _root(columns * weights, signal, noises)
         dual = cho_solve((root, True), scaled)
-        return cls(mean, spread, variance, columns * weights, weights, signal, root, dual)
+        return cls(mean, spread, variance, columns * weights, weights, signal, root, dual, noises)
 
     def awaiting(self, columns: Floats) -> Surrogate:
         """Return what will be known once some configurations have been looked at.
@@ -79,8 +89,9 @@ class Surrogate:
         """
         both = np.concatenate([self._columns, columns * self._weights])
         dual = np.append(self._dual, np.zeros(len(columns)))
-        root = _root(both, self._signal, self.noise)
-        return replace(self, _columns=both, _root=root, _dual=dual)
+        noises = np.append(self._noises, np.full(len(columns), self.noise))
+        root = _root(both, self._signal, noises)
+        return replace(self, _columns=both, _root=root, _dual=dual, _noises=noises)
 
     def at(self, columns: Floats) -> tuple[Floats, Floats]:
         """Return mean and variance of the number itself, free of noise, on the scale.
@@ -95,13 +106,13 @@ class Surrogate:
         return known @ self._dual, np.maximum(variance, _LEAST)
 
 
-def _root(near: Floats, signal: float, noise: float) -> Floats:
+def _root(near: Floats, signal: float, noises: Floats) -> Floats:
     kernel, _, _ = _matern(_squares(near, near))
-    return np.asarray(np.linalg.cholesky(signal * kernel + (noise + _JITTER) * np.eye(len(near))))
+    return np.asarray(np.linalg.cholesky(signal * kernel + np.diag(noises + _JITTER)))
 
 
 def _fitted(
-    columns: Floats, axes: Rows, scaled: Floats, noise: float
+    columns: Floats, axes: Rows, scaled: Floats, extra: Floats, noise: float
 ) -> tuple[Floats, float, float]:
     """Return the most probable lengthscales (one an axis), signal and noise variance."""
     count = int(axes[-1]) + 1
@@ -113,7 +124,7 @@ def _fitted(
     found = minimize(
         _surprise,
         middle,
-        (apart, scaled, middle, wide),
+        (apart, scaled, extra, middle, wide),
         method="L-BFGS-B",
         jac=True,
         bounds=list(zip(middle - _REACH * wide, middle + _REACH * wide, strict=True)),
@@ -137,7 +148,7 @@ def _matern(squared: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _surprise(
-    logs: Floats, apart: Floats, seen: Floats, middle: Floats, wide: Floats
+    logs: Floats, apart: Floats, seen: Floats, extra: Floats, middle: Floats, wide: Floats
 ) -> tuple[float, Floats]:
     """Return the negative log posterior of the hyper-parameters, and its gradient.
 
@@ -146,7 +157,7 @@ def _surprise(
     axes = len(apart)
     weights, signal, noise = np.exp(-2 * logs[:axes]), *np.exp(logs[axes:])
     kernel, far, fall = _matern(np.tensordot(weights, apart, 1))
-    root = np.linalg.cholesky(signal * kernel + (noise + _JITTER) * np.eye(len(seen)))
+    root = np.linalg.cholesky(signal * kernel + np.diag(noise + _JITTER + extra))
     inverse = cho_solve((root, True), np.eye(len(seen)))
     dual = inverse @ seen
     off = (logs - middle) / wide

@@ -366,6 +366,7 @@ class Coordinator:
             failure=Failure.LOST,
             reason=f"the worker was lost: {error}",
             measured=progress.measured,
+            epochs=progress.epochs,
         )
 
     def _take_in(self, record: TrialRecord) -> None:
@@ -510,6 +511,7 @@ class Coordinator:
             failure=failure,
             reason=reason,
             measured=progress.measured,
+            epochs=progress.epochs,
         )
         self.ledger = self.ledger.reserve(left.number, record.cost)
         self._take_in(record)

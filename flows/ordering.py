@@ -107,6 +107,7 @@ def record_of(order: TrialOrder, result: TrialResult) -> TrialRecord:
         metrics=result.metrics,
         measured=result.measured,
         audit=order.audit,
+        epochs=result.epochs,
     )
 
 

@@ -19,6 +19,7 @@ from domain.features import Floats, columns
 from domain.history import Failure, Purpose, TrialRecord
 from domain.mending import coordinates, place_of
 from domain.proposals import Offers, Tried, nearby
+from domain.pruning import expected_ends
 from domain.replicates import Scale
 from domain.rules import RuleBook
 from domain.situation import Offer
@@ -35,6 +36,7 @@ _ENOUGH = 256  # allowed candidates among which the best is chosen
 _LEADERS = 6
 _CONSIDERED = 12  # leaders that may be trained again
 _LOOKS = 64  # candidates that are asked about one by one
+_CUT = 2.0  # times what it took is what a trial is taken to cost that ended without an epoch
 # Lost and stopped trials say nothing of their configuration.
 _OWN_FAULT = (Failure.CRASHED, Failure.KILLED, Failure.OUT_OF_MEMORY, Failure.NOT_A_NUMBER)
 
@@ -185,27 +187,45 @@ class _Past:
         finished = [one for one in trials if one.state.is_finished()]
         running = [one for one in trials if not one.state.is_finished()]
         scale = Scale(terms.direction, terms.worth.per)
-        values = np.array([_value(one) for one in finished], float)
-        levels = np.where(np.isnan(values), np.nan, scale.of(values))
         records = [_record(one) for one in finished]
+        levels, doubts = _levels(finished, records, scale)
         failures = [None if one is None else one.failure for one in records]
         bad = np.array([one in _OWN_FAULT for one in failures], bool)
         bad |= np.array([any(c > 0 for c in one.constraints.values()) for one in finished], bool)
+        money = np.array([0.0 if one is None else one.cost.money for one in records])
+        money /= np.array([1.0 if one is None else one.progress for one in records])
+        money[[one is Failure.OVERRAN for one in failures]] *= _CUT
         places = _places(finished, space)
         features, axes = columns(places, space)
         tried = Tried(
             features,
             axes,
             levels,
+            doubts,
             bad,
             np.array([one.state is TrialState.COMPLETE for one in finished], bool),
-            np.array([0.0 if one is None else one.cost.money for one in records]),
-            np.array([one is Failure.OVERRAN for one in failures], bool),
+            money,
             columns(_places(running, space), space)[0],
         )
         good = np.flatnonzero(tried.may_win)
         leaders = places[good[np.argsort(-levels[good], kind="stable")[:_LEADERS]]]
         return cls(tried, scale, np.nan_to_num(leaders, nan=0.5))
+
+
+def _levels(
+    trials: Sequence[FrozenTrial], records: Sequence[TrialRecord | None], scale: Scale
+) -> tuple[Floats, Floats]:
+    """Return levels, and standard deviations where they are forecasts of trials given up."""
+    values = np.array([_value(one) for one in trials], float)
+    levels = np.where(np.isnan(values), np.nan, scale.of(values))
+    doubts = np.zeros(len(trials))
+    known = [(at, one) for at, one in enumerate(records) if one is not None and one.curve]
+    finished = [one.curve for at, one in known if trials[at].state is TrialState.COMPLETE]
+    given_up = [(at, one.progress) for at, one in known if trials[at].state is TrialState.PRUNED]
+    if given_up:
+        rows, progress = (np.array(one) for one in zip(*given_up, strict=True))
+        levels[rows], doubts[rows] = expected_ends(values[rows], progress, finished, scale)
+    return levels, doubts
 
 
 def _value(trial: FrozenTrial) -> float:

@@ -25,6 +25,7 @@ class Progress:
         log: The trial's event log.
         attempt: The last attempt that started; 0 before the first.
         points: The curve by epoch.
+        epochs: How many epochs it plans; None before it has said so.
         metrics: Everything that was reported last.
         seconds: Seconds of training, all attempts together.
         kwh: Energy of the same.
@@ -39,6 +40,7 @@ class Progress:
     log: Path
     attempt: int = 0
     points: dict[int, CurvePoint] = field(default_factory=dict)
+    epochs: int | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     kwh: float = 0.0
@@ -95,6 +97,7 @@ class Progress:
                 epoch, seconds = event["epoch"], event["seconds"]
                 self.points[epoch] = CurvePoint(epoch, event["value"], seconds)
                 self.metrics = event["metrics"]
+                self.epochs = event.get("planned")
                 self.longest = max(self.longest, seconds - self._began)
                 self._began = seconds
             case "paused" | "resumed":

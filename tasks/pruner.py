@@ -16,10 +16,9 @@ from typing import Any, TypeAlias
 from domain.cost import Prices
 from domain.decision import Decision
 from domain.history import CurvePoint, History
-from domain.pruning import Curve, Standing, decide
+from domain.pruning import CURVES, Curve, Standing, decide
 from domain.worth import Direction, Per, Worth
 
-_CURVES = 30  # all that they have to teach is a mean and a variance
 _POINTS = 25  # of a curve; between them it is read as straight lines
 
 Stamp: TypeAlias = tuple[int, int, int]
@@ -50,7 +49,7 @@ def snapshot_of(history: History, worth: Worth, prices: Prices) -> Snapshot:
     """Choose from a history what a running trial is compared with."""
     best, spent = history.best, history.spent
     return Snapshot(
-        curves=tuple(one.curve for one in history.complete if one.curve)[-_CURVES:],
+        curves=tuple(one.curve for one in history.complete if one.curve)[-CURVES:],
         incumbent=None if best is None else best.value,
         direction=history.direction,
         worth=worth,

@@ -96,6 +96,7 @@ def write_result(record: TrialRecord) -> Json:
         "metrics": write_numbers(record.metrics),
         "measured": write_numbers(record.measured),
         "margins": write_numbers(record.margins),
+        "epochs": record.epochs,
     }
 
 
@@ -138,6 +139,7 @@ def read_record(number: int, begun: Json, result: Json | None) -> TrialRecord:
         metrics=read_numbers(result["metrics"]),
         measured=read_numbers(result.get("measured", {})),  # a record of version 0.1.0 has none
         margins=read_numbers(result.get("margins", {})),
+        epochs=result.get("epochs"),
         **known,
     )
 

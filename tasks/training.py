@@ -212,6 +212,7 @@ def _result(
         reason=reason,
         artefacts=_artefacts(Path(order.folder)),
         measured=dict(progress.measured),
+        epochs=progress.epochs,
     )
 
 

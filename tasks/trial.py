@@ -83,6 +83,7 @@ class Trial:
         self._saved = saved
         self._done = self._usage.epochs = saved.epoch if saved else 0
         self._epoch: int | None = None  # the one in flight
+        self._planned: int | None = None
         self._curve = [point for point in before.curve if point.epoch <= self._done]
         self._throttle = checkpoints.Throttle()
         self._folder = Path(order.folder)
@@ -116,6 +117,7 @@ class Trial:
         it is told to, and ends if its deadline has passed or the next epoch is not worth it.
         """
         self._restore()
+        self._planned = count
         for epoch in range(self._done + 1, count + 1):
             if not self._may_begin(epoch, count):
                 return
@@ -149,7 +151,8 @@ class Trial:
             self._curve.pop()  # a second report of the same epoch takes the first one's place
         self._curve.append(CurvePoint(epoch, value, used.seconds))
         self.metrics = values
-        self._log.append("epoch", epoch=epoch, value=value, metrics=values, **used.facts())
+        facts = {"planned": self._planned, **used.facts()}
+        self._log.append("epoch", epoch=epoch, value=value, metrics=values, **facts)
 
     def finish(self, example_input: Any = None) -> None:
         """Say that the training is done.

@@ -104,6 +104,7 @@ def record(number: int, **changes: Any) -> TrialRecord:
         metrics={"loss": 0.25},
         measured={"memory_mb": 81.25},
         margins={"fast": 1.5},
+        epochs=4,
     )
     return replace(base, **changes)
 

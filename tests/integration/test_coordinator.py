@@ -73,6 +73,7 @@ class Workers:
         lost: Which orders lose their worker.
         slow: Which orders come to no end until somebody says stop.
         beats: The seconds that the log of an order tells from its beginning on.
+        pruned: Which orders are given up after their first epoch.
         orders: All orders, as they came.
         flying: With each order, how many were in flight, itself included.
     """
@@ -82,6 +83,7 @@ class Workers:
     lost: Callable[[TrialOrder], bool] = lambda _order: False
     slow: Callable[[TrialOrder], bool] = lambda _order: False
     beats: Callable[[TrialOrder], float] = lambda _order: 0.0
+    pruned: Callable[[TrialOrder], bool] = lambda _order: False
     orders: list[TrialOrder] = field(default_factory=list)
     flying: list[int] = field(default_factory=list)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(64))
@@ -109,6 +111,9 @@ class Workers:
                 state = TrialState.RUNNING
                 break
             curve.append(CurvePoint(epoch, height + noise, epoch * EPOCH))
+            if self.pruned(order):
+                state = TrialState.PRUNED
+                break
         seconds = max(len(curve) * EPOCH, 0.01)
         if not curve and state is TrialState.COMPLETE:
             state = TrialState.FAILED
@@ -120,6 +125,7 @@ class Workers:
             curve=tuple(curve),
             cost=self.prices.of(seconds, 0.0, EnergyMode.ESTIMATED),
             failure=Failure.OVERRAN if state is TrialState.FAILED else None,
+            epochs=self.epochs(order),
         )
 
 
@@ -529,3 +535,13 @@ def test_a_priced_search_decides_by_its_offer_also_where_it_was_killed_before_it
     assert ending is Ending.WORTHWHILE_STOP
     assert "offer_cost" in decision.evidence
     assert offered[0].after == told
+
+
+def test_where_most_trials_are_given_up_one_that_is_good_has_time_to_end(store: Store) -> None:
+    study = replace(study_of(trials=25, workers=1), sampler="priced")
+    workers = Workers(study.prices, lambda _order: 40, pruned=lambda order: order.number > 4)
+    coordinator_of(store.begin(study), study, workers).run()
+
+    deadlines = [one.deadline_seconds for one in workers.orders if one.deadline_seconds is not None]
+    assert len(deadlines) > 15
+    assert min(deadlines) > 40 * EPOCH

@@ -7,17 +7,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import optuna
+import pytest
 from optuna.trial import create_trial
 
 from domain.cost import Cost
 from domain.expressions import Expression
-from domain.history import Failure, Purpose, TrialRecord, TrialState
+from domain.history import CurvePoint, Failure, Purpose, TrialRecord, TrialState
 from domain.priors import Prior
 from domain.rules import Rule, RuleBook
 from domain.space import Choice, Float, Int, Parameter, Params, Space
 from domain.worth import Direction, Per, Worth
 from tasks.drawing import distributions
-from tasks.pricing import Terms, leaders_of
+from tasks.pricing import Terms, _Past, leaders_of
 from tasks.samplers import PRICED, SAMPLERS
 from tasks.sampling import Proposal, Proposer
 from tasks.schema import SAMPLER_NAMES
@@ -186,6 +187,41 @@ def test_a_leader_that_was_lucky_falls_behind_when_it_is_trained_again() -> None
     for _ in range(4):
         told(study, lucky, value=-3.0, purpose=Purpose.CONFIRMATION)
     assert leaders_of(study, SPACE, terms)[0].number != len(study.trials) - 5
+
+
+def test_a_trial_that_was_given_up_counts_by_where_it_would_have_ended() -> None:
+    study = new_study()
+    asking = proposer(study, NO_RULES, 100.0)
+
+    def curve(end: float, until: int) -> tuple[CurvePoint, ...]:
+        return tuple(CurvePoint(at, end * at / (at + 2), float(at)) for at in range(1, until + 1))
+
+    for end, until in ((0.8, 10), (0.9, 10), (1.0, 10), (0.9, 2), (0.6, 2)):
+        points = curve(end, until)
+        state = TrialState.COMPLETE if until == 10 else TrialState.PRUNED
+        known = {"state": state, "value": points[-1].value, "curve": points, "epochs": 10}
+        told(study, asking.propose(), **known, cost=Cost(1.0, 0.0, 0.0, float(until)))
+    terms = asking.terms
+    assert terms is not None
+    tried = _Past.of(study.trials, SPACE, terms).tried
+    assert tried.levels[3] == pytest.approx(curve(0.9, 10)[-1].value, abs=0.05)
+    assert curve(0.6, 2)[-1].value < tried.levels[4] < tried.levels[3]
+    assert (tried.doubts > 0).tolist() == [False, False, False, True, True]
+    assert tried.money.tolist() == [10.0] * 5
+
+
+def test_a_training_that_its_deadline_ended_would_have_taken_longer() -> None:
+    study = new_study()
+    asking = proposer(study, NO_RULES, 100.0)
+    points = (CurvePoint(1, 0.5, 1.0), CurvePoint(2, 0.6, 2.0))
+    told(study, asking.propose(), curve=points, epochs=8)
+    overran = {"state": TrialState.FAILED, "value": None, "failure": Failure.OVERRAN}
+    told(study, asking.propose(), **overran)
+    terms = asking.terms
+    assert terms is not None
+    tried = _Past.of(study.trials, SPACE, terms).tried
+    paid = [money(one.params) for one in study.trials]
+    assert tried.money == pytest.approx([4 * paid[0], 2 * paid[1]])
 
 
 def test_a_study_may_ask_for_each_sampler_that_there_is() -> None:

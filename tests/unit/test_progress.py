@@ -23,6 +23,7 @@ def _epochs(log: EventLog, epochs: range, value: float, seconds: float) -> None:
             "epoch",
             epoch=epoch,
             value=value,
+            planned=8,
             metrics={"accuracy": value},
             seconds=seconds,
             kwh=seconds / 100,
@@ -51,6 +52,7 @@ def test_a_later_attempt_takes_the_place_of_what_it_repeats(log: EventLog) -> No
         (4, 0.2),
     ]
     assert (progress.seconds, progress.kwh, progress.longest) == (6.0, 0.06, 1.0)
+    assert progress.epochs == 8
 
 
 def test_a_start_forgets_how_the_attempt_before_ended(log: EventLog) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from domain.proposals import Tried, _gain, _inverse_gain, leaders, nearby, offers
+from domain.proposals import Tried, _at_least, _gain, _inverse_gain, leaders, nearby, offers
 
 RANDOM = np.random.default_rng(5)
 
@@ -21,8 +21,8 @@ def tried(count: int = 30, noise: float = 0.02) -> Tried:
     columns = RANDOM.random((count, 1))
     levels = -((columns[:, 0] - 0.7) ** 2) + noise * RANDOM.normal(size=count)
     no = np.zeros(count, bool)
-    money = 100.0 ** columns[:, 0]
-    return Tried(columns, np.array([0]), levels, no, ~no, money, no, np.empty((0, 1)))
+    money, sure = 100.0 ** columns[:, 0], np.zeros(count)
+    return Tried(columns, np.array([0]), levels, sure, no, ~no, money, np.empty((0, 1)))
 
 
 CANDIDATES = np.linspace(0, 1, 101)[:, None]
@@ -54,6 +54,15 @@ def test_what_is_dear_has_to_be_better() -> None:
     assert poor.costs[poor.order[0]] < rich.costs[rich.order[0]]
 
 
+@pytest.mark.filterwarnings("error")
+def test_where_nothing_is_worth_anything_the_cheapest_comes_first_and_does_not_pay() -> None:
+    found = offers(tried(), CANDIDATES, step=1e-320)
+    assert found is not None
+    assert found.order[0] == np.argmin(found.costs)
+    assert np.all(np.isfinite(found.prices))
+    assert np.max(found.prices) < 0
+
+
 def test_a_fair_price_above_the_best_is_a_gain_that_pays() -> None:
     found = offers(tried(), CANDIDATES, step=3000.0)
     assert found is not None
@@ -67,13 +76,27 @@ def test_costs_are_learnt_on_a_logarithmic_scale() -> None:
     assert found.costs[90] / found.costs[10] == pytest.approx(100**0.8, rel=0.3)
 
 
-def test_what_was_cut_short_would_have_cost_more() -> None:
-    past = tried()
-    cut = offers(replace(past, cut=~past.cut), CANDIDATES, step=1.0)
-    whole = offers(past, CANDIDATES, step=1.0)
-    assert cut is not None
-    assert whole is not None
-    assert cut.costs == pytest.approx(2 * whole.costs)
+def test_what_was_given_up_lies_below_the_middle_however_few_were_not() -> None:
+    """Three of the best and a dozen that were given up: these must not pass for as good."""
+    past = tried(15, noise=0.0)
+    order = np.argsort(-past.levels)
+    whole = np.isin(np.arange(15), order[:3])
+    levels = np.where(whole, past.levels[order[0]], past.levels)
+    levels[order[2]] -= 1e-3
+    found = offers(replace(past, levels=levels, whole=whole), CANDIDATES, step=1e9)
+    assert found is not None
+    assert abs(CANDIDATES[found.order[0], 0] - 0.7) < 0.4
+    assert found.gains[0] < np.max(found.gains) / 10
+
+
+def test_the_larger_of_a_bound_and_what_is_in_doubt() -> None:
+    levels, doubts = np.array([1.0, -1.0, 2.0, np.nan]), np.array([0.5, 2.0, 0.0, 0.0])
+    means, variances = _at_least(0.5, levels, doubts)
+    drawn = np.maximum(RANDOM.normal(levels[:2], doubts[:2], (200_000, 2)), 0.5)
+    assert means[:2] == pytest.approx(drawn.mean(axis=0), abs=0.01)
+    assert variances[:2] == pytest.approx(drawn.var(axis=0), rel=0.03)
+    assert (means[2], variances[2]) == (2.0, 0.0)
+    assert np.isnan(means[3])
 
 
 def test_beyond_a_target_nothing_is_gained() -> None:
@@ -122,8 +145,9 @@ def test_rivals_that_look_alike_are_worth_another_look_and_clear_cases_are_not()
     columns = np.repeat(np.eye(4), [1, 1, 1, 6], axis=0)
     levels = np.array([1.0, 0.98, 0.2, 0.1, 0.3, -0.1, 0.2, 0.0, 0.3])
     no = np.zeros(9, bool)
-    past = Tried(columns, np.arange(4), levels, no, ~no, np.ones(9), no, np.empty((0, 4)))
-    known = leaders(replace(past, money=np.arange(9.0)), 4, step=1.0)
+    money, nobody = np.arange(9.0), np.empty((0, 4))
+    past = Tried(columns, np.arange(4), levels, np.zeros(9), no, ~no, money, nobody)
+    known = leaders(past, 4, step=1.0)
     assert known.rows.tolist() == [0, 1, 2, 3]
     assert np.all(np.diff(known.levels) < 0)
     assert min(known.gains[:2]) > 2 * known.gains[2] > 0
@@ -140,8 +164,8 @@ def test_repeats_tell_luck_from_what_a_configuration_has_of_its_own(
     columns = np.repeat(random.random((30, 1)), 2, axis=0)
     levels = np.repeat(own * random.normal(size=30), 2) + noise * random.normal(size=60)
     columns, levels = np.append(columns, [[0.5]], axis=0), np.append(levels, 4.0)
-    no = np.zeros(61, bool)
-    past = Tried(columns, np.array([0]), levels, no, ~no, np.ones(61), no, np.empty((0, 1)))
+    none, no = np.zeros(61), np.zeros(61, bool)
+    past = Tried(columns, np.array([0]), levels, none, no, ~no, none + 1, np.empty((0, 1)))
     found = leaders(past, 12, step=1.0)
     assert found.rows[0] == 60
     if own > noise:

@@ -13,8 +13,9 @@ import pytest
 
 from domain.cost import EnergyMode, Prices
 from domain.history import CurvePoint, History, TrialRecord, TrialState
-from domain.pruning import Curve, PruningPolicy, Standing, decide
-from domain.worth import Direction, Worth
+from domain.pruning import Curve, PruningPolicy, Standing, decide, expected_ends
+from domain.replicates import Scale
+from domain.worth import Direction, Per, Worth
 from tasks import pruner
 
 EPOCHS = 20
@@ -43,6 +44,26 @@ def standing(own: Curve, worth: float = 0.1, second: float = 0.001) -> Standing:
 def test_a_hopeless_trial_is_given_up_and_a_leader_is_not() -> None:
     assert decide(standing(curve(0.5, until=10))).stop
     assert not decide(standing(curve(0.99, until=10))).stop
+
+
+def test_what_was_given_up_would_have_ended_higher_and_the_less_is_known_the_earlier() -> None:
+    scale = Scale(Direction.MAXIMIZE, Per.UNIT)
+    until = np.array([3, 8, 15])
+    values = np.array([curve(0.7, until=at)[-1].value for at in until.tolist()])
+    ends, doubts = expected_ends(values, until / EPOCHS, OTHERS, scale)
+    # The same as the decision on a trial that still runs expects.
+    expected = [
+        decide(standing(curve(0.7, until=at))).evidence["forecast"] for at in until.tolist()
+    ]
+    assert ends == pytest.approx(expected)
+    assert ends[-1] == pytest.approx(curve(0.7)[-1].value, abs=0.05)
+    assert doubts[-1] < 0.8 * min(doubts[:-1])
+
+
+def test_one_finished_curve_says_nothing_of_where_others_would_have_ended() -> None:
+    scale = Scale(Direction.MINIMIZE, Per.UNIT)
+    ends, doubts = expected_ends(np.array([0.4]), np.array([0.1]), OTHERS[:1], scale)
+    assert (ends.tolist(), doubts.tolist()) == ([-0.4], [0.0])
 
 
 def test_the_reason_names_gain_cost_and_the_values() -> None:

@@ -17,10 +17,11 @@ NUMBERS = 5.0 - 3.0 * (COLUMNS[:, 0] - 0.4) ** 2  # the other two say nothing
 def test_the_gradient_is_that_of_the_posterior() -> None:
     apart = np.array([_squares(one, one) for one in COLUMNS.T[:, :, None]])
     middle, wide = np.zeros(5), np.ones(5)
+    extra = RANDOM.random(40)
     for logs in RANDOM.normal(0, 0.5, (5, 5)):
-        _, slopes = _surprise(logs, apart, NUMBERS, middle, wide)
+        _, slopes = _surprise(logs, apart, NUMBERS, extra, middle, wide)
         by_hand = approx_fprime(
-            logs, lambda at: _surprise(at, apart, NUMBERS, middle, wide)[0], 1e-6
+            logs, lambda at: _surprise(at, apart, NUMBERS, extra, middle, wide)[0], 1e-6
         )
         assert slopes == pytest.approx(by_hand, rel=1e-3, abs=1e-3)
 
@@ -65,3 +66,19 @@ def test_repeated_looks_are_averaged() -> None:
     assert mean == pytest.approx(0.0, abs=1e-6)
     assert variance < model.noise
     assert 0.3 < model.noise < 1.5
+
+
+def test_a_look_that_is_in_doubt_says_less() -> None:
+    ends, numbers = np.array([[0.0], [1.0]]), np.array([0.0, 1.0])
+    columns, numbers = np.repeat(ends, 10, axis=0), np.repeat(numbers, 10)
+    numbers[0] = 3.0
+    doubts = np.where(numbers == 3.0, 100.0, 0.0)
+    sure, doubtful = (
+        Surrogate.of(columns, np.array([0]), numbers, 0.01, each) for each in (None, doubts)
+    )
+    at_sure, at_doubtful = (
+        one.mean + one.spread * one.at(ends[:1])[0][0] for one in (sure, doubtful)
+    )
+    assert at_doubtful < at_sure / 3
+    # What is doubtful of one look is no noise of the others.
+    assert doubtful.noise < sure.noise / 3
