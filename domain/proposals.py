@@ -6,6 +6,10 @@ holds a prize that is known roughly; the order in which to open boxes, and when 
 that of their fair prices: the sure prize that is just as good as the right to open one (Weitzman
 1979, Optimal Search for the Best Alternative; as an acquisition: Xie et al. 2024, Cost-aware
 Bayesian Optimization via the Pandora's Box Gittins Index, arXiv 2406.20062, section 3).
+
+What a model of values leaves unexplained is partly a configuration's own, partly noise of seeds
+(Cressie 1993, Statistics for Spatial Data, section 2.3.1). The one can be won, the other only seems
+to be there; configurations that were trained several times tell how much of each there is.
 """
 
 from __future__ import annotations
@@ -140,9 +144,7 @@ def leaders(tried: Tried, most: int, step: float, target: float = np.inf) -> Lea
 
     A look at one is worth what it is expected to raise the best mean by (knowledge gradient, each
     leader by itself; Frazier et al. 2008, A Knowledge-Gradient Policy for Sequential Information
-    Collection, section 3). A leader is believed to be as good as its neighbours say, and as its own
-    looks say beyond that: what a model leaves unexplained is partly noise of seeds, partly its own
-    (Cressie 1993, Statistics for Spatial Data, section 2.3.1); repeats tell these apart.
+    Collection, section 3).
 
     Args:
         tried: The finished trials; repeated trainings of a configuration stand in it one by one.
@@ -207,6 +209,8 @@ class _Known:
 
     def believed(self, tried: Tried, owns: list[list[int]]) -> tuple[Floats, Floats]:
         """Return mean and variance of what configurations are over all seeds, on the scale.
+
+        What was seen of one counts beyond what its neighbours say, by its share of its own.
 
         Args:
             tried: The finished trials.
