@@ -127,7 +127,7 @@ class TrialRecord:
     @property
     def progress(self) -> float:
         """The share of its epochs that was trained; 1 where nothing says that any is missing."""
-        return self.curve[-1].epoch / self.epochs if self.curve and self.epochs else 1.0
+        return min(self.curve[-1].epoch / self.epochs, 1.0) if self.curve and self.epochs else 1.0
 
     @property
     def has_value(self) -> bool:

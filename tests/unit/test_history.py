@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from domain.cost import NOTHING, Cost, EnergyMode
-from domain.history import History, Purpose, TrialRecord, TrialState
+from domain.history import CurvePoint, History, Purpose, TrialRecord, TrialState
 from domain.worth import Direction
 
 UP, DOWN = Direction.MAXIMIZE, Direction.MINIMIZE
@@ -79,3 +79,12 @@ def test_what_does_not_compete_has_no_place_in_a_history(purpose: Purpose) -> No
     else:
         with pytest.raises(ValueError, match=f"trial 8 does not compete: it is for {purpose}"):
             History((*TRIALS, one), UP)
+
+
+def test_progress_is_a_share_of_what_was_planned_and_all_where_no_plan_is_known() -> None:
+    two = (CurvePoint(1, 0.5, 1.0), CurvePoint(2, 0.6, 2.0))
+    known = TrialRecord(0, {}, TrialState.PRUNED, curve=two, epochs=8)
+    assert known.progress == 0.25
+    assert replace(known, epochs=None).progress == 1.0
+    assert replace(known, curve=()).progress == 1.0
+    assert replace(known, epochs=1).progress == 1.0
