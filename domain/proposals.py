@@ -77,11 +77,13 @@ class Offers:
         gains: What each is expected to be worth beyond the best, in money.
         costs: What each would take, trained to its end, in money: whatever brings a gain is.
         prices: The fair price of each, in money relative to the best: above 0 where it pays.
+        again: The highest fair price of another look at a configuration that was tried.
     """
 
     gains: Floats
     costs: Floats
     prices: Floats
+    again: float
 
     @property
     def order(self) -> Rows:
@@ -105,20 +107,35 @@ def offers(tried: Tried, candidates: Floats, step: float, target: float = np.inf
     known = _Known.of(tried)
     if known is None:
         return None
-    value = known.value
+    value, owns = known.value, _alike(tried, known.good)
     costs = _costs(tried, known.trials, candidates)
     means, variances = value.awaiting(tried.pending).at(candidates)
     variances = variances + np.where(_unseen(tried, candidates), known.own, 0.0)
-    best = float(np.max(known.believed(tried, _alike(tried, known.good))[0]))
-    # How far one noisy look can move what is believed of the candidate.
-    moves = variances / np.sqrt(variances + known.noise)
+    believed, doubts = known.believed(tried, owns)
+    best = float(np.max(believed))
     end = (target - value.mean) / value.spread
-    beyond = moves * _gain((means - end) / moves)
     worth = max(step * value.spread, _SMALLEST)  # where nothing is worth anything, the cheapest
+    moves = _moves(variances, known.noise)
+    beyond = moves * _gain((means - end) / moves)
     gains = np.maximum(moves * _gain((means - best) / moves) - beyond, 0.0)
-    # The prize ends at the target: such a box is as good as an open-ended one that costs more.
-    prices = means - moves * _inverse_gain((costs / worth + beyond) / moves)
-    return Offers(worth * gains, costs, worth * (prices - best))
+    prices = _fair(means, moves, costs / worth, end)
+    taken = np.array([np.mean(tried.money[own]) for own in owns])
+    again = np.max(_fair(believed, _moves(doubts, known.noise), taken / worth, end))
+    return Offers(worth * gains, costs, worth * (prices - best), float(worth * (again - best)))
+
+
+def _moves(variances: Floats, noise: float) -> Floats:
+    """Return how far one noisy look can move what is believed, as a standard deviation."""
+    return np.asarray(variances / np.sqrt(variances + noise))
+
+
+def _fair(means: Floats, moves: Floats, costs: Floats, end: float) -> Floats:
+    """Return fair prices of boxes whose prizes end at a target.
+
+    Such a box is as good as an open-ended one that costs more.
+    """
+    beyond = moves * _gain((means - end) / moves)
+    return np.asarray(means - moves * _inverse_gain((costs + beyond) / moves))
 
 
 @dataclass(frozen=True)
@@ -163,7 +180,7 @@ def leaders(tried: Tried, most: int, step: float, target: float = np.inf) -> Lea
         return Leaders(rows, levels, np.zeros(len(rows)), costs)
     value = known.value
     means, variances = known.believed(tried, owns)
-    moves = variances / np.sqrt(variances + known.noise)
+    moves = _moves(variances, known.noise)
     second, first = np.sort(means)[-2:]
     rival = np.where(np.arange(len(rows)) == np.argmax(means), second, first)
     gains = step * value.spread * moves * _gain(-np.abs(means - rival) / moves)

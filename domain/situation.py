@@ -32,7 +32,8 @@ class Offer:
     """What a model of the space expects of the configuration that would be trained next.
 
     Attributes:
-        gain: What it is expected to be worth, in money.
+        gain: What it is expected to be worth, in money; 0 where another look at what was tried is
+            the better buy, as that comes after the search.
         cost: What it is expected to take, in money.
         least: Values that the model has to have seen before it is believed that nothing pays.
     """

@@ -83,7 +83,11 @@ class PricedSampler(Sifter):
         study: optuna.Study,  # noqa: ARG002
         trials: list[FrozenTrial],
     ) -> Iterator[tuple[Floats, Offer | None]]:
-        """Yield places that the rules allow, the best fair price first."""
+        """Yield places that the rules allow, the best fair price first.
+
+        Where another look at what was tried is priced higher, none is said to bring anything:
+        leaders are trained again after the search.
+        """
         past = _Past.of(trials, self._space, self._terms)
         places, features = self._allowed(past)
         known = self._offers(past, features)
@@ -91,8 +95,9 @@ class PricedSampler(Sifter):
             yield from ((place, None) for place in places[:_LOOKS])
             return
         least = _STARTUP + len(self._axes)
+        gains = np.where(known.prices > known.again, known.gains, 0.0)
         for at in known.order[:_LOOKS]:
-            yield places[at], Offer(float(known.gains[at]), float(known.costs[at]), least)
+            yield places[at], Offer(float(gains[at]), float(known.costs[at]), least)
 
     def _allowed(self, past: _Past) -> tuple[Floats, Floats]:
         """Return places that the rules allow, and their columns."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import optuna
 import pytest
 from optuna.trial import create_trial
 
+from domain import proposals
 from domain.cost import Cost
 from domain.expressions import Expression
 from domain.history import CurvePoint, Failure, Purpose, TrialRecord, TrialState
 from domain.priors import Prior
+from domain.proposals import Offers
 from domain.rules import Rule, RuleBook
 from domain.space import Choice, Float, Int, Parameter, Params, Space
 from domain.worth import Direction, Per, Worth
@@ -119,6 +122,26 @@ def test_what_experts_have_changed_carries_no_offer_of_something_else() -> None:
             changed += 1
             assert proposal.offer is None
     assert changed
+
+
+@pytest.mark.parametrize(("again", "told_of"), [(-math.inf, True), (math.inf, False)])
+def test_where_another_look_at_a_leader_is_the_better_buy_nothing_new_brings_a_gain(
+    again: float, told_of: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = new_study()
+    for _ in range(8):
+        told(study, proposer(study, NO_RULES, 1e6).propose())
+    weigh = proposals.offers
+
+    def weighed(*known: Any) -> Offers | None:
+        found = weigh(*known)
+        return found and replace(found, again=again)
+
+    monkeypatch.setattr(proposals, "offers", weighed)
+    offer = proposer(study, NO_RULES, 1e6).propose().offer
+    assert offer is not None
+    assert offer.cost > 0
+    assert (offer.gain > 0) == told_of
 
 
 def test_where_a_gain_is_worth_little_cheap_configurations_are_tried() -> None:

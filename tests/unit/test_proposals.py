@@ -181,6 +181,22 @@ def test_without_repeats_a_single_look_is_believed_in_part() -> None:
     assert float(np.median(past.levels)) < believed < best
 
 
+def test_another_look_at_rivals_is_priced_beside_new_places() -> None:
+    """Two leaders of which nobody knows which is better, and nothing else in reach."""
+    rivals = np.array([[0.0], [1.0]])
+    columns, levels = (
+        np.repeat([[0.5], [0.0], [1.0]], [20, 1, 1], axis=0),
+        np.append(0.3 * np.random.default_rng(1).normal(size=20), [1.0, 1.02]),
+    )
+    none, no = np.zeros(22), np.zeros(22, bool)
+    past = Tried(columns, np.array([0]), levels, none, no, ~no, none + 1e-6, np.empty((0, 1)))
+    cheap = offers(past, rivals, step=1.0)
+    dear = offers(replace(past, money=none + 10.0), rivals, step=1.0)
+    assert cheap is not None
+    assert dear is not None
+    assert cheap.again > 0 > dear.again
+
+
 def test_only_so_many_leaders_are_looked_at_as_are_asked_for() -> None:
     past = tried()
     known = leaders(past, 5, step=1.0)
