@@ -2,6 +2,7 @@
 
     python -m benchmarks.proposals                   # 20 seeds: an hour; what is done is kept
     python -m benchmarks.proposals --overhead 1      # a second is charged for each trial, to both
+    python -m benchmarks.proposals --apart           # on tables on which nothing was ever fitted
 
 The protocol is that of `benchmarks.stopping`. Ours is the real thing: `sampler: priced`, deadlines
 at three times what a trial was expected to take, the stop, and leaders trained again while that
@@ -19,10 +20,10 @@ import numpy as np
 import optuna
 
 from benchmarks.proposals.searching import Search
-from benchmarks.stopping.__main__ import RATES
+from benchmarks.stopping import apart
 from benchmarks.stopping.policies import LEAST
-from benchmarks.stopping.tables import FAMILIES, NAMES, table
-from benchmarks.stopping.traces import LENGTH, Trace, traces
+from benchmarks.stopping.tables import NAMES, table
+from benchmarks.stopping.traces import LENGTH, RATES, Trace, traces
 
 _ROWS = ("before repeats", "whole system")
 
@@ -33,16 +34,18 @@ def main() -> None:
     read.add_argument("--seeds", type=int, default=20)
     read.add_argument("--first", type=int, default=0, help="the first seed")
     read.add_argument("--tasks", nargs="+", choices=NAMES, default=NAMES, metavar="FAMILY/TASK")
+    read.add_argument("--apart", action="store_true", help="on tables that are set apart instead")
     read.add_argument("--overhead", type=float, default=0.0, help="seconds charged for each trial")
     read.add_argument(
         "--kept", type=Path, default=Path(".satisfice/traces"), help="where searches are kept"
     )
     given = read.parse_args()
+    tasks = apart.NAMES if given.apart else given.tasks
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     seeds = range(given.first, given.first + given.seeds)
     # Shape (tasks, seeds, rates), and for ours another one of two: before repeats and after them.
     best, ours, trials = [], [], []
-    for task in given.tasks:
+    for task in tasks:
         tpe = list(traces([task], "tpe", seeds, given.kept))
         best.append([[_clairvoyant(one, rate, given.overhead) for rate in RATES] for one in tpe])
         found = [
@@ -53,7 +56,7 @@ def main() -> None:
         trials.append([[one["trials"] for one in each] for each in found])
         ratio = np.mean(ours[-1], axis=0)[:, 1] / np.mean(best[-1], axis=0)
         print(f"  {task:<32}" + "".join(f"{one:>8.3f}" for one in ratio), flush=True)
-    _print(np.array(best), np.array(ours), np.array(trials), given.tasks)
+    _print(np.array(best), np.array(ours), np.array(trials), tasks)
 
 
 def _clairvoyant(trace: Trace, rate: float, overhead: float) -> float:
@@ -90,11 +93,11 @@ def _print(best: np.ndarray, ours: np.ndarray, trials: np.ndarray, tasks: tuple[
         cells = zip(each.mean(axis=0), error, strict=True)
         print(f"{name:>26}" + "".join(f"{mean:>8.3f} ({err:.3f})" for mean, err in cells))
     print(f"{'trials':>26}" + "".join(f"{one:>16.0f}" for one in trials[..., 1].mean(axis=(0, 1))))
-    for family in FAMILIES:
-        mine = [at for at, name in enumerate(tasks) if name.startswith(family)]
-        if mine:
-            ratio = ours[mine][..., 1].mean(axis=(0, 1)) / best[mine].mean(axis=(0, 1))
-            print(f"{family:>26}" + "".join(f"{one:>16.3f}" for one in ratio))
+    families = [name.split("/")[0] for name in tasks]
+    for family in dict.fromkeys(families):
+        mine = [at for at, name in enumerate(families) if name == family]
+        ratio = ours[mine][..., 1].mean(axis=(0, 1)) / best[mine].mean(axis=(0, 1))
+        print(f"{family:>26}" + "".join(f"{one:>16.3f}" for one in ratio))
 
 
 if __name__ == "__main__":

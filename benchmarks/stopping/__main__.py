@@ -28,9 +28,8 @@ from benchmarks.stopping.fit import taught
 from benchmarks.stopping.parallel import given_out
 from benchmarks.stopping.parallel import oracle as parallel_oracle
 from benchmarks.stopping.policies import LEAST, RULES, offer, ours, utilities, utility
-from benchmarks.stopping.tables import FAMILIES, NAMES, Floats
+from benchmarks.stopping.tables import NAMES, Floats
 from benchmarks.stopping.traces import ORDERS, RATES, Trace, traces
-from domain.forecast import Taught
 
 LEARNT = "fixed, learnt"
 WORKERS = (1, 4, 16)
@@ -103,7 +102,7 @@ def replay(tasks: Sequence[str], order: str, given: argparse.Namespace) -> dict[
     reached = np.zeros((len(RATES), len(tasks), given.seeds, 200))
     for row, task in enumerate(tasks):
         for seed, trace in enumerate(_traces(task, order, given)):
-            rules = {"satisfice": ours(_taught(trace)), **RULES}
+            rules = {"satisfice": ours(taught(trace.table.family)), **RULES}
             for at, rate in enumerate(RATES):
                 reached[at, row, seed] = utility(trace, rate)
                 for name, value in utilities(trace, rate, rules):
@@ -129,18 +128,13 @@ def _forecasts(tasks: Sequence[str], order: str, given: argparse.Namespace) -> l
         each
         for task in tasks
         for trace in _traces(task, order, given)
-        for each in forecasts(trace, _taught(trace))
+        for each in forecasts(trace, taught(trace.table.family))
     ]
-
-
-def _taught(trace: Trace) -> Taught:
-    family = trace.table.family
-    return taught(family if family in FAMILIES else "")
 
 
 def _parallel(trace: Trace, rate: float, workers: int) -> tuple[float, float]:
     reached = utility(trace, rate)
-    count = given_out(offer(trace, rate), workers, _taught(trace))
+    count = given_out(offer(trace, rate), workers, taught(trace.table.family))
     return float(reached[count - 1]), parallel_oracle(reached, workers)
 
 

@@ -35,8 +35,9 @@ BEST = 3
 
 
 def taught(family: str = "") -> Taught:
-    """Return what was fitted without a family; without a name, on all of them."""
-    return Taught(**json.loads(KEPT.read_text())[family or "all"])
+    """Return what was fitted without a family; on all of them, where it was not fitted on."""
+    known = json.loads(KEPT.read_text())
+    return Taught(**known.get(family, known["all"]))
 
 
 def readings(trace: Trace) -> tuple[Floats, Floats, Floats]:
