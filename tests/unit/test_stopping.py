@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -238,15 +239,24 @@ def dear() -> Situation:
 
 
 def test_a_configuration_that_pays_goes_on_though_the_values_say_stop() -> None:
-    assert decide(dear()).stop
-    decision = decide(replace(dear(), offer=Offer(gain=20.0, cost=12.0, least=3)))
+    alone = decide(dear())
+    assert alone.stop
+    decision = decide(replace(dear(), offer=Offer(gain=400.0, cost=12.0, least=3)))
     assert not decision.stop
+    together = math.sqrt(400.0 * alone.evidence["next_gain"])
+    assert together == pytest.approx(12.77, abs=0.01)
     assert decision.reason.startswith(
-        "the next configuration would bring 20 EUR and cost 12 EUR, by a model of the space; "
-        "by the values alone 1 more trial would bring "
+        "the next configuration would bring 13 EUR and cost 12 EUR, by the values and a model of "
+        "the space together; by the values alone 1 more trial would bring "
     )
-    assert decision.evidence["offer_steps"] == pytest.approx(20.0 / 10.0)  # 10 EUR a unit
+    assert decision.evidence["offer_steps"] == pytest.approx(400.0 / 10.0)  # 10 EUR a unit
     assert decision.evidence["offer_cost"] == 12.0
+
+
+def test_a_model_alone_does_not_outvote_the_values() -> None:
+    decision = decide(replace(dear(), offer=Offer(gain=20.0, cost=12.0, least=3)))
+    assert decision.stop
+    assert decision.evidence["offer_steps"] == pytest.approx(2.0)
 
 
 def test_a_configuration_that_does_not_pay_changes_nothing_but_the_evidence() -> None:
