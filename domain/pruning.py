@@ -38,6 +38,7 @@ Curve: TypeAlias = tuple[CurvePoint, ...]
 
 CURVES = 30  # of other trials: all that they have to teach is a mean and a variance
 _NEAR = 0.3  # of the median distance to the incumbent: below that, distances count linearly
+_CLEAR = 40.0  # standard deviations: from there on nothing is open
 _WALK = 0.35**2  # what the variance of the walk is taken to be before curves tell
 _DOUBT = 2.0  # and that weighs as much as so many curves
 _LEADERS = 1 / 4  # a trial among the best so many is not given up
@@ -320,7 +321,7 @@ def _improvement(middle: float, spread: float) -> float:
     """Return the expected positive part of a normal variable."""
     if not spread > 0:
         return max(middle, 0.0)
-    ratio = middle / spread
+    ratio = min(max(middle / spread, -_CLEAR), _CLEAR)
     density = math.exp(-(ratio**2) / 2) / math.sqrt(2 * math.pi)
     return spread * density + middle * math.erfc(-ratio / math.sqrt(2)) / 2
 

@@ -13,7 +13,14 @@ import pytest
 
 from domain.cost import EnergyMode, Prices
 from domain.history import CurvePoint, History, TrialRecord, TrialState
-from domain.pruning import Curve, PruningPolicy, Standing, decide, expected_ends
+from domain.pruning import (
+    Curve,
+    PruningPolicy,
+    Standing,
+    _improvement,
+    decide,
+    expected_ends,
+)
 from domain.replicates import Scale
 from domain.worth import Direction, Per, Worth
 from tasks import pruner
@@ -133,8 +140,6 @@ def test_nothing_beyond_the_target_is_gained() -> None:
 
 def test_the_gain_is_the_expected_improvement() -> None:
     """Against drawing from the normal distribution whose formula it is."""
-    from domain.pruning import _improvement
-
     draws = np.random.default_rng(0).standard_normal(1_000_000)
     for middle, spread in ((-2.0, 1.0), (0.3, 0.5), (4.0, 2.0)):
         mean = np.mean(np.maximum(middle + spread * draws, 0.0))
@@ -250,3 +255,8 @@ def test_a_training_process_pays_for_no_heavy_import() -> None:
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert found.stdout.strip() == b""
+
+
+def test_a_target_that_lies_out_of_all_reach_takes_nothing_away() -> None:
+    assert _improvement(-3e300, 0.1) == 0.0
+    assert _improvement(3e300, 0.1) == 3e300
