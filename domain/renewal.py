@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.special import ndtri
 
 from domain.decision import Decision
 from domain.forecast import expected_cost
+from domain.replicates import Floats, Scale
 from domain.situation import Situation
 from domain.stopping import decide as decide_to_stop
 from domain.wording import STEPS, counted, money, number
@@ -39,16 +41,15 @@ class Champion:
         return _deviation(self.parts) / math.sqrt(max(len(self.parts), 1))
 
     @property
-    def again(self) -> float:
-        """What its configuration is expected to reach on the data of tonight.
+    def lost(self) -> float:
+        """The share of what the model has lost that is no noise of the two splits.
 
-        What the model has lost is shrunk by the noise of both splits, that of then being taken to
-        be as noisy as that of tonight (empirical Bayes, as in `domain.replicates`, with one value:
-        the variance of losses is estimated by its square less the noise). A loss within the noise
-        is none.
+        That of then is taken to be as noisy as that of tonight (empirical Bayes, as in
+        `domain.replicates`, with one value: the variance of losses is estimated by its square less
+        the noise). A loss within the noise is none.
         """
-        lost, noise = float(np.mean(self.before)) - self.now, 2 * self.error**2
-        return self.now + (lost * max(1 - noise / lost**2, 0.0) if lost**2 > noise else 0.0)
+        squared, noise = (float(np.mean(self.before)) - self.now) ** 2, 2 * self.error**2
+        return 1 - noise / squared if squared > noise else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +152,19 @@ def _retraining(champion: Champion, worth: Worth, direction: Direction) -> float
     A model that turns out no better is not taken, so this is an expected improvement (Jones et al.
     1998, "Efficient Global Optimization of Expensive Black-Box Functions", section 4.1), in money.
     The spread is that of one further seed; of a single seed it is not known, and taken to be none.
+    All of it is on the scale on which worth is linear.
     """
-    spread = _deviation(champion.before) * math.sqrt(1 + 1 / len(champion.before))
-    reached = (champion.again + spread * ndtri(_CHANCES)).tolist()
-    return float(np.mean([worth.of(champion.now, one, direction) for one in reached]))
+    scale = Scale(direction, worth.per)
+    end = math.inf if worth.target is None else float(scale.of(np.array(worth.target)))
+    before = scale.of(np.array(champion.before))
+    now, then = scale.of(np.array([champion.now, np.mean(champion.before)]))
+    spread = _deviation(before) * math.sqrt(1 + 1 / len(before))
+    reached = now + champion.lost * (then - now) + spread * ndtri(_CHANCES)
+    gains = np.minimum(reached, end) - min(now, end)
+    return worth.unit * float(np.mean(np.maximum(gains, 0.0)))
 
 
-def _deviation(values: tuple[float, ...]) -> float:
+def _deviation(values: Sequence[float] | Floats) -> float:
     """Return the standard deviation of a sample; 0 where it has less than two values."""
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tasks.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 240.0  # seconds; a busy machine is slow, and no test asserts a time
+PATIENCE = 120.0  # seconds; a busy machine is slow, and no test asserts a time
 
 STUDY = """\
 study: tiny

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain import stopping
 from domain.renewal import Champion, Past, decide
 from domain.situation import Situation
-from domain.worth import Per
 from tests.properties.test_decisions import situations
 
 VALUES = st.floats(-10, 10)
@@ -57,8 +56,6 @@ def test_on_the_same_data_a_night_never_begins_where_the_search_would_have_stopp
 def test_a_champion_that_has_lost_more_never_makes_a_night_less_worth(
     earlier: Situation, repeats: int, champion: Champion, lost: float
 ) -> None:
-    # Halvings have no end: a level that fell reaches the many of a lucky seed more rarely.
-    assume(earlier.worth.per is not Per.HALVING)
     worse = replace(champion, now=champion.now - earlier.history.direction.sign * lost)
     one, other = (decide(earlier, Past("digits-3", repeats, each)) for each in (champion, worse))
     assert one.stop or not other.stop

@@ -11,7 +11,7 @@ from domain.cost import Budget, EnergyMode, Prices
 from domain.history import Failure, History, TrialRecord, TrialState
 from domain.renewal import Champion, Past, decide
 from domain.situation import Situation
-from domain.worth import Direction, Worth
+from domain.worth import Direction, Per, Worth
 
 EUROS = Prices("EUR", hour=3.60)
 SPREAD = (0.90, 0.93, 0.91, 0.95, 0.92, 0.97, 0.94)
@@ -155,7 +155,7 @@ def test_a_loss_is_shrunk_by_the_noise_of_both_splits(
     parts = tuple(0.92 + (deviation if one % 2 else -deviation) for one in range(10))
     champion = Champion((0.92 + sign * 0.05,), 0.92, parts)
     assert champion.error == pytest.approx(noise)
-    assert champion.again == pytest.approx(0.92 + sign * 0.05 * share)
+    assert champion.lost == pytest.approx(share)
     decision = decide(situation(worth=1.0), replace(PAST, champion=champion))
     assert f"reaches 0.92 on it (give or take {noise:.2g}), and" in decision.reason
     gained = 5 * share if sign > 0 else 0.0
@@ -167,3 +167,12 @@ def test_a_loss_to_be_minimised_is_lost_upwards() -> None:
     minimised = replace(earlier, history=History(earlier.history.trials, Direction.MINIMIZE))
     assert decide(minimised, on_new_data((0.90,), 0.95)).evidence["retraining"] > 0
     assert decide(minimised, on_new_data((0.90,), 0.85)).evidence["retraining"] == 0
+
+
+def test_halvings_of_an_error_are_weighed_on_its_logarithm() -> None:
+    """From 8 % back to 4 % is one, whatever a lucky seed might reach."""
+    halvings = replace(situation(), worth=Worth(3.0, Per.HALVING))
+    back = decide(halvings, on_new_data((0.96, 0.96), 0.92))
+    assert back.evidence["retraining"] == pytest.approx(3.0)
+    worse = decide(halvings, on_new_data((0.99, 0.84), 0.84)).evidence["retraining"]
+    assert worse > decide(halvings, on_new_data((0.99, 0.84), 0.92)).evidence["retraining"]
