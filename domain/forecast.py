@@ -161,9 +161,10 @@ def outlooks(
     most = int(min(horizon, affordable(situation)))
     if level is None or len(level.values) < 2 or most < 1:
         return ()
-    loaded = _cost_of_one(situation) * allowance(situation.history, taught, situation.pending)
+    each = expected_cost(situation.history, situation.pending)
+    loaded = each * allowance(situation.history, taught, situation.pending)
     grid = np.array(_grid(most))
-    found = gains(situation, level, grid, taught)
+    found = gains(situation, level, each, grid, taught)
     cap = _most_worth(level, situation.worth)
     means = found.means(cap)
     low, upper, high = np.minimum(found.quantile(0.05, 0.90, 0.95), cap)
@@ -175,18 +176,19 @@ def outlooks(
     )
 
 
-def gains(situation: Situation, level: Level, ahead: Counts, taught: Taught) -> Gains:
+def gains(situation: Situation, level: Level, each: Cost, ahead: Counts, taught: Taught) -> Gains:
     """Forecast what some numbers of further trials are worth, were there no target.
 
     Args:
         situation: The state of the search.
         level: What `level_of` says of it; at least two values.
+        each: The expected cost of a trial.
         ahead: The numbers of further trials, beyond the pending ones.
         taught: What is known of searches in general.
     """
     n = len(level.values)
     valued = (n + 0.5) / (len(situation.history.trials) + 0.5)
-    way, shorter = ways(level, situation.worth, _cost_of_one(situation))
+    way, shorter = ways(level, situation.worth, each)
     before, after = n + len(situation.pending) * valued, np.asarray(ahead * valued, float)
     return Gains.of(taught.pace * way, before, after, shorter / way if way > 0 else 1.0)
 
@@ -293,10 +295,6 @@ def _beside(trials: Sequence[TrialRecord], ends: Floats, spent: Cost) -> Cost:
     mean = total(one.cost for one in trials) * (1 / len(trials))
     more = float(np.sum(np.maximum(ends - mean.seconds, 0.0))) / (len(trials) + len(ends))
     return mean + spent * (more / spent.seconds) if more else mean
-
-
-def _cost_of_one(situation: Situation) -> Cost:
-    return expected_cost(situation.history, situation.pending)
 
 
 def _dearness(cost: Cost) -> tuple[float, float]:

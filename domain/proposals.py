@@ -107,19 +107,18 @@ def offers(tried: Tried, candidates: Floats, step: float, target: float = np.inf
     known = _Known.of(tried)
     if known is None:
         return None
-    value, owns = known.value, _alike(tried, known.good)
+    value = known.value
     costs = _costs(tried, known.trials, candidates)
     means, variances = value.awaiting(tried.pending).at(candidates)
     variances = variances + np.where(_unseen(tried, candidates), known.own, 0.0)
-    believed, doubts = known.believed(tried, owns)
+    believed, doubts = known.believed(tried, known.groups)
     best = float(np.max(believed))
     end = (target - value.mean) / value.spread
     worth = max(step * value.spread, _SMALLEST)  # where nothing is worth anything, the cheapest
     moves = _moves(variances, known.noise)
-    beyond = moves * _gain((means - end) / moves)
-    gains = np.maximum(moves * _gain((means - best) / moves) - beyond, 0.0)
+    gains = np.maximum(_above(best, means, moves) - _above(end, means, moves), 0.0)
     prices = _fair(means, moves, costs / worth, end)
-    taken = np.array([np.mean(tried.money[own]) for own in owns])
+    taken = np.array([np.mean(tried.money[group]) for group in known.groups])
     again = np.max(_fair(believed, _moves(doubts, known.noise), taken / worth, end))
     return Offers(worth * gains, costs, worth * (prices - best), float(worth * (again - best)))
 
@@ -134,8 +133,12 @@ def _fair(means: Floats, moves: Floats, costs: Floats, end: float) -> Floats:
 
     Such a box is as good as an open-ended one that costs more.
     """
-    beyond = moves * _gain((means - end) / moves)
-    return np.asarray(means - moves * _inverse_gain((costs + beyond) / moves))
+    return means - moves * _inverse_gain((costs + _above(end, means, moves)) / moves)
+
+
+def _above(level: float, means: Floats, moves: Floats) -> Floats:
+    """Return by how much normal variables are expected to exceed a level."""
+    return moves * _gain((means - level) / moves)
 
 
 @dataclass(frozen=True)
@@ -170,16 +173,16 @@ def leaders(tried: Tried, most: int, step: float, target: float = np.inf) -> Lea
         target: The level beyond which nothing is worth anything.
     """
     tried = replace(tried, levels=np.minimum(tried.levels, target))
-    owns = _alike(tried, np.flatnonzero(tried.may_win))
-    owns = sorted(owns, key=lambda own: -float(np.mean(tried.levels[own])))[:most]
-    rows = np.array([own[0] for own in owns], int)
-    levels = np.array([np.mean(tried.levels[own]) for own in owns])
-    costs = np.array([np.mean(tried.money[own]) for own in owns])
+    groups = _alike(tried, np.flatnonzero(tried.may_win))
+    groups = sorted(groups, key=lambda group: -float(np.mean(tried.levels[group])))[:most]
+    rows = np.array([group[0] for group in groups], int)
+    levels = np.array([np.mean(tried.levels[group]) for group in groups])
+    costs = np.array([np.mean(tried.money[group]) for group in groups])
     known = _Known.of(tried)
     if known is None or len(rows) < 2:
         return Leaders(rows, levels, np.zeros(len(rows)), costs)
     value = known.value
-    means, variances = known.believed(tried, owns)
+    means, variances = known.believed(tried, groups)
     moves = _moves(variances, known.noise)
     second, first = np.sort(means)[-2:]
     rival = np.where(np.arange(len(rows)) == np.argmax(means), second, first)
@@ -195,7 +198,7 @@ class _Known:
 
     Attributes:
         trials: The trials that are learnt from.
-        good: Those of them that may win.
+        groups: Those of them that may win, by configuration.
         value: The level of a configuration, as far as those near it tell.
         noise: Variance from seed to seed, on the scale of `value`.
         own: Variance of what a configuration has of its own; with the noise it is what `value`
@@ -203,7 +206,7 @@ class _Known:
     """
 
     trials: Rows
-    good: Rows
+    groups: list[list[int]]
     value: Surrogate
     noise: float
     own: float
@@ -221,22 +224,23 @@ class _Known:
         told = np.isfinite(levels)
         columns = tried.columns[some[told]]
         value = Surrogate.of(columns, tried.axes, levels[told], _NOISE, variances[told])
-        noise = _seed_noise(tried.levels / value.spread, _alike(tried, some[good]), value.noise)
-        return cls(some, some[good], value, noise, max(value.noise - noise, _OWN * value.noise))
+        groups = _alike(tried, some[good])
+        noise = _seed_noise(tried.levels / value.spread, groups, value.noise)
+        return cls(some, groups, value, noise, max(value.noise - noise, _OWN * value.noise))
 
-    def believed(self, tried: Tried, owns: list[list[int]]) -> tuple[Floats, Floats]:
+    def believed(self, tried: Tried, groups: list[list[int]]) -> tuple[Floats, Floats]:
         """Return mean and variance of what configurations are over all seeds, on the scale.
 
         What was seen of one counts beyond what its neighbours say, by its share of its own.
 
         Args:
             tried: The finished trials.
-            owns: The trials of each configuration.
+            groups: The trials of each configuration.
         """
-        means, variances = self.value.at(tried.columns[[own[0] for own in owns]])
-        seen = np.array([np.mean(tried.levels[own]) for own in owns])
+        means, variances = self.value.at(tried.columns[[group[0] for group in groups]])
+        seen = np.array([np.mean(tried.levels[group]) for group in groups])
         left = (seen - self.value.mean) / self.value.spread - means
-        share = self.own / (self.own + self.noise / np.array([len(own) for own in owns]))
+        share = self.own / (self.own + self.noise / np.array([len(group) for group in groups]))
         return means + share * left, self.own * (1 - share) + variances * (1 - share) ** 2
 
 
@@ -254,10 +258,10 @@ def _alike(tried: Tried, rows: Rows) -> list[list[int]]:
     return list(groups.values())
 
 
-def _seed_noise(levels: Floats, owns: list[list[int]], unexplained: float) -> float:
+def _seed_noise(levels: Floats, groups: list[list[int]], unexplained: float) -> float:
     """Return the variance from seed to seed, shrunk towards a share of what is unexplained."""
-    squares = sum(float(np.sum((levels[own] - np.mean(levels[own])) ** 2)) for own in owns)
-    freedom = sum(len(own) - 1 for own in owns)
+    squares = sum(float(np.sum((levels[group] - np.mean(levels[group])) ** 2)) for group in groups)
+    freedom = sum(len(group) - 1 for group in groups)
     return (squares + _REPEATS * _NOISY * unexplained) / (freedom + _REPEATS)
 
 

@@ -17,7 +17,7 @@ from benchmarks.stopping.policies import LEAST, Offer, searches
 from benchmarks.stopping.tables import Floats
 from benchmarks.stopping.traces import LENGTH, RATES, Trace
 from domain.cost import NOTHING
-from domain.forecast import Gains, Taught, gains, ways
+from domain.forecast import Gains, Taught, expected_cost, gains, ways
 from domain.replicates import level_of
 from domain.worth import Per
 
@@ -62,7 +62,8 @@ def forecasts(trace: Trace, taught: Taught) -> Iterator[Forecast]:
                 continue
             level = level_of(situation.history, Per.UNIT)
             assert level is not None
-            found = gains(situation, level, np.array([AHEAD]), taught)
+            each = expected_cost(situation.history)
+            found = gains(situation, level, each, np.array([AHEAD]), taught)
             came = float(incumbent[after + AHEAD - 1] - incumbent[after - 1])
             yield Forecast(
                 trace.table.family,
