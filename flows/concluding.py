@@ -75,7 +75,7 @@ class Conclusion:
             decision=decision,
             history=coordinator.history,
             decisions=decisions,
-            ledger=coordinator.ledger.at(coordinator.clock.elapsed()),
+            ledger=coordinator.ledger,
             started=search.info.started,
             seconds=coordinator.clock.elapsed(),
             data=data,

@@ -16,13 +16,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from domain.cost import Budget, Cost
+from domain.cost import Budget, Cost, Ledger
 from domain.decision import Decision
 from domain.feasibility import margins, shortfall
-from domain.forecast import expected_cost
 from domain.history import Failure, History, Purpose, TrialRecord, TrialState
 from domain.orders import TrialOrder, TrialResult
-from domain.reserving import PATIENCE, dearest_second, reservation, search_share
+from domain.reserving import PATIENCE
 from domain.rules import Verdict
 from domain.situation import Pending, Situation
 from domain.space import Params, key_of
@@ -32,13 +31,14 @@ from domain.summary import DecisionRecord, Ending
 from flows.asking import Asking, Wanted
 from flows.auditing import Auditor
 from flows.clock import SearchClock
-from flows.ordering import OrderBook, facts_of, record_of
+from flows.ordering import OrderBook, order_facts, record_of, result_facts, trial_of, without_result
+from flows.purse import Purse
 from flows.replaying import circumstances
 from flows.view import View
 from tasks import control, events
 from tasks.home import search_folder, trial_folder
 from tasks.live import LiveView
-from tasks.predicting import Predictor, interval
+from tasks.predicting import Predictor
 from tasks.progress import LOG, Progress
 from tasks.pruner import write_snapshot
 from tasks.store import Search
@@ -122,9 +122,10 @@ class Coordinator:
         )
         self.auditor = Auditor(self.study, self.search, self.predictor, self.journal, facts)
         self.clock = SearchClock(info.elapsed)
+        ledger = self.search.ledger(self.study.budget)
+        self.purse = Purse(self.study, self.clock, ledger, self.start.seconds)
         self.live = LiveView()
         self.confirmations = list(self.search.confirmations())
-        self.ledger = self.search.ledger(self.study.budget)
         self.decision = Decision.to_continue("no trial has finished yet")
         self.phase = "searching"
         self.interrupted = False
@@ -136,6 +137,11 @@ class Coordinator:
         control.give(self.control, "run")
 
     # -- what a caller asks for ---------------------------------------------------------------
+
+    @property
+    def ledger(self) -> Ledger:
+        """What is spent and promised, as it stands."""
+        return self.purse.now()
 
     def interrupt(self) -> None:
         """Let what runs save itself and end; the search can be resumed later."""
@@ -198,7 +204,7 @@ class Coordinator:
             leaving = self._reason_to_leave()
             self._take_up(leaving)
             while todo and leaving is None and self._is_free():
-                cost = self._affordable(self._whole_budget())
+                cost = self._affordable(self.purse.for_repeats)
                 if cost is None:
                     if not self._flights:
                         todo.clear()
@@ -212,22 +218,19 @@ class Coordinator:
 
     def situation(self) -> Situation:
         """Return all that a decision may look at."""
-        promised = dict(self.ledger.reserved)
+        promised = dict(self.purse.ledger.reserved)
         taken = {one.number: one.seconds for one in self.live.refresh()}
         pending = tuple(
             Pending(number, flight.order.params, promised[number], taken[number])
             for number, flight in self._flights.items()
             if flight.order.purpose.competes  # the others bring no gain
         )
-        # A promise is the most that an order may take; a decision looks at what it will take.
-        expected = expected_cost(self.history)
-        flying = replace(self.ledger, reserved=tuple((number, expected) for number in promised))
         known = (*self.start.known, *self.history.trials)
         return Situation(
             history=History(known, self.history.direction),
             worth=self.study.worth,
             prices=self.study.prices,
-            left=replace(flying, budget=self._search_budget()).at(self.clock.elapsed()).left(),
+            left=self.purse.expected_left(self.history),
             pending=pending,
             workers=self._workers(),
             space=self.study.space,
@@ -242,13 +245,13 @@ class Coordinator:
 
     def _begin_next(self) -> bool:
         """Begin what is trained next; return whether there may be more at the moment."""
-        budget = self._search_budget()
+        budget = self.purse.for_search
         cost, wanted = self._affordable(budget), None
         if cost is None:
             return False
         if self.plan is None:
             promise = partial(self._affordable, budget)
-            wanted = self.auditor.next(self.history, self.ledger, promise)
+            wanted = self.auditor.next(self.history, self.purse.ledger, promise)
         wanted = wanted or self.asking.next(self.history, len(self._flights))
         if wanted is not None:
             self._begin(wanted, wanted.most or self._at_most(wanted, budget) or cost)
@@ -278,23 +281,9 @@ class Coordinator:
         self._give(self.orders.order(begun, verdict, 1, cost), cost, wanted.seconds)
 
     def _give(self, order: TrialOrder, cost: Cost, asking: float = 0.0) -> None:
-        self.ledger = self.ledger.reserve(order.number, cost)
+        self.purse.promise(order.number, cost)
         self.live.follow(order.number, order.params, Path(order.folder) / "events.jsonl")
-        self.journal.append(
-            "trial",
-            number=order.number,
-            params=dict(order.params),
-            purpose=order.purpose,
-            seed=order.seed,
-            audit=None if order.audit is None else asdict(order.audit),
-            folder=order.folder,
-            asking=asking,
-            verdict={
-                "margins": dict(order.verdict.margins),
-                "predicted": dict(order.verdict.predicted),
-                "forecasts": {name: interval(one) for name, one in order.verdict.forecasts.items()},
-            },
-        )
+        self.journal.append("trial", **order_facts(order, asking))
         future = self.submit(order)
         self._flights[order.number] = _Flight(order, future)
         future.add_done_callback(lambda _future: self._done.put(order.number))
@@ -302,22 +291,8 @@ class Coordinator:
     def _affordable(
         self, budget: Budget, share: Budget = _NO_LIMIT, expected: float | None = None
     ) -> Cost | None:
-        """Reserve for one more order, or say that nothing more is affordable.
-
-        Args:
-            budget: The limits for everything.
-            share: Those for this order, beside what is left of the others.
-            expected: How long it will take, in seconds; None: as long as other trials.
-        """
-        if expected is None:
-            trials, before = self.history.trials, self.start.seconds
-            expected = expected_cost(self.history).seconds if trials else before
         free = self._workers() - len(self._flights)
-        left = replace(self.ledger, budget=budget).at(self.clock.elapsed()).left().within(share)
-        watts = self.study.resources.watts_per_core * self.study.resources.threads
-        rate = dearest_second(self.history, self.study.prices, watts)
-        longest = max((one.cost.seconds for one in self.history.complete), default=0.0)
-        return reservation(left, rate, expected, free, longest)
+        return self.purse.affordable(budget, self.history, free, share, expected)
 
     # -- telling ------------------------------------------------------------------------------
 
@@ -348,31 +323,18 @@ class Coordinator:
         try:
             result = flight.future.result()
         except Exception as error:  # noqa: BLE001 - a lost worker must not end the search
-            result = self._lost(order, error)
+            why = f"the worker was lost: {error}"
+            self._take_in(self._without_result(trial_of(order), Failure.LOST, why))
+            return
         if result.state is TrialState.RUNNING and self.interrupted:
-            self.ledger = self.ledger.release(order.number)
+            self.purse.release(order.number)
             return  # it stays RUNNING in the store: `resume` goes on from its checkpoint
         self._take_in(record_of(order, result))
-
-    def _lost(self, order: TrialOrder, error: Exception) -> TrialResult:
-        """Return the result of a worker that brought none: what the trial's log tells of it."""
-        progress = self._progress(order.number)
-        return TrialResult(
-            order.number,
-            order.attempt,
-            TrialState.FAILED,
-            curve=progress.curve,
-            cost=self._cost(progress),
-            failure=Failure.LOST,
-            reason=f"the worker was lost: {error}",
-            measured=progress.measured,
-            epochs=progress.epochs,
-        )
 
     def _take_in(self, record: TrialRecord) -> None:
         record = replace(record, margins=margins(self.study.soft_rules, record))
         counts = record.purpose is not Purpose.CONFIRMATION
-        self.ledger = self.ledger.settle(record.number, record.cost, counts)
+        self.purse.settle(record.number, record.cost, counts)
         if not record.purpose.competes:
             self._tell(record)
         if record.purpose is Purpose.CONFIRMATION:
@@ -392,7 +354,7 @@ class Coordinator:
 
     def _tell(self, record: TrialRecord, decided: DecisionRecord | None = None) -> None:
         self.search.tell(record, decided)
-        self.journal.append("result", **facts_of(record))
+        self.journal.append("result", **result_facts(record))
         if decided is not None:
             self._note(decided)
 
@@ -456,9 +418,8 @@ class Coordinator:
             phase = "saving"
         elif self.clock.paused:
             phase = "paused"
-        ledger = self.ledger.at(self.clock.elapsed())
         planned = None if self.plan is None else len(self.plan)
-        return View(phase, self.history, self.live.refresh(), ledger, self.decision, planned)
+        return View(phase, self.history, self.live.refresh(), self.ledger, self.decision, planned)
 
     def _recorded(self) -> Decision | None:
         """Return the decision of an earlier process that still stands, if there is one."""
@@ -491,9 +452,9 @@ class Coordinator:
 
     def _affordable_again(self, left: TrialRecord) -> Cost | None:
         if left.audit is None:
-            return self._affordable(self._whole_budget())
-        share = self.auditor.left_for(left, self.ledger)
-        return self._affordable(self._whole_budget(), share, expected=0.0)
+            return self._affordable(self.purse.for_repeats)
+        share = self.auditor.left_for(left, self.purse.ledger)
+        return self._affordable(self.purse.for_repeats, share, expected=0.0)
 
     def _resume(self, left: TrialRecord, cost: Cost) -> None:
         verdict = self.search.verdict(left.number)
@@ -502,27 +463,14 @@ class Coordinator:
 
     def _give_up(self, left: TrialRecord, failure: Failure, reason: str) -> None:
         """Record a trial that is not resumed, with what its attempts have cost."""
-        progress = self._progress(left.number)
-        record = replace(
-            left,
-            state=TrialState.FAILED,
-            curve=progress.curve,
-            cost=self._cost(progress),
-            failure=failure,
-            reason=reason,
-            measured=progress.measured,
-            epochs=progress.epochs,
-        )
-        self.ledger = self.ledger.reserve(left.number, record.cost)
+        record = self._without_result(left, failure, reason)
+        self.purse.promise(left.number, record.cost)
         self._take_in(record)
 
-    def _progress(self, number: int) -> Progress:
-        progress = Progress(trial_folder(self.search.info.search, number) / LOG)
+    def _without_result(self, trial: TrialRecord, failure: Failure, reason: str) -> TrialRecord:
+        progress = Progress(trial_folder(self.search.info.search, trial.number) / LOG)
         progress.follow()
-        return progress
-
-    def _cost(self, progress: Progress) -> Cost:
-        return self.study.prices.of(progress.seconds, progress.kwh, progress.energy)
+        return without_result(trial, progress, self.study.prices, failure, reason)
 
     def _keep_time(self) -> None:
         if control.command(self.control) == "pause":
@@ -541,13 +489,6 @@ class Coordinator:
 
     def _is_free(self) -> bool:
         return len(self._flights) < self._workers() and not self.clock.paused
-
-    def _whole_budget(self) -> Budget:
-        """Return the budget of what is trained again, which is no new trial."""
-        return replace(self.study.budget, trials=None)
-
-    def _search_budget(self) -> Budget:
-        return search_share(self.study.budget, self.study.confirming.share)
 
     def _confirming(self) -> list[Params]:
         """Return the configurations that an earlier process has confirmed or begun to confirm."""

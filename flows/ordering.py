@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from domain.cost import Cost
+from domain.cost import Cost, Prices
 from domain.history import Failure, Purpose, TrialRecord, TrialState
 from domain.measured import INFERENCE as MEASURED_INFERENCE
 from domain.measured import METRICS
@@ -16,6 +16,8 @@ from domain.predicted import INFERENCE
 from domain.rules import Verdict
 from domain.study import Study
 from tasks.home import search_folder, trial_folder
+from tasks.predicting import interval
+from tasks.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,28 +92,76 @@ class OrderBook:
         )
 
 
+def trial_of(order: TrialOrder) -> TrialRecord:
+    """Return the trial that an order is about, as it was begun."""
+    return TrialRecord(
+        order.number,
+        order.params,
+        TrialState.RUNNING,
+        seed=order.seed,
+        purpose=order.purpose,
+        audit=order.audit,
+    )
+
+
 def record_of(order: TrialOrder, result: TrialResult) -> TrialRecord:
     """Return what the store keeps of a result."""
     failed = result.state is TrialState.RUNNING  # stopped by hand before it was done
-    return TrialRecord(
-        number=order.number,
-        params=order.params,
+    return replace(
+        trial_of(order),
         state=TrialState.FAILED if failed else result.state,
         value=result.value,
         curve=result.curve,
         cost=result.cost,
-        seed=order.seed,
-        purpose=order.purpose,
         failure=Failure.STOPPED if failed else result.failure,
         reason=result.reason,
         metrics=result.metrics,
         measured=result.measured,
-        audit=order.audit,
         epochs=result.epochs,
     )
 
 
-def facts_of(record: TrialRecord) -> dict[str, Any]:
+def without_result(
+    trial: TrialRecord, progress: Progress, prices: Prices, failure: Failure, reason: str
+) -> TrialRecord:
+    """Return what the store keeps of a trial that brought no result: what its log tells of it."""
+    return replace(
+        trial,
+        state=TrialState.FAILED,
+        curve=progress.curve,
+        cost=prices.of(progress.seconds, progress.kwh, progress.energy),
+        failure=failure,
+        reason=reason,
+        measured=progress.measured,
+        epochs=progress.epochs,
+    )
+
+
+def order_facts(order: TrialOrder, asking: float) -> dict[str, Any]:
+    """Return what tracking wants to know of a trial that begins.
+
+    Args:
+        order: What it was told.
+        asking: How many seconds its proposal took.
+    """
+    verdict = order.verdict
+    return {
+        "number": order.number,
+        "params": dict(order.params),
+        "purpose": order.purpose,
+        "seed": order.seed,
+        "audit": None if order.audit is None else asdict(order.audit),
+        "folder": order.folder,
+        "asking": asking,
+        "verdict": {
+            "margins": dict(verdict.margins),
+            "predicted": dict(verdict.predicted),
+            "forecasts": {name: interval(one) for name, one in verdict.forecasts.items()},
+        },
+    }
+
+
+def result_facts(record: TrialRecord) -> dict[str, Any]:
     """Return what tracking wants to know of a finished trial."""
     return {
         "number": record.number,
