@@ -167,6 +167,15 @@ class History:
         return tuple(one for one in self.complete if not one.broken)
 
     @cached_property
+    def telling(self) -> tuple[TrialRecord, ...]:
+        """The trials that tell how good their configuration is: with a value, or given up."""
+        return tuple(
+            one
+            for one in self.trials
+            if one.has_value or (one.state is TrialState.PRUNED and one.curve)
+        )
+
+    @cached_property
     def best(self) -> TrialRecord | None:
         """The incumbent: the feasible trial with the best value, the earliest among equals."""
         return next(iter(self.leaders(1)), None)

@@ -30,7 +30,7 @@ import numpy.typing as npt
 from domain.decision import Decision
 from domain.history import CurvePoint
 from domain.replicates import Scale
-from domain.wording import counted, money, number
+from domain.wording import counted, money
 from domain.worth import Direction, Worth
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -309,8 +309,8 @@ def _sentence(
     gain = plan.gain if plan.gain > 1e-6 * plan.cost else 0.0  # 1.3e-29 EUR is nothing
     told = (
         f"{what} would {'' if pays else 'only '}bring {money(gain, standing.currency)} "
-        f"(from {number(last.value)} to about {number(outlook.forecast)}, the best being "
-        f"{number(standing.incumbent or 0.0)}) and cost {money(plan.cost, standing.currency)}"
+        f"(from {last.value:.4g} to about {outlook.forecast:.4g}, the best being "
+        f"{standing.incumbent or 0.0:.4g}) and cost {money(plan.cost, standing.currency)}"
     )
     if outlook.leads and not pays:
         told += f", but few trials were as good after {counted(last.epoch, 'epoch')}"

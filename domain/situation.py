@@ -35,7 +35,8 @@ class Offer:
         gain: What it is expected to be worth, in money; 0 where another look at what was tried is
             the better buy, as that comes after the search.
         cost: What it is expected to take, in money.
-        least: Values that the model has to have seen before it is believed that nothing pays.
+        least: Trials that have to tell the model something before it is believed that nothing
+            pays.
     """
 
     gain: float

@@ -127,7 +127,7 @@ def _weigh(situation: Situation, outlook: tuple[Outlook, ...], facts: dict[str, 
             "offer_cost": offer.cost,
             "offer_least": float(offer.least),
         }
-        told = _told_by(offer, outlook[0], int(facts["values"]), situation.prices.currency)
+        told = _told_by(situation, offer, outlook[0])
         if told:
             return Decision.to_continue(f"{told}; by the values alone {sentence}", **evidence)
     if not outlook[-1].gain > 0:
@@ -139,17 +139,18 @@ def _weigh(situation: Situation, outlook: tuple[Outlook, ...], facts: dict[str, 
     return Decision.to_stop(sentence, **evidence)
 
 
-def _told_by(offer: Offer, following: Outlook, values: int, currency: str) -> str:
+def _told_by(situation: Situation, offer: Offer, following: Outlook) -> str:
     """Say why the next configuration is worth its price all the same; empty: it is not.
 
     The values know what searches bring, a model knows this one, and the best of its candidates is
     the one that it is most wrong about: the logarithms of both gains count alike.
     """
-    if values < offer.least:
-        return f"{values} of at least {offer.least} values are there to model the space from"
+    telling = len(situation.history.telling)
+    if telling < offer.least:
+        return f"{telling} of at least {offer.least} trials are there to model the space from"
     together = math.sqrt(offer.gain) * math.sqrt(following.gain)
     if together > offer.cost:
-        gain, cost = sums(together, offer.cost, currency)
+        gain, cost = sums(together, offer.cost, situation.prices.currency)
         return (
             f"the next configuration would bring {gain} and cost {cost}, by the values and a model "
             "of the space together"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from domain.cost import Budget, Cost, EnergyMode, Prices
-from domain.history import Failure, History, TrialRecord, TrialState
+from domain.history import CurvePoint, Failure, History, TrialRecord, TrialState
 from domain.situation import Offer, Situation
 from domain.stopping import StoppingPolicy, decide
 from domain.worth import Direction, Per, Worth
@@ -270,7 +270,16 @@ def test_a_configuration_that_does_not_pay_changes_nothing_but_the_evidence() ->
 def test_a_model_that_has_seen_too_little_is_not_believed_when_it_says_stop() -> None:
     decision = decide(replace(dear(), offer=Offer(gain=0.0, cost=12.0, least=8)))
     assert not decision.stop
-    assert decision.reason.startswith("7 of at least 8 values are there to model the space from; ")
+    assert decision.reason.startswith("7 of at least 8 trials are there to model the space from; ")
+
+
+def test_trials_that_were_given_up_tell_the_model_something() -> None:
+    curve = (CurvePoint(1, 0.5, 1.0),)
+    begun = TrialRecord(7, {"x": 7}, TrialState.PRUNED, curve=curve)
+    for trial, stops in ((begun, True), (replace(begun, curve=()), False)):
+        few = replace(dear(), offer=Offer(gain=0.0, cost=12.0, least=8))
+        history = History((*few.history.trials, trial), few.history.direction)
+        assert decide(replace(few, history=history)).stop is stops
 
 
 def test_where_the_values_say_go_on_no_offer_is_looked_at() -> None:
