@@ -14,7 +14,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from domain import proposals
-from domain.columns import allowed, configurations
+from domain.columns import Mask, allowed, configurations
 from domain.features import Floats, columns
 from domain.history import Failure, Purpose, TrialRecord
 from domain.mending import coordinates, place_of
@@ -89,33 +89,37 @@ class PricedSampler(Sifter):
         leaders are trained again after the search.
         """
         past = _Past.of(trials, self._space, self._terms)
-        places, features = self._allowed(past)
+        batches = list(self._batches(past))
+        places, features, left = (np.concatenate(one) for one in zip(*batches, strict=True))
+        asked = left.copy()
+        asked[: len(batches[0][0])] |= self.unruled is None  # of the first ones, the forbidden too
+        places, features, left = places[asked], features[asked], left[asked]
         known = self._offers(past, features)
+        order = np.arange(len(places)) if known is None else known.order
+        if self.unruled is None:
+            self.unruled = self._space.configuration(coordinates(places[order[0]], self._space))
+        order = order[left[order]][:_LOOKS]
         if known is None:
-            yield from ((place, None) for place in places[:_LOOKS])
+            yield from ((places[at], None) for at in order)
             return
         least = _STARTUP + len(self._axes)
         gains = np.where(known.prices > known.again, known.gains, 0.0)
-        for at in known.order[:_LOOKS]:
+        for at in order:
             yield places[at], Offer(float(gains[at]), float(known.costs[at]), least)
 
-    def _allowed(self, past: _Past) -> tuple[Floats, Floats]:
-        """Return places that the rules allow, and their columns."""
-        found: list[tuple[Floats, Floats]] = []
+    def _batches(self, past: _Past) -> Iterator[tuple[Floats, Floats, Mask]]:
+        """Yield places, their columns, and which the rules allow, until these are enough."""
+        found = 0
         for _ in range(_BATCHES):
             places = self._batch(past)
             values, there = configurations(self._space, places)
             here = np.column_stack([there[name] for name in self._space.axes])
             features, _ = columns(np.where(here, places, np.nan), self._space)
             left = allowed(self._rules, values, there)
-            if self.unruled is None:
-                known = None if left.all() else self._offers(past, features)
-                first = places[0 if known is None else known.order[0]]
-                self.unruled = self._space.configuration(coordinates(first, self._space))
-            found.append((places[left], features[left]))
-            if sum(len(one) for one, _ in found) >= _ENOUGH:
-                break
-        return np.concatenate([one for one, _ in found]), np.concatenate([one for _, one in found])
+            yield places, features, left
+            found += int(np.count_nonzero(left))
+            if found >= _ENOUGH:
+                return
 
     def _batch(self, past: _Past) -> Floats:
         axes = len(self._space.axes)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from itertools import chain, islice
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 import optuna
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from domain import priors
 from domain.errors import NoAllowedConfiguration, UserMistake
@@ -136,7 +137,10 @@ class Proposer:
             sampler = SiftingTPE(*known)
         else:
             sampler = self.sampler(self.seed, own_seed)
-        proposal = search.run(Drawing(sampler, self.study, lessons, self.space, number))
+        # Models of some hundred trials gain nothing from more threads, and such as wait for each
+        # other on cores that are training make a proposal take several times as long.
+        with _pools().limit(limits=1, user_api="blas"):
+            proposal = search.run(Drawing(sampler, self.study, lessons, self.space, number))
         if not isinstance(sampler, Sifter):
             return proposal
         # Experts' priors and repairs may have changed what was drawn.
@@ -147,6 +151,11 @@ class Proposer:
             excluded = proposal.excluded | dict.fromkeys(broken, turned_away)
             proposal = replace(proposal, excluded=excluded)
         return proposal
+
+
+@cache
+def _pools() -> Any:
+    return ThreadpoolController()
 
 
 def _worth_learning(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
