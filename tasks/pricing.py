@@ -91,13 +91,14 @@ class PricedSampler(Sifter):
         past = _Past.of(trials, self._space, self._terms)
         batches = list(self._batches(past))
         places, features, left = (np.concatenate(one) for one in zip(*batches, strict=True))
-        asked = left.copy()
-        asked[: len(batches[0][0])] |= self.unruled is None  # of the first ones, the forbidden too
+        asked, first = left.copy(), len(batches[0][0])
+        asked[:first] |= self.unruled is None  # without rules, the first batch would be enough
         places, features, left = places[asked], features[asked], left[asked]
         known = self._offers(past, features)
         order = np.arange(len(places)) if known is None else known.order
         if self.unruled is None:
-            self.unruled = self._space.configuration(coordinates(places[order[0]], self._space))
+            best = places[order[order < first][0]]
+            self.unruled = self._space.configuration(coordinates(best, self._space))
         order = order[left[order]][:_LOOKS]
         if known is None:
             yield from ((places[at], None) for at in order)
