@@ -1,8 +1,10 @@
-"""Draw the README's picture from the last search of a study: what it gained, and what more would.
+"""Draw the README's pictures from the last search of a study.
 
     satisfice run studies/digits
-    python benchmarks/picture.py studies/digits docs/forecast.svg
+    python benchmarks/picture.py studies/digits docs
 
+What it gained and what more would bring (`forecast.svg`), when it would have been best to stop
+(`hindsight.svg`), and how its forecasts compare with what then came (`calibration.svg`).
 `docs/report.png` is the report of the same search, 1,000 by 1,350 pixels of it in a browser.
 """
 
@@ -11,22 +13,30 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from flows.calibrating import calibrate
 from flows.looking import latest, recorded
-from tasks.prospects import fan
+from tasks.prospects import calibration_plot, fan, utility
 from tasks.store import open_store
 
 _PAPER = '<rect width="100%" height="100%" fill="#ffffff"/>'  # the README may be read in the dark
 
 
-def main(study: str, target: str) -> None:
-    """Write the picture of a study's last search to a file."""
+def main(study: str, folder: str) -> None:
+    """Write the pictures of a study's last search to a folder."""
     with open_store() as store:
-        summary = recorded(store.open(latest(store, study).search))
-    drawn = fan(summary)
-    if not drawn:
-        sys.exit(f"{summary.search} has too few values for a forecast: search longer")
-    head, _, rest = drawn.partition("<metadata>")
-    Path(target).write_text(f"{head}{_PAPER}\n <metadata>{rest}")
+        info = latest(store, study)
+        summary = recorded(store.open(info.search))
+        compared = calibrate(store, summary.study, info, summary.history)
+    pictures = {
+        "forecast": fan(summary),
+        "hindsight": utility(summary),
+        "calibration": calibration_plot(compared, summary.study.prices.currency),
+    }
+    for name, drawn in pictures.items():
+        if not drawn:
+            sys.exit(f"{summary.search} has too few values for {name}.svg: search longer")
+        head, _, rest = drawn.partition("<metadata>")
+        Path(folder, f"{name}.svg").write_text(f"{head}{_PAPER}\n <metadata>{rest}")
 
 
 if __name__ == "__main__":
