@@ -133,6 +133,9 @@ class Budget:
         )
 
 
+NO_LIMIT = Budget()
+
+
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """The book of a search: what is spent for good, and what is promised to orders in flight.

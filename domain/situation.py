@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from domain.cost import Budget, Cost, Prices
+from domain.cost import NO_LIMIT, Budget, Cost, Prices
 from domain.history import History
 from domain.space import Params, Space
 from domain.worth import Worth
@@ -63,7 +63,7 @@ class Situation:
     history: History
     worth: Worth
     prices: Prices
-    left: Budget = Budget()
+    left: Budget = NO_LIMIT
     pending: tuple[Pending, ...] = ()
     workers: int = 1
     space: Space | None = None

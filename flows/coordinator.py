@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from domain.cost import Budget, Cost, Ledger
+from domain.cost import NO_LIMIT, Budget, Cost, Ledger
 from domain.decision import Decision
 from domain.feasibility import margins, shortfall
 from domain.history import Failure, History, Purpose, TrialRecord, TrialState
@@ -43,8 +43,6 @@ from tasks.progress import LOG, Progress
 from tasks.pruner import write_snapshot
 from tasks.store import Search
 from tasks.warm_start import HeadStart
-
-_NO_LIMIT = Budget()
 
 
 class Future(Protocol):
@@ -289,7 +287,7 @@ class Coordinator:
         future.add_done_callback(lambda _future: self._done.put(order.number))
 
     def _affordable(
-        self, budget: Budget, share: Budget = _NO_LIMIT, expected: float | None = None
+        self, budget: Budget, share: Budget = NO_LIMIT, expected: float | None = None
     ) -> Cost | None:
         free = self._workers() - len(self._flights)
         return self.purse.affordable(budget, self.history, free, share, expected)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from domain.cost import Budget, Cost, Ledger
+from domain.cost import NO_LIMIT, Budget, Cost, Ledger
 from domain.forecast import expected_cost
 from domain.history import History
 from domain.reserving import dearest_second, reservation, search_share
 from domain.study import Study
 from flows.clock import SearchClock
-
-_NO_LIMIT = Budget()
 
 
 @dataclass
@@ -28,7 +26,7 @@ class Purse:
     study: Study
     clock: SearchClock
     ledger: Ledger
-    usual: float | None = None
+    usual: float | None
 
     @property
     def for_search(self) -> Budget:
@@ -70,7 +68,7 @@ class Purse:
         budget: Budget,
         history: History,
         free: int,
-        share: Budget = _NO_LIMIT,
+        share: Budget = NO_LIMIT,
         expected: float | None = None,
     ) -> Cost | None:
         """Return the most that one more order may take; None where no more is affordable.

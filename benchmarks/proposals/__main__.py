@@ -1,6 +1,6 @@
 """How well whole searches do, on 15 measured tables, beside Optuna's TPE that stops in hindsight.
 
-    python -m benchmarks.proposals                   # 20 seeds: an hour; what is done is kept
+    python -m benchmarks.proposals                   # 20 seeds, half an hour; what is done is kept
     python -m benchmarks.proposals --overhead 1      # a second is charged for each trial, to both
     python -m benchmarks.proposals --apart           # on tables on which nothing was ever fitted
 

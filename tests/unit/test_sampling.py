@@ -15,6 +15,7 @@ import optuna
 import pytest
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
+from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]
 
 from domain.errors import NoAllowedConfiguration
 from domain.expressions import Expression
@@ -53,6 +54,11 @@ def propose(
     sampler: SamplerFactory = tpe,
 ) -> Proposal:
     return Proposer(study, space, rules, predict, seed, sampler).propose()
+
+
+def blas_threads() -> set[int]:
+    pools = threadpool_info()
+    return {one["num_threads"] for one in pools if one["user_api"] == "blas"}
 
 
 def unpredicted(params: Params) -> Mapping[str, float]:
@@ -463,3 +469,23 @@ def test_brute_force_tries_all_that_is_allowed_once() -> None:
         found.append(tuple(proposal.params.items()))
         add(study, proposal.params, 1.0, space=SMALL)
     assert set(found) == SMALL_ALLOWED
+
+
+def test_models_take_no_core_from_what_trains() -> None:
+    """Threads of BLAS that wait for each other on busy cores take ten times as long."""
+    during: list[set[int]] = []
+
+    def watched(seed: int, own: int) -> optuna.samplers.BaseSampler:
+        class Watched(optuna.samplers.RandomSampler):
+            def sample_independent(self, *args: Any, **kwargs: Any) -> Any:
+                during.append(blas_threads())
+                return super().sample_independent(*args, **kwargs)
+
+        return Watched(own)
+
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        propose(new_study(), SPACE, NO_RULES, unpredicted, 0, watched)
+        assert during
+        assert all(one == {1} for one in during)
+        assert blas_threads() == before
