@@ -13,11 +13,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from domain.cost import EnergyMode, Prices
-from domain.history import History, TrialRecord, TrialState
-from domain.situation import Situation
-from domain.stopping import decide
-from domain.worth import Direction, Worth
+from satisfice.domain.decisions.situation import Situation
+from satisfice.domain.decisions.stopping import decide
+from satisfice.domain.economics.cost import EnergyMode, Prices
+from satisfice.domain.economics.worth import Direction, Worth
+from satisfice.domain.trials.history import History, TrialRecord, TrialState
 
 SIZES = (10, 200, 1_000, 10_000)
 REPEATS = 30

@@ -54,7 +54,7 @@ def run(study: Path, home: Path, trials: int) -> dict[int, float]:
     """Run the search; return the coordinator's memory in MB by the number of finished trials."""
     memory: dict[int, float] = {}
     running = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "run", str(study)],
+        [sys.executable, "-m", "satisfice", "run", str(study)],
         env={**os.environ, "SATISFICE_HOME": str(home)},
         cwd=HERE.parent,
         stdout=subprocess.DEVNULL,

@@ -90,7 +90,7 @@ def satisfice(seconds: float, trials: int, workers: int, folder: Path) -> Tax:
     (study / "study.yaml").write_text(STUDY.format(trials=trials, workers=workers))
     settings = {**os.environ, "SATISFICE_HOME": str(folder / "home")}
     run = subprocess.run(
-        [sys.executable, "-m", "flows.cli", "run", str(study)],
+        [sys.executable, "-m", "satisfice", "run", str(study)],
         env=settings,
         cwd=HERE.parent,
         capture_output=True,

@@ -13,10 +13,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from flows.calibrating import calibrate
-from flows.looking import latest, recorded
-from tasks.prospects import calibration_plot, fan, utility
-from tasks.store import open_store
+from satisfice.flows.cli.status import latest, recorded
+from satisfice.flows.stages.calibration import calibrate
+from satisfice.tasks.reporting.forecast_figures import calibration_plot, fan, utility
+from satisfice.tasks.storage.store import open_store
 
 _PAPER = '<rect width="100%" height="100%" fill="#ffffff"/>'  # the README may be read in the dark
 

@@ -26,19 +26,25 @@ from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from domain.cost import Cost
-from domain.expressions import Expression
-from domain.history import TrialRecord, TrialState
-from domain.predicted import CHECKPOINT, EPOCH_SECONDS, LATENCY_P50, LATENCY_P95, MEMORY
-from domain.predicting import Observation, learn, observe
-from domain.rules import Rule, RuleBook
-from domain.space import Space
-from domain.study import Study
-from flows.ordering import OrderBook, record_of
-from tasks.sampling import random_configurations
-from tasks.server import TrialServer
-from tasks.studies import read_study
-from tasks.training import run_order
+from satisfice.domain.economics.cost import Cost
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.prediction.model import Observation, learn, observe
+from satisfice.domain.rules.predicted import (
+    CHECKPOINT,
+    EPOCH_SECONDS,
+    LATENCY_P50,
+    LATENCY_P95,
+    MEMORY,
+)
+from satisfice.domain.rules.rule import Rule, RuleBook
+from satisfice.domain.space.space import Space
+from satisfice.domain.study import Study
+from satisfice.domain.trials.history import TrialRecord, TrialState
+from satisfice.flows.coordination.orders import OrderBook, record_of
+from satisfice.tasks.sampling.proposer import random_configurations
+from satisfice.tasks.spec.reader import read_study
+from satisfice.tasks.trial_server.client import TrialServer
+from satisfice.tasks.trial_server.supervisor import run_order
 
 HERE = Path(__file__).resolve().parent
 QUANTITIES = (MEMORY, CHECKPOINT, EPOCH_SECONDS, LATENCY_P50, LATENCY_P95)

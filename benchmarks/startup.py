@@ -52,7 +52,7 @@ def first_trial(home: Path, settings: dict[str, str], study: str) -> float:
     before = set((home / "searches").glob("*")) if (home / "searches").exists() else set()
     began = time.time()
     running = subprocess.run(
-        [sys.executable, "-m", "flows.cli", "run", study, "--trials", "1"],
+        [sys.executable, "-m", "satisfice", "run", study, "--trials", "1"],
         env={**os.environ, **settings, "SATISFICE_HOME": str(home)},
         cwd=ROOT,
         capture_output=True,

@@ -1,1 +1,4 @@
-"""The functional core: frozen dataclasses and pure functions, without clock, randomness or I/O."""
+"""The domain: frozen dataclasses and pure functions; no clock, no randomness, no I/O."""
+
+if __name__ != "satisfice.domain":
+    raise ImportError(f"this is Satisfice's folder: import satisfice.domain, not {__name__}")

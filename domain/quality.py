@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from domain.cost import EnergyMode
-from domain.expressions import Expression
+from satisfice.domain.economics.cost import EnergyMode
+from satisfice.domain.expressions.expression import Expression
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from domain.cost import Budget, Prices
-from domain.quality import Gate
-from domain.rules import RuleBook
-from domain.space import Space
-from domain.worth import Direction, Worth
+from satisfice.domain.economics.cost import Budget, Prices
+from satisfice.domain.economics.worth import Direction, Worth
+from satisfice.domain.quality import Gate
+from satisfice.domain.rules.rule import RuleBook
+from satisfice.domain.space.space import Space
 
 
 @dataclass(frozen=True, slots=True)

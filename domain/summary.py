@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from domain.auditing import RuleAudit, findings
-from domain.avoided import Avoided
-from domain.calibration import Calibration
-from domain.cost import Ledger
-from domain.decision import Decision
-from domain.history import History, TrialRecord
-from domain.plan import Sweep
-from domain.quality import GateResult, QualityAttributes
-from domain.rules import Rule
-from domain.space import Params
-from domain.study import Study
-from domain.wording import counted
-from domain.worth import Direction
+from satisfice.domain.audits.audit import RuleAudit, findings
+from satisfice.domain.audits.savings import Avoided
+from satisfice.domain.decisions.calibration import Calibration
+from satisfice.domain.decisions.decision import Decision
+from satisfice.domain.economics.cost import Ledger
+from satisfice.domain.economics.text import counted
+from satisfice.domain.economics.worth import Direction
+from satisfice.domain.quality import GateResult, QualityAttributes
+from satisfice.domain.rules.rule import Rule
+from satisfice.domain.space.space import Params
+from satisfice.domain.study import Study
+from satisfice.domain.sweep.plan import Sweep
+from satisfice.domain.trials.history import History, TrialRecord
 
 SCHEDULE = "schedule"  # the place of decisions whether a scheduled search begins
 NOT_WORTH_IT = "Not worth it tonight"  # a schedule's state in Prefect where no search was begun

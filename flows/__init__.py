@@ -1,1 +1,4 @@
-"""What runs, in which order: order and branching, nothing else."""
+"""The flows: what runs in which order, the command line, and the terminal."""
+
+if __name__ != "satisfice.flows":
+    raise ImportError(f"this is Satisfice's folder: import satisfice.flows, not {__name__}")

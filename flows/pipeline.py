@@ -13,36 +13,37 @@ from typing import Any
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
-from domain.errors import SatisficeError
-from domain.plan import Excluded, SweepRequest
-from domain.study import Study
-from domain.summary import NOT_WORTH_IT, Confirmed, DataReport, Ending, SearchSummary
-from flows import console, renewing
-from flows.backstage import Backstage, behind
-from flows.checking import refuse_contradictions
-from flows.closing import closing
-from flows.concluding import Conclusion
-from flows.confirming import confirm
-from flows.coordinator import Coordinator
-from flows.interrupt import draining
-from flows.limits import Limits
-from flows.planning import plan_sweep, told
-from flows.resuming import refuse_other_data, unfinished_search
-from flows.shipping import Shipping
-from flows.steps import begin_training, load_data, validate_data
-from flows.sweeping import understand
-from flows.watching import Watchers
-from tasks.artifacts import Artifacts, show_not_worth_it
-from tasks.environment import environment
-from tasks.home import search_folder, tracking_url
-from tasks.predicting import Predictor
-from tasks.registry import warm_up
-from tasks.server import ServerReady
-from tasks.services import reaches_prefect
-from tasks.store import Search, SearchInfo, Store, open_store
-from tasks.studies import read_study
-from tasks.sweep_records import read_sweep, write_sweep
-from tasks.warm_start import HeadStart, code_digest, lessons, why_begun
+from satisfice.domain.errors import SatisficeError
+from satisfice.domain.prediction.predictor import Predictor
+from satisfice.domain.study import Study
+from satisfice.domain.summary import NOT_WORTH_IT, Confirmed, DataReport, Ending, SearchSummary
+from satisfice.domain.sweep.plan import Excluded, SweepRequest
+from satisfice.flows.coordination.coordinator import Coordinator
+from satisfice.flows.observers.mlflow_sync import Shipping
+from satisfice.flows.observers.observers import Watchers
+from satisfice.flows.stages import schedule
+from satisfice.flows.stages.conclusion import Conclusion
+from satisfice.flows.stages.confirmation import confirm
+from satisfice.flows.stages.overrides import Limits
+from satisfice.flows.stages.preflight import refuse_contradictions
+from satisfice.flows.stages.resume import refuse_other_data, unfinished_search
+from satisfice.flows.stages.sweep_plan import plan_sweep, told
+from satisfice.flows.stages.sweep_points import understand
+from satisfice.flows.terminal import console
+from satisfice.flows.terminal.summary_text import closing
+from satisfice.tasks.environment import environment
+from satisfice.tasks.files.home import search_folder, tracking_url
+from satisfice.tasks.prefect_tasks import begin_training, load_data, validate_data
+from satisfice.tasks.processes.interrupt import draining
+from satisfice.tasks.reporting.prefect_artifacts import Artifacts, show_not_worth_it
+from satisfice.tasks.sampling.warm_start import HeadStart, code_digest, lessons, why_begun
+from satisfice.tasks.search_processes import Backstage, behind
+from satisfice.tasks.servers.addresses import reaches_prefect
+from satisfice.tasks.spec.reader import read_study
+from satisfice.tasks.storage.store import Search, SearchInfo, Store, open_store
+from satisfice.tasks.storage.sweep_records import read_sweep, write_sweep
+from satisfice.tasks.tracking.registry import warm_up
+from satisfice.tasks.trial_server.client import ServerReady
 
 _STATES = {
     Ending.INTERRUPTED: Cancelled,
@@ -144,12 +145,12 @@ def _search(
     if not if_worth:
         searching = store.begin(spec, ready.digest, code_digest(spec))
         return _carry_out(spec, store, searching, ready, backstage)
-    night = renewing.consider(spec, store, ready, backstage)
+    night = schedule.consider(spec, store, ready, backstage)
     if not night.decision.stop:
-        searching = renewing.begin(spec, store, ready, night)
+        searching = schedule.begin(spec, store, ready, night)
         spec = replace(spec, seed=searching.info.seed)
         return _carry_out(spec, store, searching, ready, backstage)
-    renewing.skip(night)
+    schedule.skip(night)
     _screen().say(f"\n{spec.name}: {NOT_WORTH_IT}\n  {night.decision.reason}")
     if reaches_prefect():
         show_not_worth_it(spec.name, night.decision)
@@ -179,7 +180,7 @@ def _carry_out(
         spec = replace(spec, confirming=replace(spec.confirming, share=0.0))
     scheduled = why_begun(searching)
     if scheduled is not None:
-        spec = renewing.within(spec, scheduled)
+        spec = schedule.within(spec, scheduled)
     folder = search_folder(searching.info.search)
     shipping = Shipping(folder, tracking_url(), backstage)
     artifacts = Artifacts(searching.info.search, spec)
@@ -245,7 +246,7 @@ def _head_start(
     start, notes = HeadStart(), []
     scheduled = why_begun(searching)
     if scheduled is not None:
-        start = renewing.head_start(spec, store, searching)
+        start = schedule.head_start(spec, store, searching)
         notes.append(f"why it began: {scheduled.reason}")
     predict, code, sweeps = backstage.server.predict, code_digest(spec), not start.known
     found = lessons(store, spec, data, code, predict, before=searching.info, sweeps=sweeps)

@@ -9,8 +9,8 @@ from prefect.client.schemas.objects import State
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import Field
 
-from flows.limits import Limits
-from flows.pipeline import run_study
+from satisfice.flows.pipeline import run_study
+from satisfice.flows.stages.overrides import Limits
 
 MOST_WORKERS = 64
 

@@ -8,10 +8,10 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
-from domain.plan import MOST, SweepRequest
-from flows.limits import Limits
-from flows.pipeline import run_study
-from flows.search import MOST_WORKERS, RUNNER
+from satisfice.domain.sweep.plan import MOST, SweepRequest
+from satisfice.flows.pipeline import run_study
+from satisfice.flows.search import MOST_WORKERS, RUNNER
+from satisfice.flows.stages.overrides import Limits
 
 
 @flow(name="sweep", flow_run_name="sweep {study}", task_runner=RUNNER)

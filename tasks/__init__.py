@@ -1,1 +1,4 @@
-"""The imperative shell: one module per outside system, each a thin task over plain functions."""
+"""The adapters: one outside system each, as plain functions and Prefect tasks."""
+
+if __name__ != "satisfice.tasks":
+    raise ImportError(f"this is Satisfice's folder: import satisfice.tasks, not {__name__}")

@@ -13,17 +13,23 @@ from benchmarks.stopping.fit import taught
 from benchmarks.stopping.policies import LEAST
 from benchmarks.stopping.tables import Table
 from benchmarks.stopping.traces import LENGTH
-from domain.cost import EnergyMode, Prices
-from domain.history import Failure, History, Purpose, TrialRecord, TrialState
-from domain.rules import RuleBook
-from domain.situation import Situation
-from domain.space import Choice, Int, Parameter, Params, Space
-from domain.stopping import StoppingPolicy, decide
-from domain.worth import Direction, Per, Worth
-from tasks.drawing import distributions
-from tasks.pricing import Terms, leaders
-from tasks.sampling import Proposal, Proposer
-from tasks.store_records import BEGUN, RESULT, for_optuna, write_begun, write_result
+from satisfice.domain.decisions.situation import Situation
+from satisfice.domain.decisions.stopping import StoppingPolicy, decide
+from satisfice.domain.economics.cost import EnergyMode, Prices
+from satisfice.domain.economics.worth import Direction, Per, Worth
+from satisfice.domain.rules.rule import RuleBook
+from satisfice.domain.space.space import Choice, Int, Parameter, Params, Space
+from satisfice.domain.trials.history import Failure, History, Purpose, TrialRecord, TrialState
+from satisfice.tasks.sampling.draws import distributions
+from satisfice.tasks.sampling.priced import Terms, leaders
+from satisfice.tasks.sampling.proposer import Proposal, Proposer
+from satisfice.tasks.storage.trial_records import (
+    BEGUN,
+    RESULT,
+    for_optuna,
+    write_begun,
+    write_result,
+)
 
 PATIENCE = 3.0  # times what a trial was expected to take, it is ended
 _REPEATS = 30  # at most

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from domain.replicates import Scale
-from domain.worth import Direction, Per
+from satisfice.domain.decisions.noise import Scale
+from satisfice.domain.economics.worth import Direction, Per
 
 Floats = npt.NDArray[np.float64]
 

@@ -14,12 +14,12 @@ from optuna import pruners
 from optuna.trial import TrialState as OptunaState
 
 from benchmarks.pruning.pools import Floats, Pool
-from domain.cost import EnergyMode, Prices
-from domain.history import CurvePoint, History, TrialRecord, TrialState
-from domain.pruning import decide
-from domain.replicates import Scale
-from domain.worth import Worth
-from tasks.pruner import snapshot_of, standing
+from satisfice.domain.decisions.noise import Scale
+from satisfice.domain.decisions.pruning import decide
+from satisfice.domain.economics.cost import EnergyMode, Prices
+from satisfice.domain.economics.worth import Worth
+from satisfice.domain.trials.history import CurvePoint, History, TrialRecord, TrialState
+from satisfice.tasks.trial.pruning import snapshot_of, standing
 
 USUAL = 200  # this many usual trainings cost the rate, where the way from median to best is worth 1
 _SECOND = Prices("EUR", hour=3600.0)  # a second is one unit of money, and scaled like money
@@ -65,7 +65,7 @@ def search_of(pool: Pool, rows: npt.NDArray[np.intp], rate: float, seed: int) ->
 
 
 def ours(search: Search) -> list[int]:
-    """Ask `domain.pruning.decide` after each epoch, with the recorded times, as the service does.
+    """Ask `domain.decisions.pruning.decide` after each epoch, with the recorded times.
 
     Optuna keeps no times of reports, so that `satisfice.PricedPruner` spreads a trial's time evenly
     over its epochs; apart from that it decides the same.

@@ -12,13 +12,13 @@ from optuna.samplers import BaseSampler
 from optuna.trial import TrialState, create_trial
 
 from benchmarks.rules.evaluator import Entry, Spec
-from domain.expressions import Expression
-from domain.rules import Rule, RuleBook
-from domain.space import Choice, Domain, Float, Int, Parameter, Space
-from tasks.drawing import distributions
-from tasks.samplers import SAMPLERS as BY_NAME
-from tasks.samplers import SamplerFactory
-from tasks.sampling import Proposal, Proposer
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.rules.rule import Rule, RuleBook
+from satisfice.domain.space.space import Choice, Domain, Float, Int, Parameter, Space
+from satisfice.tasks.sampling.draws import distributions
+from satisfice.tasks.sampling.proposer import Proposal, Proposer
+from satisfice.tasks.sampling.samplers import SAMPLERS as BY_NAME
+from satisfice.tasks.sampling.samplers import SamplerFactory
 
 STARTUP = 10
 

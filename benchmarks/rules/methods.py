@@ -38,7 +38,7 @@ from benchmarks.rules import peer
 from benchmarks.rules.drawing import draw
 from benchmarks.rules.engine import STARTUP, proposer, rules_of, told
 from benchmarks.rules.problems import Problem
-from tasks.samplers import tpe
+from satisfice.tasks.sampling.samplers import tpe
 
 _ASKS, _ASKS_OF_REJECTION = 20, 50
 _SCALE_DRAWS = 200

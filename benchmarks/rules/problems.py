@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.rules.drawing import draw
 from benchmarks.rules.engine import Predict, predicts_nothing, space_of
 from benchmarks.rules.evaluator import Entry, Spec
-from domain.space import Space
+from satisfice.domain.space.space import Space
 
 _REFERENCE_DRAWS = 100_000
 

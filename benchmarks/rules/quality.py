@@ -22,7 +22,7 @@ from benchmarks.rules.methods import METHODS, Training
 from benchmarks.rules.pieces import Found, Piece
 from benchmarks.rules.problems import HELD_OUT, NAMES, problem
 from benchmarks.rules.statistics import Results, best_of, holm, mean_ranks, paired, spread
-from domain.errors import NoAllowedConfiguration
+from satisfice.domain.errors import NoAllowedConfiguration
 
 TRAININGS = 50
 OURS = "ours"

@@ -28,7 +28,7 @@ from benchmarks.rules.engine import SAMPLERS, predicts_nothing, proposer, space_
 from benchmarks.rules.evaluator import Spec
 from benchmarks.rules.generator import random_spec
 from benchmarks.rules.pieces import Found, Piece
-from domain.errors import NoAllowedConfiguration
+from satisfice.domain.errors import NoAllowedConfiguration
 
 BLOCK = 500  # proposals of a piece, in as many spaces as it takes
 _DRAWS_BEFORE_BELIEVING = 20_000

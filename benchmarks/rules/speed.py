@@ -36,9 +36,9 @@ from benchmarks.rules.evaluator import Entry, Spec
 from benchmarks.rules.pieces import Found, Piece
 from benchmarks.rules.problems import NETWORK
 from benchmarks.rules.statistics import spread
-from domain.errors import NoAllowedConfiguration
-from domain.expressions import Expression
-from tasks.samplers import tpe
+from satisfice.domain.errors import NoAllowedConfiguration
+from satisfice.domain.expressions.expression import Expression
+from satisfice.tasks.sampling.samplers import tpe
 
 # Trials in a study before a proposal is timed; at twice as many it is begun anew.
 HISTORY, _SHORT = (

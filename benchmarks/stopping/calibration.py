@@ -16,10 +16,10 @@ import numpy as np
 from benchmarks.stopping.policies import LEAST, Offer, searches
 from benchmarks.stopping.tables import Floats
 from benchmarks.stopping.traces import LENGTH, RATES, Trace
-from domain.cost import NOTHING
-from domain.forecast import Gains, Taught, expected_cost, gains, ways
-from domain.replicates import level_of
-from domain.worth import Per
+from satisfice.domain.decisions.forecast import Gains, Taught, expected_cost, gains, ways
+from satisfice.domain.decisions.noise import level_of
+from satisfice.domain.economics.cost import NOTHING
+from satisfice.domain.economics.worth import Per
 
 AHEAD = 20
 AFTER = (5, 10, 20, 40, 80, 160)  # trials after which a forecast is made

@@ -1,11 +1,11 @@
 """Fit what measured searches teach about searches: `python -m benchmarks.stopping.fit`.
 
-Prints the two constants of `domain.forecast.Taught`: fitted on all families (what the product has)
-and on all but one (what the benchmark judges that family with), and writes them to `taught.json`.
-The pace is the smallest at which the one-sided 90 % bound of the next 20 trials' gain holds often
-enough in each family. Given it, the allowance maximises the mean of utility / oracle over both
-orders, four rates and the families; it is the mean of the best ones of a grid, as single points win
-by luck.
+Prints the two constants of `domain.decisions.forecast.Taught`: fitted on all families (what the
+product has) and on all but one (what the benchmark judges that family with), and writes them to
+`taught.json`. The pace is the smallest at which the one-sided 90 % bound of the next 20 trials'
+gain holds often enough in each family. Given it, the allowance maximises the mean of utility /
+oracle over both orders, four rates and the families; it is the mean of the best ones of a grid, as
+single points win by luck.
 """
 
 from __future__ import annotations
@@ -22,10 +22,18 @@ from benchmarks.stopping.calibration import forecasts
 from benchmarks.stopping.policies import LEAST, Offer, searches, utility
 from benchmarks.stopping.tables import FAMILIES, Floats
 from benchmarks.stopping.traces import ORDERS, RATES, Trace, traces
-from domain.cost import NOTHING
-from domain.forecast import USUAL, Taught, allowance, expected_cost, law, trust, ways
-from domain.replicates import level_of
-from domain.worth import Per
+from satisfice.domain.decisions.forecast import (
+    USUAL,
+    Taught,
+    allowance,
+    expected_cost,
+    law,
+    trust,
+    ways,
+)
+from satisfice.domain.decisions.noise import level_of
+from satisfice.domain.economics.cost import NOTHING
+from satisfice.domain.economics.worth import Per
 
 KEPT = Path(__file__).with_name("taught.json")
 PACES = (1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8)  # a faster one scores worse in two families
@@ -63,7 +71,7 @@ def readings(trace: Trace) -> tuple[Floats, Floats, Floats]:
 
 
 def stop(found: tuple[Floats, Floats, Floats], price: float, one: Taught) -> int:
-    """Return when `domain.stopping.decide` stops: where the next trial does not pay.
+    """Return when `domain.decisions.stopping.decide` stops: where the next trial does not pay.
 
     The law falls ever more slowly, so that no number of trials pays where one does not.
     """

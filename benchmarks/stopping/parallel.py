@@ -15,10 +15,10 @@ import numpy as np
 
 from benchmarks.stopping.policies import LEAST, Offer, searches
 from benchmarks.stopping.tables import Floats
-from domain.cost import NOTHING
-from domain.forecast import Taught
-from domain.situation import Pending
-from domain.stopping import StoppingPolicy, decide
+from satisfice.domain.decisions.forecast import Taught
+from satisfice.domain.decisions.situation import Pending
+from satisfice.domain.decisions.stopping import StoppingPolicy, decide
+from satisfice.domain.economics.cost import NOTHING
 
 
 def given_out(given: Offer, workers: int, taught: Taught) -> int:

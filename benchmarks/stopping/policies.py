@@ -10,12 +10,12 @@ import numpy as np
 
 from benchmarks.stopping.tables import Floats
 from benchmarks.stopping.traces import LENGTH, Trace
-from domain.cost import EnergyMode, Prices
-from domain.forecast import Taught
-from domain.history import History, TrialRecord, TrialState
-from domain.situation import Situation
-from domain.stopping import StoppingPolicy, decide
-from domain.worth import Direction, Per, Worth
+from satisfice.domain.decisions.forecast import Taught
+from satisfice.domain.decisions.situation import Situation
+from satisfice.domain.decisions.stopping import StoppingPolicy, decide
+from satisfice.domain.economics.cost import EnergyMode, Prices
+from satisfice.domain.economics.worth import Direction, Per, Worth
+from satisfice.domain.trials.history import History, TrialRecord, TrialState
 
 LEAST = 5  # trials that every rule waits for
 
@@ -73,7 +73,7 @@ def searches(given: Offer) -> Iterator[Situation]:
 
 
 def ours(taught: Taught) -> Callable[[Offer], int]:
-    """Ask `domain.stopping.decide` after each trial, with what it was taught."""
+    """Ask `domain.decisions.stopping.decide` after each trial, with what it was taught."""
     policy = StoppingPolicy(LEAST, taught=taught)
 
     def stop(given: Offer) -> int:

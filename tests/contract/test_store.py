@@ -24,23 +24,39 @@ from hypothesis import strategies as st
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial
 
-from domain.cost import Budget, Cost, EnergyMode, Prices
-from domain.decision import Decision
-from domain.errors import OutsideFault, StudyBusy, UserMistake
-from domain.expressions import Expression
-from domain.history import Audit, CurvePoint, Failure, Purpose, TrialRecord, TrialState
-from domain.plan import Known, Sweep, SweepRequest
-from domain.predicted import Forecast
-from domain.rules import Verdict
-from domain.space import Bounded, Choice, Derived, Float, Int, Ordinal, Parameter, Space
-from domain.study import DataSource, Objective, Study
-from domain.summary import DecisionRecord, Ending
-from domain.worth import Direction, Worth
-from tasks.drawing import distributions
-from tasks.home import store_url as default_store_url
-from tasks.store import Search, SearchInfo, Store, open_store
-from tasks.store_records import BEGUN, write_begun
-from tasks.sweep_records import read_sweep, write_sweep
+from satisfice.domain.decisions.decision import Decision
+from satisfice.domain.economics.cost import Budget, Cost, EnergyMode, Prices
+from satisfice.domain.economics.worth import Direction, Worth
+from satisfice.domain.errors import OutsideFault, StudyBusy, UserMistake
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.rules.predicted import Forecast
+from satisfice.domain.rules.rule import Verdict
+from satisfice.domain.space.space import (
+    Bounded,
+    Choice,
+    Derived,
+    Float,
+    Int,
+    Ordinal,
+    Parameter,
+    Space,
+)
+from satisfice.domain.study import DataSource, Objective, Study
+from satisfice.domain.summary import DecisionRecord, Ending
+from satisfice.domain.sweep.plan import Known, Sweep, SweepRequest
+from satisfice.domain.trials.history import (
+    Audit,
+    CurvePoint,
+    Failure,
+    Purpose,
+    TrialRecord,
+    TrialState,
+)
+from satisfice.tasks.files.home import store_url as default_store_url
+from satisfice.tasks.sampling.draws import distributions
+from satisfice.tasks.storage.store import Search, SearchInfo, Store, open_store
+from satisfice.tasks.storage.sweep_records import read_sweep, write_sweep
+from satisfice.tasks.storage.trial_records import BEGUN, write_begun
 
 ROOT = Path(__file__).resolve().parents[2]
 CHOICES = ("sgd", "größte 🙂", True, False, 2.5, 7)

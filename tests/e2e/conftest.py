@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.service import PATIENCE, ROOT, Service, answers, free_port
+from tests.e2e.service import PATIENCE, Service, answers, free_port
 
 
 @pytest.fixture(scope="session")
@@ -53,8 +53,8 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database without runs: to make one takes 7 s, to copy one none."""
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    work = f"from tasks.tracking import prepare; prepare('sqlite:///{path}')"
-    subprocess.run([sys.executable, "-c", work], cwd=ROOT, check=True, capture_output=True)
+    work = f"from satisfice.tasks.tracking.shipping import prepare; prepare('sqlite:///{path}')"
+    subprocess.run([sys.executable, "-c", work], check=True, capture_output=True)
     return path
 
 

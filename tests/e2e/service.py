@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from tasks.events import Event, read
+from satisfice.tasks.files.events import Event, read
 
 if TYPE_CHECKING:
-    from tasks.store import Store
+    from satisfice.tasks.storage.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120.0  # seconds; a busy machine is slow, and no test asserts a time
@@ -163,8 +163,8 @@ class Service:
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
         """Start the command line in a process group of its own, as a terminal does."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "flows.cli", *map(str, arguments)],
-            cwd=ROOT,
+            [sys.executable, "-m", "satisfice", *map(str, arguments)],
+            cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -190,7 +190,7 @@ class Service:
     @contextmanager
     def store(self) -> Iterator[Store]:
         """Open its store, as any reader may."""
-        from tasks.store import open_store
+        from satisfice.tasks.storage.store import open_store
 
         with open_store(f"sqlite:///{self.home / 'optuna.db'}") as opened:
             yield opened

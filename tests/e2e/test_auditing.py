@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.cost import total
+from satisfice.domain.economics.cost import total
 from tests.e2e.service import Ended, Service, ask_prefect, until
 
 RULES = """\

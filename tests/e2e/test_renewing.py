@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from domain.history import Purpose
+from satisfice.domain.trials.history import Purpose
 from tests.e2e.service import Ended, Service, ask_prefect, hang
 
 pytestmark = pytest.mark.timeout(900)

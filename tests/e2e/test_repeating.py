@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from domain.history import TrialRecord, TrialState
-from domain.orders import TrialOrder, TrialResult
-from domain.study import Study
-from domain.summary import Confirmed, Ending
-from flows.confirming import confirm
-from flows.coordinator import Coordinator
-from tasks.server import TrialServer
-from tasks.store import open_store
-from tasks.studies import read_study
-from tasks.training import run_order
+from satisfice.domain.study import Study
+from satisfice.domain.summary import Confirmed, Ending
+from satisfice.domain.trials.history import TrialRecord, TrialState
+from satisfice.domain.trials.orders import TrialOrder, TrialResult
+from satisfice.flows.coordination.coordinator import Coordinator
+from satisfice.flows.stages.confirmation import confirm
+from satisfice.tasks.spec.reader import read_study
+from satisfice.tasks.storage.store import open_store
+from satisfice.tasks.trial_server.client import TrialServer
+from satisfice.tasks.trial_server.supervisor import run_order
 from tests.e2e.service import write_study
 
 SECOND = 0.001  # EUR, as the study states it

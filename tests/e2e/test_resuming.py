@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psutil
 
-from domain.history import TrialRecord
-from tasks import control
+from satisfice.domain.trials.history import TrialRecord
+from satisfice.tasks.files import control
 from tests.e2e.service import Recorded, Service, family, hang, until
 
 # A first checkpoint comes after a second of training, so a trial takes two.

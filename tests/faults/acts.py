@@ -8,16 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from domain.cost import Budget, Prices
-from domain.expressions import Expression
-from domain.history import Purpose
-from domain.orders import TrialOrder
-from domain.rules import Rule, RuleBook, Verdict
-from domain.space import Choice, Parameter, Space
-from domain.study import DataSource, Objective, Resources, Study
-from domain.worth import Direction, Worth
-from tasks.events import read
-from tasks.server import TrialServer
+from satisfice.domain.economics.cost import Budget, Prices
+from satisfice.domain.economics.worth import Direction, Worth
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.rules.rule import Rule, RuleBook, Verdict
+from satisfice.domain.space.space import Choice, Parameter, Space
+from satisfice.domain.study import DataSource, Objective, Resources, Study
+from satisfice.domain.trials.history import Purpose
+from satisfice.domain.trials.orders import TrialOrder
+from satisfice.tasks.files.events import read
+from satisfice.tasks.trial_server.client import TrialServer
 
 Give = Callable[..., TrialOrder]
 
@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tasks.data import Data, Split
+from satisfice.tasks.problem.data import Data, Split
 
 
 def load():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.server import TrialServer
+from satisfice.tasks.trial_server.client import TrialServer
 from tests.faults.acts import Give, orders, write_study
 
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from domain.cost import Prices
-from domain.expressions import Expression
-from domain.history import Failure, TrialRecord, TrialState
-from domain.predicted import MEMORY, Forecast
-from domain.rules import Rule, RuleBook
-from domain.space import Int, Parameter, Space
-from flows.ordering import record_of
-from tasks.predicting import Predictor
-from tasks.server import TrialServer
-from tasks.training import run_order
+from satisfice.domain.economics.cost import Prices
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.prediction.predictor import Predictor
+from satisfice.domain.rules.predicted import MEMORY, Forecast
+from satisfice.domain.rules.rule import Rule, RuleBook
+from satisfice.domain.space.space import Int, Parameter, Space
+from satisfice.domain.trials.history import Failure, TrialRecord, TrialState
+from satisfice.flows.coordination.orders import record_of
+from satisfice.tasks.trial_server.client import TrialServer
+from satisfice.tasks.trial_server.supervisor import run_order
 from tests.faults.acts import orders, write_study
 
 LIMIT = 150  # MiB

@@ -13,12 +13,12 @@ from typing import Any
 import psutil
 import pytest
 
-from domain.cost import Prices
-from domain.errors import OutsideFault, ProblemFault
-from domain.history import Failure, TrialState
-from tasks.events import read
-from tasks.server import TrialServer
-from tasks.training import run_order
+from satisfice.domain.economics.cost import Prices
+from satisfice.domain.errors import OutsideFault, ProblemFault
+from satisfice.domain.trials.history import Failure, TrialState
+from satisfice.tasks.files.events import read
+from satisfice.tasks.trial_server.client import TrialServer
+from satisfice.tasks.trial_server.supervisor import run_order
 from tests.faults.acts import kinds, orders, until, write_study
 
 PRICES = Prices()
@@ -29,9 +29,9 @@ from pathlib import Path
 
 sys.path.insert(0, {root!r})
 from tests.faults.acts import orders, write_study
-from domain.cost import Prices
-from tasks.server import TrialServer
-from tasks.training import run_order
+from satisfice.domain.economics.cost import Prices
+from satisfice.tasks.trial_server.client import TrialServer
+from satisfice.tasks.trial_server.supervisor import run_order
 
 folder = Path({folder!r})
 server = TrialServer(write_study(folder / "acts"))
@@ -82,7 +82,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {str(root)!r})
 from tests.faults.acts import write_study
-from tasks.server import TrialServer
+from satisfice.tasks.trial_server.client import TrialServer
 server = TrialServer(write_study(Path({str(tmp_path)!r}) / "slow", {problem!r}))
 print(server.pid, flush=True)
 server.ready()

@@ -11,11 +11,11 @@ from typing import Any
 import psutil
 import pytest
 
-from domain.cost import Prices
-from domain.history import TrialState
-from tasks.events import read
-from tasks.server import TrialServer
-from tasks.training import run_order
+from satisfice.domain.economics.cost import Prices
+from satisfice.domain.trials.history import TrialState
+from satisfice.tasks.files.events import read
+from satisfice.tasks.trial_server.client import TrialServer
+from satisfice.tasks.trial_server.supervisor import run_order
 from tests.faults.acts import Give, kinds, orders, until, write_study
 
 PRICES = Prices()

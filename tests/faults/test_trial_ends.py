@@ -15,21 +15,28 @@ import numpy as np
 import psutil
 import pytest
 
-from domain.cost import EnergyMode, Prices
-from domain.errors import ProblemFault
-from domain.expressions import Expression
-from domain.history import CurvePoint, Failure, History, Purpose, TrialRecord, TrialState
-from domain.orders import TrialOrder, TrialResult
-from domain.rules import Rule, RuleBook
-from domain.worth import Direction, Worth
-from tasks.checkpoints import load_model
-from tasks.data import Data
-from tasks.events import read
-from tasks.manifest import write_manifest
-from tasks.problem import load_problem
-from tasks.pruner import write_snapshot
-from tasks.server import TrialServer
-from tasks.training import run_order
+from satisfice.domain.economics.cost import EnergyMode, Prices
+from satisfice.domain.economics.worth import Direction, Worth
+from satisfice.domain.errors import ProblemFault
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.rules.rule import Rule, RuleBook
+from satisfice.domain.trials.history import (
+    CurvePoint,
+    Failure,
+    History,
+    Purpose,
+    TrialRecord,
+    TrialState,
+)
+from satisfice.domain.trials.orders import TrialOrder, TrialResult
+from satisfice.tasks.files.events import read
+from satisfice.tasks.problem.contract import load_problem
+from satisfice.tasks.problem.data import Data
+from satisfice.tasks.trial.checkpoints import load_model
+from satisfice.tasks.trial.pruning import write_snapshot
+from satisfice.tasks.trial_server.client import TrialServer
+from satisfice.tasks.trial_server.supervisor import run_order
+from satisfice.tasks.validation.manifest import write_manifest
 from tests.faults.acts import until
 
 MODE = EnergyMode.ESTIMATED

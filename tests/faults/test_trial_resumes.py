@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from domain.cost import Prices
-from domain.history import Failure, TrialState
-from domain.orders import TrialOrder
-from tasks.control import give as command
-from tasks.events import read
-from tasks.training import run_order
+from satisfice.domain.economics.cost import Prices
+from satisfice.domain.trials.history import Failure, TrialState
+from satisfice.domain.trials.orders import TrialOrder
+from satisfice.tasks.files.control import give as command
+from satisfice.tasks.files.events import read
+from satisfice.tasks.trial_server.supervisor import run_order
 from tests.faults.acts import until
 
 PRICES = Prices()

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from domain.cost import Prices
-from domain.errors import UserMistake
-from domain.history import TrialState
-from tasks.server import TrialServer, register, server_for
-from tasks.training import run_order
+from satisfice.domain.economics.cost import Prices
+from satisfice.domain.errors import UserMistake
+from satisfice.domain.trials.history import TrialState
+from satisfice.tasks.trial_server.client import TrialServer, register, server_for
+from satisfice.tasks.trial_server.supervisor import run_order
 from tests.faults.acts import write_study
 
 STUDY = """

@@ -85,7 +85,7 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowSe
 @pytest.fixture(scope="session")
 def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The address of a local MLflow database."""
-    from tasks.tracking import prepare
+    from satisfice.tasks.tracking.shipping import prepare
 
     uri = f"sqlite:///{tmp_path_factory.mktemp('mlflow-database') / 'mlflow.db'}"
     prepare(uri)

@@ -10,21 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from domain.auditing import Finding, RuleAudit, findings
-from domain.cost import total
-from domain.errors import ProblemFault
-from domain.expressions import Expression
-from domain.history import Failure, Purpose, TrialRecord, TrialState
-from domain.orders import TrialOrder, TrialResult
-from domain.rules import Rule, RuleBook
-from domain.space import Params
-from domain.study import Study
-from domain.summary import Ending
-from flows.confirming import confirm
-from flows.coordinator import Coordinator
-from flows.replaying import replay
-from flows.view import View
-from tasks.store import Search, Store, open_store
+from satisfice.domain.audits.audit import Finding, RuleAudit, findings
+from satisfice.domain.decisions.replay import replay
+from satisfice.domain.economics.cost import total
+from satisfice.domain.errors import ProblemFault
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.rules.rule import Rule, RuleBook
+from satisfice.domain.space.space import Params
+from satisfice.domain.study import Study
+from satisfice.domain.summary import Ending
+from satisfice.domain.trials.history import Failure, Purpose, TrialRecord, TrialState
+from satisfice.domain.trials.orders import TrialOrder, TrialResult
+from satisfice.flows.coordination.coordinator import Coordinator
+from satisfice.flows.coordination.snapshot import View
+from satisfice.flows.stages.confirmation import confirm
+from satisfice.tasks.storage.store import Search, Store, open_store
 from tests.integration.test_coordinator import EPOCH, Workers, coordinator_of, study_of
 
 NARROW = Rule("narrow", Expression("x <= 0.5"), "we always did it that way", audit=0.1)

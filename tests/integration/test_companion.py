@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from domain.errors import OutsideFault
-from tasks.companion import RESTARTS, Companion
+from satisfice.domain.errors import OutsideFault
+from satisfice.tasks.processes.companion import RESTARTS, Companion
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_nice_one_gives_way_in_its_session_and_with_its_session() -> None:
 
 ENDED = """
 import os, sys
-from tasks.companion import Companion
+from satisfice.tasks.processes.companion import Companion
 if __name__ == "__main__":
     companion = Companion("json")
     print(companion.run(os.getpid), flush=True)
@@ -75,7 +75,6 @@ def test_it_ends_with_its_starter_however_that_dies(root: Path, tmp_path: Path) 
     script.write_text(ENDED)
     starter = subprocess.Popen(
         [sys.executable, str(script)],
-        env={**os.environ, "PYTHONPATH": str(root)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -89,7 +88,7 @@ def test_it_ends_with_its_starter_however_that_dies(root: Path, tmp_path: Path) 
 
 INTERRUPTED = """
 import os, signal
-from tasks.companion import Companion
+from satisfice.tasks.processes.companion import Companion
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, lambda *_: None)
     for _ in range(3):
@@ -107,7 +106,6 @@ def test_ctrl_c_does_not_reach_it_not_even_while_it_starts(root: Path, tmp_path:
     script.write_text(INTERRUPTED)
     done = subprocess.run(
         [sys.executable, str(script)],
-        env={**os.environ, "PYTHONPATH": str(root)},
         capture_output=True,
         text=True,
         check=False,

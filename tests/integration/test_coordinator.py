@@ -12,24 +12,24 @@ from pathlib import Path
 
 import pytest
 
-from domain.cost import Budget, EnergyMode, Prices
-from domain.expressions import Expression
-from domain.history import CurvePoint, Failure, Purpose, TrialRecord, TrialState
-from domain.orders import TrialOrder, TrialResult
-from domain.plan import Excluded
-from domain.rules import Rule, RuleBook
-from domain.space import Choice, Float, Int, Parameter, Params, Space
-from domain.study import Confirming, DataSource, Objective, Resources, Study
-from domain.summary import DecisionRecord, Ending
-from domain.worth import Direction, Per, Worth
-from flows.confirming import confirm
-from flows.coordinator import Coordinator
-from flows.replaying import replay
-from flows.view import View
-from tasks import control
-from tasks.events import EventLog
-from tasks.progress import LOG
-from tasks.store import Search, Store, open_store
+from satisfice.domain.decisions.replay import replay
+from satisfice.domain.economics.cost import Budget, EnergyMode, Prices
+from satisfice.domain.economics.worth import Direction, Per, Worth
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.rules.rule import Rule, RuleBook
+from satisfice.domain.space.space import Choice, Float, Int, Parameter, Params, Space
+from satisfice.domain.study import Confirming, DataSource, Objective, Resources, Study
+from satisfice.domain.summary import DecisionRecord, Ending
+from satisfice.domain.sweep.plan import Excluded
+from satisfice.domain.trials.history import CurvePoint, Failure, Purpose, TrialRecord, TrialState
+from satisfice.domain.trials.orders import TrialOrder, TrialResult
+from satisfice.flows.coordination.coordinator import Coordinator
+from satisfice.flows.coordination.snapshot import View
+from satisfice.flows.stages.confirmation import confirm
+from satisfice.tasks.files import control
+from satisfice.tasks.files.events import EventLog
+from satisfice.tasks.storage.store import Search, Store, open_store
+from satisfice.tasks.trial.progress import LOG
 
 EPOCH = 1.0  # seconds
 SPACE = Space(

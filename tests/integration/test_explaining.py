@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from domain.cost import EnergyMode
-from domain.history import History, Purpose, TrialRecord, TrialState
-from domain.plan import Sweep, SweepRequest
-from domain.rules import Verdict
-from domain.situation import Situation
-from domain.stopping import decide
-from domain.study import Study
-from domain.summary import DecisionRecord, Ending
-from flows.cli import Exit, cli
-from flows.replaying import circumstances
-from tasks.store import open_store
-from tasks.studies import read_study
-from tasks.sweep_records import write_sweep
+from satisfice.domain.decisions.replay import circumstances
+from satisfice.domain.decisions.situation import Situation
+from satisfice.domain.decisions.stopping import decide
+from satisfice.domain.economics.cost import EnergyMode
+from satisfice.domain.rules.rule import Verdict
+from satisfice.domain.study import Study
+from satisfice.domain.summary import DecisionRecord, Ending
+from satisfice.domain.sweep.plan import Sweep, SweepRequest
+from satisfice.domain.trials.history import History, Purpose, TrialRecord, TrialState
+from satisfice.flows.cli.main import Exit, cli
+from satisfice.tasks.spec.reader import read_study
+from satisfice.tasks.storage.store import open_store
+from satisfice.tasks.storage.sweep_records import write_sweep
 from tests.e2e.service import write_study
 
 RISING = [0.1, 0.2, 0.6, 0.3, 0.5, 0.7, 0.2, 0.65, 0.8, 0.1, 0.79, 0.3]

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from domain.expressions import Expression
-from domain.history import TrialRecord
-from domain.orders import TrialOrder, TrialResult
-from domain.predicted import EPOCH_SECONDS, MEMORY, Forecast, Sizes
-from domain.rules import ENOUGH, Rule, RuleBook
-from domain.space import Params
-from domain.study import Study
-from domain.summary import Ending
-from flows.confirming import confirm
-from flows.coordinator import Coordinator
-from flows.view import View
-from tasks import events
-from tasks.store import Search, Store, open_store
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.rules.predicted import EPOCH_SECONDS, MEMORY, Forecast, Sizes
+from satisfice.domain.rules.rule import ENOUGH, Rule, RuleBook
+from satisfice.domain.space.space import Params
+from satisfice.domain.study import Study
+from satisfice.domain.summary import Ending
+from satisfice.domain.trials.history import TrialRecord
+from satisfice.domain.trials.orders import TrialOrder, TrialResult
+from satisfice.flows.coordination.coordinator import Coordinator
+from satisfice.flows.coordination.snapshot import View
+from satisfice.flows.stages.confirmation import confirm
+from satisfice.tasks.files import events
+from satisfice.tasks.storage.store import Search, Store, open_store
 from tests.integration.test_coordinator import Workers, study_of
 
 MIB = float(1 << 20)

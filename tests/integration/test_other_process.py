@@ -11,13 +11,13 @@ import cloudpickle
 import psutil
 import pytest
 
-from domain.cost import EnergyMode, Prices
-from domain.history import CurvePoint, Failure, Purpose, TrialState
-from domain.orders import TrialOrder, TrialResult
-from domain.rules import Verdict
-from tasks.problem import load_data, load_problem
-from tasks.studies import read_study
-from tasks.training import run_order
+from satisfice.domain.economics.cost import EnergyMode, Prices
+from satisfice.domain.rules.rule import Verdict
+from satisfice.domain.trials.history import CurvePoint, Failure, Purpose, TrialState
+from satisfice.domain.trials.orders import TrialOrder, TrialResult
+from satisfice.tasks.problem.contract import load_data, load_problem
+from satisfice.tasks.spec.reader import read_study
+from satisfice.tasks.trial_server.supervisor import run_order
 from tests.e2e.service import until, write_study
 
 PRICES = Prices(hour=3.6)

@@ -12,19 +12,19 @@ from typing import Any
 
 import pytest
 
-from domain.cost import Budget, Ledger, Prices
-from domain.decision import Decision
-from domain.errors import OutsideFault, UserMistake
-from domain.expressions import Expression
-from domain.history import History
-from domain.quality import Gate, GateResult
-from domain.space import Int, Parameter, Space
-from domain.study import DataSource, Objective, Study
-from domain.summary import Confirmed, DataReport, Ending, Registration, SearchSummary
-from domain.worth import Direction, Worth
-from tasks.events import EventLog
-from tasks.mlflow_access import open_client, pointed_at
-from tasks.registry import compare, register, restore
+from satisfice.domain.decisions.decision import Decision
+from satisfice.domain.economics.cost import Budget, Ledger, Prices
+from satisfice.domain.economics.worth import Direction, Worth
+from satisfice.domain.errors import OutsideFault, UserMistake
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.quality import Gate, GateResult
+from satisfice.domain.space.space import Int, Parameter, Space
+from satisfice.domain.study import DataSource, Objective, Study
+from satisfice.domain.summary import Confirmed, DataReport, Ending, Registration, SearchSummary
+from satisfice.domain.trials.history import History
+from satisfice.tasks.files.events import EventLog
+from satisfice.tasks.tracking.connection import open_client, pointed_at
+from satisfice.tasks.tracking.registry import compare, register, restore
 
 NET = """
 import torch
@@ -94,7 +94,7 @@ class Searches:
         """Write the study and a trained model of it; return the model."""
         import torch
 
-        from tasks.problem import load_problem
+        from satisfice.tasks.problem.contract import load_problem
 
         study = Path(self.study.folder)
         study.mkdir()

@@ -11,23 +11,19 @@ from typing import Any, cast
 
 import pytest
 
-from domain.cost import Cost, EnergyMode
-from domain.decision import Decision
-from domain.history import Purpose, TrialRecord, TrialState
-from domain.orders import TrialOrder, TrialResult
-from domain.space import Params
-from domain.study import Study
-from domain.summary import Confirmed, DecisionRecord, Registration
-from flows.backstage import Backstage
-from flows.coordinator import Coordinator
-from flows.looking import recorded
-from flows.renewing import Night, begin, consider, head_start, skip, within
-from tasks import outcomes
-from tasks.home import search_folder
-from tasks.server import ServerReady
-from tasks.store import Search, Store, open_store
-from tasks.studies import read_study
-from tasks.warm_start import (
+from satisfice.domain.decisions.decision import Decision
+from satisfice.domain.economics.cost import Cost, EnergyMode
+from satisfice.domain.space.space import Params
+from satisfice.domain.study import Study
+from satisfice.domain.summary import Confirmed, DecisionRecord, Registration
+from satisfice.domain.trials.history import Purpose, TrialRecord, TrialState
+from satisfice.domain.trials.orders import TrialOrder, TrialResult
+from satisfice.flows.cli.status import recorded
+from satisfice.flows.coordination.coordinator import Coordinator
+from satisfice.flows.stages.schedule import Night, begin, consider, head_start, skip, within
+from satisfice.tasks.files import outcome
+from satisfice.tasks.files.home import search_folder
+from satisfice.tasks.sampling.warm_start import (
     HeadStart,
     code_digest,
     earlier_searches,
@@ -35,6 +31,10 @@ from tasks.warm_start import (
     merged,
     why_begun,
 )
+from satisfice.tasks.search_processes import Backstage
+from satisfice.tasks.spec.reader import read_study
+from satisfice.tasks.storage.store import Search, Store, open_store
+from satisfice.tasks.trial_server.client import ServerReady
 from tests.e2e.service import write_study
 
 DATA, NEW = "d1g35t", "n3w"
@@ -236,7 +236,7 @@ def handed_over(search: Search, alias: str, x: float) -> None:
     winner = Confirmed("trial 0", {"x": x, "act": "work"}, 0.5, (0.5,), (0.5,), (3,), 0.5, 0.4, 0.6)
     registration = Registration("tiny", "1" if alias else "", alias, "some reason")
     summary = replace(recorded(search), confirmed=(winner,), registration=registration)
-    outcomes.save(summary, search_folder(search.info.search) / "outcome.json")
+    outcome.save(summary, search_folder(search.info.search) / "outcome.json")
 
 
 def test_a_night_may_spend_what_it_is_worth_and_no_more_than_any_search(study: Study) -> None:

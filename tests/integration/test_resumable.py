@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from domain.errors import StudyBusy, UserMistake
-from domain.study import Study
-from domain.summary import Ending
-from flows.resuming import look_ahead, refuse_other_data, unfinished_search
-from tasks.events import EventLog
-from tasks.home import search_folder
-from tasks.store import Store, open_store
-from tasks.studies import read_study
+from satisfice.domain.errors import StudyBusy, UserMistake
+from satisfice.domain.study import Study
+from satisfice.domain.summary import Ending
+from satisfice.flows.stages.resume import look_ahead, refuse_other_data, unfinished_search
+from satisfice.tasks.files.events import EventLog
+from satisfice.tasks.files.home import search_folder
+from satisfice.tasks.spec.reader import read_study
+from satisfice.tasks.storage.store import Store, open_store
 from tests.e2e.service import write_study
 
 

@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 
-from domain.expressions import Expression
-from domain.history import Purpose, TrialRecord, TrialState
-from domain.orders import TrialOrder, TrialResult
-from domain.rules import Rule, RuleBook
-from domain.space import Params
-from domain.study import Study
-from domain.summary import Ending
-from flows.confirming import confirm
-from flows.coordinator import Coordinator
-from flows.replaying import replay
-from flows.view import View
-from tasks import events
-from tasks.sampling import Proposer
-from tasks.store import Search, Store, open_store
+from satisfice.domain.decisions.replay import replay
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.rules.rule import Rule, RuleBook
+from satisfice.domain.space.space import Params
+from satisfice.domain.study import Study
+from satisfice.domain.summary import Ending
+from satisfice.domain.trials.history import Purpose, TrialRecord, TrialState
+from satisfice.domain.trials.orders import TrialOrder, TrialResult
+from satisfice.flows.coordination.coordinator import Coordinator
+from satisfice.flows.coordination.snapshot import View
+from satisfice.flows.stages.confirmation import confirm
+from satisfice.tasks.files import events
+from satisfice.tasks.sampling.proposer import Proposer
+from satisfice.tasks.storage.store import Search, Store, open_store
 from tests.integration.test_coordinator import Workers, study_of
 
 FAIR = "metrics.gap <= 0.05"
@@ -154,7 +154,7 @@ def test_nothing_is_pruned_against_what_breaks_a_soft_rule(store: Store) -> None
     study = study_with("metrics.gap <= -1", trials=6, workers=1)
     coordinator = coordinator_of(store.begin(study), study, Reporting(study.prices))
     coordinator.run()
-    from tasks.pruner import read_snapshot
+    from satisfice.tasks.trial.pruning import read_snapshot
 
     snapshot = read_snapshot(coordinator.folder / "pruning.json")
     assert snapshot is not None

@@ -10,24 +10,33 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial
 
-from domain.cost import Budget, Cost, EnergyMode
-from domain.errors import NoAllowedConfiguration, UserMistake
-from domain.expressions import Expression
-from domain.history import CurvePoint, Purpose, TrialRecord, TrialState
-from domain.plan import SweepRequest
-from domain.rules import Rule, RuleBook, Verdict
-from domain.space import Bounded, Choice, Domain, Float, Ordinal, Parameter, Params, Space
-from domain.study import Study
-from domain.summary import Ending
-from flows.planning import plan_sweep, told
-from flows.sweeping import understand
-from tasks.database import searches
-from tasks.home import search_folder
-from tasks.sampling import Proposer
-from tasks.store import Search, Store, open_store
-from tasks.studies import read_study
-from tasks.sweep_records import read_sweep, write_sweep
-from tasks.warm_start import code_digest, comparable, lessons
+from satisfice.domain.economics.cost import Budget, Cost, EnergyMode
+from satisfice.domain.errors import NoAllowedConfiguration, UserMistake
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.rules.rule import Rule, RuleBook, Verdict
+from satisfice.domain.space.space import (
+    Bounded,
+    Choice,
+    Domain,
+    Float,
+    Ordinal,
+    Parameter,
+    Params,
+    Space,
+)
+from satisfice.domain.study import Study
+from satisfice.domain.summary import Ending
+from satisfice.domain.sweep.plan import SweepRequest
+from satisfice.domain.trials.history import CurvePoint, Purpose, TrialRecord, TrialState
+from satisfice.flows.stages.sweep_plan import plan_sweep, told
+from satisfice.flows.stages.sweep_points import understand
+from satisfice.tasks.files.home import search_folder
+from satisfice.tasks.sampling.proposer import Proposer
+from satisfice.tasks.sampling.warm_start import code_digest, comparable, lessons
+from satisfice.tasks.spec.reader import read_study
+from satisfice.tasks.storage.database import searches
+from satisfice.tasks.storage.store import Search, Store, open_store
+from satisfice.tasks.storage.sweep_records import read_sweep, write_sweep
 from tests.e2e.service import write_study
 
 DATA = "d1g35t"
@@ -357,7 +366,7 @@ def test_the_newest_trials_are_learnt_from_first(
         search = begin(store, study)
         for x in (0.1, 0.2, 0.3):
             add(search, study, x, value)
-    monkeypatch.setattr("tasks.warm_start.MOST", 4)
+    monkeypatch.setattr("satisfice.tasks.sampling.warm_start.MOST", 4)
     found = lessons(store, study, DATA, code_digest(study), predict)
     assert found.searches == {"tiny-1": 1, "tiny-2": 3}
 

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from domain.cost import Budget, Cost, EnergyMode, Ledger, Prices
-from domain.decision import Decision
-from domain.expressions import Expression
-from domain.history import History
-from domain.quality import Gate, GateResult
-from domain.space import Float, Parameter, Space
-from domain.study import DataSource, Objective, Study
-from domain.summary import Confirmed, Ending, SearchSummary
-from domain.worth import Direction, Worth
-from tasks import tracking
-from tasks.events import EventLog
-from tasks.mlflow_access import open_client
-from tasks.spool import trial_log
-from tasks.tracking import log_outcome, prepare, ship
+from satisfice.domain.decisions.decision import Decision
+from satisfice.domain.economics.cost import Budget, Cost, EnergyMode, Ledger, Prices
+from satisfice.domain.economics.worth import Direction, Worth
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.quality import Gate, GateResult
+from satisfice.domain.space.space import Float, Parameter, Space
+from satisfice.domain.study import DataSource, Objective, Study
+from satisfice.domain.summary import Confirmed, Ending, SearchSummary
+from satisfice.domain.trials.history import History
+from satisfice.tasks.files.events import EventLog
+from satisfice.tasks.tracking import shipping
+from satisfice.tasks.tracking.connection import open_client
+from satisfice.tasks.tracking.shipping import log_outcome, prepare, ship
+from satisfice.tasks.tracking.spool import trial_log
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -155,12 +155,12 @@ def logs(tmp_path: Path) -> Iterator[Logs]:
     logs = Logs(tmp_path, study=f"study-{tmp_path.name}-{os.getpid()}")
     logs.begin()
     yield logs
-    tracking._known.clear()
+    shipping._known.clear()
 
 
 def a_new_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget what only the memory of the companion knows."""
-    monkeypatch.setattr(tracking, "_known", set())
+    monkeypatch.setattr(shipping, "_known", set())
 
 
 def test_a_search_is_a_run_with_a_nested_run_a_trial(logs: Logs, uri: str) -> None:
@@ -397,7 +397,7 @@ def test_names_that_mlflow_refuses_are_changed(logs: Logs, uri: str) -> None:
 def test_what_is_remembered_does_not_grow_with_the_trials(
     logs: Logs, mlflow_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tracking, "SLICE", 10)
+    monkeypatch.setattr(shipping, "SLICE", 10)
     logs.whole_trial(0, 0.5)
     run = ship(logs.folder, mlflow_database).run
     size = (logs.folder / "shipped.json").stat().st_size

@@ -17,14 +17,14 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 
-from domain.errors import ProblemFault
-from domain.study import DataSource, Study
-from domain.summary import DataReport, ExpectationResult
-from tasks.companion import Companion
-from tasks.data import Data, Split
-from tasks.manifest import write_manifest
-from tasks.studies import read_study
-from tasks.validation import validate
+from satisfice.domain.errors import ProblemFault
+from satisfice.domain.study import DataSource, Study
+from satisfice.domain.summary import DataReport, ExpectationResult
+from satisfice.tasks.problem.data import Data, Split
+from satisfice.tasks.processes.companion import Companion
+from satisfice.tasks.spec.reader import read_study
+from satisfice.tasks.validation.gate import validate
+from satisfice.tasks.validation.manifest import write_manifest
 
 Gate = Callable[..., DataReport]
 

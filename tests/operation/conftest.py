@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.service import PATIENCE, ROOT, Ended, free_port, until
+from tests.e2e.service import PATIENCE, Ended, free_port, until
 
 _OURS = ("PREFECT_", "MLFLOW_", "SATISFICE_")
 
@@ -41,13 +41,12 @@ class Machine:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(_OURS)}
         own = {
             "SATISFICE_HOME": str(self.home),
-            "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
             "NO_COLOR": "1",
             "COLUMNS": "200",
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "flows.cli", *map(str, arguments)],
+            [sys.executable, "-m", "satisfice", *map(str, arguments)],
             cwd=self.folder,
             env=kept | own | settings,
             stdout=(self.folder / f"output-{len(self.started)}").open("w"),

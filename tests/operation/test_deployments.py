@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from domain.summary import Ending
+from satisfice.domain.summary import Ending
 from tests.e2e.service import PATIENCE, Recorded, ask_prefect, family, until, write_study
 from tests.operation.conftest import Machine, lives
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from domain.history import Audit, History, Purpose, TrialRecord, TrialState
-from domain.neighbours import just_outside
-from domain.space import key_of
-from domain.worth import Direction
-from tasks.drawing import random_configurations
+from satisfice.domain.economics.worth import Direction
+from satisfice.domain.rules.neighbours import just_outside
+from satisfice.domain.space.space import key_of
+from satisfice.domain.trials.history import Audit, History, Purpose, TrialRecord, TrialState
+from satisfice.tasks.sampling.draws import random_configurations
 from tests.properties.test_proposals import Ruled, ruled_spaces
 
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from domain import pruning
-from domain.cost import Budget, Cost, Prices
-from domain.decision import Decision
-from domain.history import CurvePoint, History, TrialRecord, TrialState
-from domain.situation import Pending, Situation
-from domain.stopping import StoppingPolicy, decide
-from domain.worth import Direction, Per, Worth
+from satisfice.domain.decisions import pruning
+from satisfice.domain.decisions.decision import Decision
+from satisfice.domain.decisions.situation import Pending, Situation
+from satisfice.domain.decisions.stopping import StoppingPolicy, decide
+from satisfice.domain.economics.cost import Budget, Cost, Prices
+from satisfice.domain.economics.worth import Direction, Per, Worth
+from satisfice.domain.trials.history import CurvePoint, History, TrialRecord, TrialState
 
 METRICS = st.one_of(
     st.floats(0, 1, width=32),

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.cost import Budget, Cost, EnergyMode, Ledger, Prices
-from domain.expressions import Expression
-from domain.space import Choice, Float, Int, Parameter, Space, Value
-from domain.worth import Direction, Per, Worth
+from satisfice.domain.economics.cost import Budget, Cost, EnergyMode, Ledger, Prices
+from satisfice.domain.economics.worth import Direction, Per, Worth
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.space.space import Choice, Float, Int, Parameter, Space, Value
 
 # --- worth
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from domain.expressions import Expression, ExpressionError
+from satisfice.domain.expressions.expression import Expression, ExpressionError
 
 Formula: TypeAlias = tuple[str, Callable[[Mapping[str, Any]], Any]]
 NAMES = ("a", "b", "c", "predicted.macs")

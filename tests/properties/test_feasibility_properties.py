@@ -7,11 +7,11 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.expressions import Expression
-from domain.feasibility import constraint, margins, nearest, scales
-from domain.history import History, TrialRecord, TrialState
-from domain.rules import Rule, RuleBook
-from domain.worth import Direction
+from satisfice.domain.economics.worth import Direction
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.rules.rule import Rule, RuleBook
+from satisfice.domain.trials.feasibility import constraint, margins, nearest, scales
+from satisfice.domain.trials.history import History, TrialRecord, TrialState
 
 anything = st.floats(allow_nan=True, allow_infinity=True)
 margin = st.floats(allow_nan=False, allow_infinity=True)

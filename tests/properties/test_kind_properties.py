@@ -7,10 +7,15 @@ from typing import Any
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from domain.expressions import FUNCTIONS, MAX_LENGTH, Expression, ExpressionError
-from domain.kinds import check_condition
-from domain.sorts import NUMBER, Kinds, kind_of
-from domain.space import Choice
+from satisfice.domain.expressions.expression import (
+    FUNCTIONS,
+    MAX_LENGTH,
+    Expression,
+    ExpressionError,
+)
+from satisfice.domain.expressions.type_check import check_condition
+from satisfice.domain.expressions.types import NUMBER, Kinds, kind_of
+from satisfice.domain.space.space import Choice
 from tests.properties.test_expression_properties import NAMES as NUMBERS
 from tests.properties.test_expression_properties import Formula, conditions
 

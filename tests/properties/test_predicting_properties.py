@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.expressions import Expression
-from domain.predicted import LEARNT, MEMORY, Forecast, counted_for
-from domain.predicting import Observation, learn
-from domain.rules import ENOUGH, Rule, RuleBook
-from domain.space import Choice, Float, Int, Parameter, Space
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.prediction.model import Observation, learn
+from satisfice.domain.rules.predicted import LEARNT, MEMORY, Forecast, counted_for
+from satisfice.domain.rules.rule import ENOUGH, Rule, RuleBook
+from satisfice.domain.space.space import Choice, Float, Int, Parameter, Space
 
 SPACE = Space(
     (

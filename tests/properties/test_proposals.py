@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState, create_trial
 
-from domain import columns
-from domain.errors import NoAllowedConfiguration
-from domain.expressions import Expression
-from domain.repair import nearest_allowed
-from domain.rules import Rule, RuleBook, implied_by
-from domain.space import (
+from satisfice.domain.errors import NoAllowedConfiguration
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.rules import vectorized
+from satisfice.domain.rules.rule import Rule, RuleBook, implied_by
+from satisfice.domain.space.repair import nearest_allowed
+from satisfice.domain.space.space import (
     Bounded,
     Choice,
     Derived,
@@ -32,9 +32,9 @@ from domain.space import (
     Space,
     Value,
 )
-from tasks.drawing import distributions, random_configurations
-from tasks.sampling import Proposer
-from tasks.store_records import BEGUN
+from satisfice.tasks.sampling.draws import distributions, random_configurations
+from satisfice.tasks.sampling.proposer import Proposer
+from satisfice.tasks.storage.trial_records import BEGUN
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -370,8 +370,8 @@ def test_the_rule_book_agrees_with_plain_python(ruled: Ruled, seed: int) -> None
 def test_a_sieve_lets_all_through_that_is_allowed(ruled: Ruled, seed: int) -> None:
     space = ruled.space
     places = np.random.default_rng(seed).random((40, len(space.axes)))
-    values, there = columns.configurations(space, places)
-    through = columns.allowed(ruled.rules, values, there)
+    values, there = vectorized.configurations(space, places)
+    through = vectorized.allowed(ruled.rules, values, there)
     for at, row in enumerate(places):
         coordinates = {}
         for (name, axis), place in zip(space.axes.items(), row, strict=True):

@@ -7,9 +7,9 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain import stopping
-from domain.renewal import Champion, Past, decide
-from domain.situation import Situation
+from satisfice.domain.decisions import stopping
+from satisfice.domain.decisions.schedule import Champion, Past, decide
+from satisfice.domain.decisions.situation import Situation
 from tests.properties.test_decisions import situations
 
 VALUES = st.floats(-10, 10)

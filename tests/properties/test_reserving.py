@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from domain.cost import Budget, Cost, EnergyMode, Ledger, Prices
-from domain.reserving import reservation
+from satisfice.domain.economics.cost import Budget, Cost, EnergyMode, Ledger, Prices
+from satisfice.domain.trials.reservation import reservation
 
 amounts = st.floats(0.01, 1e4)
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.quantities import (
+from satisfice.domain.economics.units import (
     DURATION,
     INTENSITY,
     KILOWATT_HOURS,
@@ -23,7 +23,7 @@ from domain.quantities import (
     Measure,
     QuantityError,
 )
-from tasks.schema import mistakes, schema
+from satisfice.tasks.spec.schema import mistakes, schema
 
 MEASURES = (DURATION, KILOWATT_HOURS, PRICE, INTENSITY, MEMORY, SPENDING, WORTH)
 

@@ -7,15 +7,15 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.cost import Budget, Prices
-from domain.errors import UserMistake
-from domain.expressions import Expression
-from domain.plan import SweepRequest, make_plan
-from domain.rules import Rule, RuleBook, Verdict
-from domain.space import Choice, Float, Int, Parameter, Params, Space, key_of
-from domain.study import DataSource, Objective, Study
-from domain.worth import Direction, Worth
-from flows.sweeping import configurations, understand
+from satisfice.domain.economics.cost import Budget, Prices
+from satisfice.domain.economics.worth import Direction, Worth
+from satisfice.domain.errors import UserMistake
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.rules.rule import Rule, RuleBook, Verdict
+from satisfice.domain.space.space import Choice, Float, Int, Parameter, Params, Space, key_of
+from satisfice.domain.study import DataSource, Objective, Study
+from satisfice.domain.sweep.plan import SweepRequest, make_plan
+from satisfice.flows.stages.sweep_points import configurations, understand
 
 SPACE = Space(
     (

@@ -1,0 +1,1 @@
+"""Whether rules are right, and what they save."""

@@ -1,0 +1,94 @@
+"""What training the configurations that rules turned away would have cost: estimates, no measures.
+
+Where models can be built before training, each configuration has a forecast of its epoch. It is
+taken to have been trained as long as other trials were, by its epoch's length: pruning, and what a
+training needs beside its epochs, are in that. Nobody knows how far the errors of the forecasts go
+together, so they are taken to go together all the way: the ends of the interval are the sums of
+theirs. Where no model can be built the training would have failed at once.
+
+Where nothing is forecast, each is taken to have cost what a trial of the search did; the interval
+is the prediction interval of a sum of so many (Hahn and Meeker 1991, Statistical Intervals, ch. 4).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from scipy.special import stdtrit
+
+from satisfice.domain.prediction.model import seconds_of_an_epoch
+from satisfice.domain.rules.predicted import Forecast
+from satisfice.domain.trials.history import History
+
+_LOW, _HIGH = 0.05, 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Avoided:
+    """What a rule turned away, and what training it would have cost.
+
+    Attributes:
+        count: How many configurations it turned away.
+        seconds: What training them would have taken.
+        low: Lower end of a 90 % interval of the seconds.
+        high: Upper end of it.
+        rate: What a second of the search cost, in money.
+        looked_at: For how many of the configurations a model was built before training; 0: models
+            cannot be, and the cost is that of the trials of the search.
+        unbuildable: For how many of those it could not be built.
+    """
+
+    count: int
+    seconds: float
+    low: float
+    high: float
+    rate: float
+    looked_at: int = 0
+    unbuildable: int = 0
+
+
+def by_forecasts(count: int, epochs: Sequence[Forecast | None], history: History) -> Avoided | None:
+    """Estimate from forecasts; None where no trial has told how long an epoch takes.
+
+    Args:
+        count: How many configurations were turned away.
+        epochs: For some of them, the seconds of an epoch; None where no model can be built.
+        history: The trials of the search, which say how many epochs a training is worth.
+    """
+    lengths = [seconds_of_an_epoch(one) for one in history.trials]
+    known = [one for one in lengths if one is not None and one > 0]
+    if not known or not epochs:
+        return None
+    each = history.spent.seconds / len(history.trials) / fmean(known) * count / len(epochs)
+    built = [one for one in epochs if one is not None]
+    seconds, low, high = (
+        each * sum(one.at(share) for one in built) for share in (0.5, _LOW, _HIGH)
+    )
+    unbuildable = len(epochs) - len(built)
+    return Avoided(count, seconds, low, high, _rate(history), len(epochs), unbuildable)
+
+
+def by_history(count: int, history: History) -> Avoided | None:
+    """Estimate from what the trials of the search took; None without any.
+
+    Args:
+        count: How many configurations were turned away.
+        history: The trials of the search.
+    """
+    taken = [one.cost.seconds for one in history.trials]
+    if not taken:
+        return None
+    seconds = count * fmean(taken)
+    reach = math.inf
+    if len(taken) > 1:
+        wide = math.sqrt(count + count**2 / len(taken)) * stdev(taken)
+        reach = float(stdtrit(len(taken) - 1, _HIGH)) * wide
+    return Avoided(count, seconds, max(seconds - reach, 0.0), seconds + reach, _rate(history))
+
+
+def _rate(history: History) -> float:
+    spent = history.spent
+    return spent.money / spent.seconds if spent.seconds > 0 else 0.0

@@ -1,0 +1,1 @@
+"""The four priced decisions, and what they look at."""

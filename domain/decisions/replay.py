@@ -1,0 +1,111 @@
+"""Decide again what a past search decided, from the store alone, perhaps at another price."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from satisfice.domain.decisions.decision import Decision
+from satisfice.domain.decisions.situation import Offer, Pending, Situation
+from satisfice.domain.decisions.stopping import decide
+from satisfice.domain.economics.cost import NOTHING, Budget, Prices
+from satisfice.domain.economics.worth import Worth
+from satisfice.domain.space.space import Space
+from satisfice.domain.summary import DecisionRecord
+from satisfice.domain.trials.history import History, TrialRecord
+
+_LEFT = ("trials", "seconds", "kwh", "money")
+
+
+def circumstances(situation: Situation) -> dict[str, float]:
+    """Return what a replay needs beside the history, as evidence to be kept with the decision."""
+    left = {name: getattr(situation.left, name) for name in _LEFT}
+    kept = {f"left_{name}": float(value) for name, value in left.items() if value is not None}
+    elapsed = {f"elapsed_{at}": one.elapsed for at, one in enumerate(situation.pending)}
+    counts = {"pending": float(len(situation.pending)), "workers": float(situation.workers)}
+    return {**kept, **counts, **elapsed}
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A decision of a past search beside the same decision made now.
+
+    Attributes:
+        record: What was decided.
+        again: What is decided now, on the same history.
+    """
+
+    record: DecisionRecord
+    again: Decision
+
+
+def replay(
+    history: History,
+    records: Iterable[DecisionRecord],
+    worth: Worth,
+    prices: Prices,
+    *,
+    before: Sequence[TrialRecord] = (),
+    space: Space | None = None,
+) -> Iterator[Replayed]:
+    """Decide again after each trial of a past search.
+
+    Args:
+        history: The finished trials, in the order in which they finished.
+        records: The decisions as recorded.
+        worth: What a gain is worth: the study's own, or another to ask "what if".
+        prices: What resources cost, likewise. Recorded costs are priced anew.
+        before: Trials of earlier searches that counted as its own.
+        space: The search space.
+    """
+    whole = History((*before, *history.trials), history.direction)
+    end = Situation(priced(whole, prices), worth, prices, space=space)
+    for record in records:
+        yield Replayed(record, decide(rewound(end, len(before) + record.after, record)))
+
+
+def priced(history: History, prices: Prices) -> History:
+    """Return a history with its costs priced anew."""
+    trials = (
+        replace(one, cost=prices.of(one.cost.seconds, one.cost.kwh, one.cost.energy))
+        for one in history.trials
+    )
+    return History(tuple(trials), history.direction)
+
+
+def rewound(end: Situation, after: int, record: DecisionRecord | None) -> Situation:
+    """Return what was known when some trials of a search had finished.
+
+    Args:
+        end: The search at its end.
+        after: The number of trials, those before the search that counted as its own among them.
+        record: What was decided then, with its circumstances; None: nothing limits, nothing runs.
+    """
+    evidence = {} if record is None else record.decision.evidence
+    known = {name: evidence.get(f"left_{name}") for name in _LEFT}
+    trials_left = known.pop("trials")
+    pending = range(int(evidence.get("pending", 0)))
+    history = History(end.history.trials[:after], end.history.direction)
+    return replace(
+        end,
+        history=history,
+        left=Budget(None if trials_left is None else int(trials_left), **known),
+        pending=tuple(
+            Pending(-1, {}, NOTHING, evidence.get(f"elapsed_{at}", 0.0)) for at in pending
+        ),
+        workers=int(evidence.get("workers", 1)),
+        offer=_offer(evidence, history, end.worth),
+    )
+
+
+def _offer(evidence: Mapping[str, float], history: History, worth: Worth) -> Offer | None:
+    """Return what a model expected then, at today's worth and prices; None where none was asked."""
+    if "offer_cost" not in evidence:
+        return None
+    spent = evidence.get("spent", 0.0)
+    dearer = history.spent.money / spent if spent > 0 else 1.0
+    return Offer(
+        evidence["offer_steps"] * worth.unit,
+        evidence["offer_cost"] * dearer,
+        int(evidence["offer_least"]),
+    )

@@ -1,0 +1,220 @@
+"""When to stop a search: the expected gain of more trials against their expected cost."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+from satisfice.domain.decisions.decision import Decision
+from satisfice.domain.decisions.forecast import Outlook, Taught, affordable, expected_cost, outlooks
+from satisfice.domain.decisions.noise import Level, level_of
+from satisfice.domain.decisions.situation import Offer, Situation
+from satisfice.domain.economics.text import HOURS, STEPS, counted, duration, money, number, sums
+from satisfice.domain.trials.feasibility import shortfall
+from satisfice.domain.trials.history import TrialState
+
+_PATIENCE = 3  # times `min_trials` without a value, and one no longer waits for the next
+
+
+@dataclass(frozen=True, slots=True)
+class StoppingPolicy:
+    """What must hold before a search may stop.
+
+    Attributes:
+        min_trials: Feasible trials with a value before which no search stops. A search stops
+            earlier only when its target is reached, when its budget does not pay for another trial,
+            or when three times as many trials have left no value at all.
+        horizon: The largest number of further trials that is weighed. A search without a budget
+            also ends after so many from which no forecast can be made.
+        taught: What measured searches teach about searches; a benchmark takes the other families'.
+    """
+
+    min_trials: int = 5
+    horizon: int = 100
+    taught: Taught = Taught()
+
+    def __post_init__(self) -> None:
+        if self.min_trials < 1:
+            raise ValueError(f"min_trials must be at least 1, got {self.min_trials}")
+        if self.horizon < 1:
+            raise ValueError(f"horizon must be at least 1, got {self.horizon}")
+
+
+def decide(situation: Situation, policy: StoppingPolicy = StoppingPolicy()) -> Decision:
+    """Stop when no number of further trials is expected to pay for itself.
+
+    Args:
+        situation: The history, what is pending, the budget left, the worth and the prices.
+        policy: The guards.
+
+    Returns:
+        A decision whose reason names the best horizon, its gain and its cost. Its evidence holds,
+        besides what `Decision` promises, `trials`, `values` (of feasible trials), `infeasible`
+        (where any trial broke a soft rule), `pending`, `spent` (money) and, where there is one, the
+        `incumbent`. `gain_low` and `gain_high` are a 90 % interval of the gain
+        of the best horizon, `gain_upper` is its one-sided 90 % bound. `noise` is the standard
+        deviation of the metric from seed to seed on the scale of the worth, 0 where no
+        configuration was trained twice (`replicates`). Where the budget left pays for no trial,
+        `affordable` is there and 0. Where the values alone say stop and there is an offer,
+        `offer_steps` (its gain in units of the worth's scale), `offer_cost` and `offer_least` are
+        the offer's.
+    """
+    level = level_of(situation.history, situation.worth.per)
+    facts = _facts(situation, level)
+    if _target_reached(situation):
+        target = number(situation.worth.target or 0.0)
+        best = number(facts["incumbent"])
+        return Decision.to_stop(
+            f"the best value, {best}, has reached the target of {target}: nothing beyond it is "
+            "worth anything",
+            **facts,
+        )
+    if affordable(situation) < 1:
+        told = "; ".join(filter(None, (shortfall(situation.history), _too_dear(situation))))
+        return Decision.to_stop(told, **facts, affordable=0.0)
+    outlook = outlooks(situation, policy.horizon, level, policy.taught)
+    return _too_early(situation, policy, outlook, facts) or _weigh(situation, outlook, facts)
+
+
+def _too_early(
+    situation: Situation,
+    policy: StoppingPolicy,
+    outlook: tuple[Outlook, ...],
+    facts: dict[str, float],
+) -> Decision | None:
+    """Decide where no gain is priced yet; None where one can be."""
+    values, trials = int(facts["values"]), int(facts["trials"])
+    waited, told = trials >= _PATIENCE * policy.min_trials, shortfall(situation.history)
+    if told:
+        told = f"{told}; before one does there is no gain to price, and the budget decides"
+    elif not values and waited:
+        return Decision.to_stop(
+            f"none of {trials} trials left a value: {_ends(situation)}", **facts
+        )
+    elif values < policy.min_trials and not waited:
+        least = counted(policy.min_trials, "trial")
+        have = "fulfilled the soft rules" if "infeasible" in facts else "left a value"
+        return Decision.to_continue(f"{values} of at least {least} have {have}", **facts)
+    elif outlook:
+        return None
+    else:
+        told = "a single value says nothing about the next one"
+    if math.isinf(affordable(situation)) and trials >= policy.horizon:
+        return Decision.to_stop(f"{told}; no budget ends it, and {trials} trials will do", **facts)
+    return Decision.to_continue(told, **facts)
+
+
+def _weigh(situation: Situation, outlook: tuple[Outlook, ...], facts: dict[str, float]) -> Decision:
+    best = max(outlook, key=lambda one: one.surplus)
+    evidence = facts | {
+        "expected_gain": best.gain,
+        "expected_cost": best.cost.money,
+        "horizon": float(best.trials),
+        "gain_low": best.low,
+        "gain_high": best.high,
+        "gain_upper": best.upper,
+        "next_gain": outlook[0].gain,
+        "next_cost": outlook[0].cost.money,
+    }
+    sentence = _sentence(situation, best)
+    if best.surplus > 0:
+        return Decision.to_continue(sentence, **evidence)
+    offer = situation.offer
+    if offer is not None:
+        evidence |= {
+            "offer_steps": offer.gain / situation.worth.unit if situation.worth.unit > 0 else 0.0,
+            "offer_cost": offer.cost,
+            "offer_least": float(offer.least),
+        }
+        told = _told_by(situation, offer, outlook[0])
+        if told:
+            return Decision.to_continue(f"{told}; by the values alone {sentence}", **evidence)
+    if not outlook[-1].gain > 0:
+        alike = len({one.value for one in situation.history.feasible}) == 1
+        many = "all values so far are alike" if alike else "half of the first values equal the best"
+        sentence = f"{many}, so that {sentence}"
+    elif len(outlook) > 1:
+        sentence = f"{sentence}, and no number up to {outlook[-1].trials} would pay for itself"
+    return Decision.to_stop(sentence, **evidence)
+
+
+def _told_by(situation: Situation, offer: Offer, following: Outlook) -> str:
+    """Say why the next configuration is worth its price all the same; empty: it is not.
+
+    The values know what searches bring, a model knows this one, and the best of its candidates is
+    the one that it is most wrong about: the logarithms of both gains count alike.
+    """
+    telling = len(situation.history.telling)
+    if telling < offer.least:
+        return f"{telling} of at least {offer.least} trials are there to model the space from"
+    together = math.sqrt(offer.gain) * math.sqrt(following.gain)
+    if together > offer.cost:
+        gain, cost = sums(together, offer.cost, situation.prices.currency)
+        return (
+            f"the next configuration would bring {gain} and cost {cost}, by the values and a model "
+            "of the space together"
+        )
+    return ""
+
+
+def _facts(situation: Situation, level: Level | None) -> dict[str, float]:
+    history = situation.history
+    facts = {
+        "trials": float(len(history.trials)),
+        "values": float(len(history.feasible)),
+        "pending": float(len(situation.pending)),
+        "spent": history.spent.money,
+    }
+    if len(history.feasible) < len(history.complete):
+        facts["infeasible"] = float(len(history.complete) - len(history.feasible))
+    if history.best is not None and history.best.value is not None and level is not None:
+        facts |= {
+            "incumbent": history.best.value,
+            "noise": level.noise,
+            "replicates": float(level.replicates),
+        }
+    return facts
+
+
+def _target_reached(situation: Situation) -> bool:
+    best, target = situation.history.best, situation.worth.target
+    if best is None or best.value is None or target is None:
+        return False
+    return situation.history.direction.sign * (best.value - target) >= 0
+
+
+def _sentence(situation: Situation, outlook: Outlook) -> str:
+    worth, currency = situation.worth, situation.prices.currency
+    more = "1 more trial" if outlook.trials == 1 else f"{outlook.trials} more trials"
+    steps = outlook.gain / worth.money if worth.money > 0 else 0.0
+    brought, cost = sums(outlook.gain, outlook.cost.money, currency)
+    gain = f"{brought} ({number(steps)} {STEPS[worth.per]})"
+    if currency != HOURS and outlook.cost.seconds > 0:
+        cost = f"{cost} ({duration(outlook.cost.seconds)})"
+    return f"{more} would bring {gain} and cost {cost}"
+
+
+def _too_dear(situation: Situation) -> str:
+    left, each = situation.left, expected_cost(situation.history)
+    currency = situation.prices.currency
+    limits = (
+        (left.trials, 1.0, f"{left.trials} trials", "1 trial"),
+        (left.money, each.money, money(left.money or 0.0, currency), money(each.money, currency)),
+        (left.kwh, each.kwh, f"{number(left.kwh or 0.0)} kWh", f"{number(each.kwh)} kWh"),
+        (left.seconds, each.seconds, duration(left.seconds or 0.0), duration(each.seconds)),
+    )
+    for limit, one, rest, needed in limits:
+        if limit is not None and limit < one:
+            return f"the budget left is {rest}, and one more trial would take {needed}"
+    return "the budget left does not pay for one more trial"
+
+
+def _ends(situation: Situation) -> str:
+    ends = Counter(
+        f"failed ({one.failure})" if one.failure else str(one.state)
+        for one in situation.history.trials
+        if one.state is not TrialState.COMPLETE
+    )
+    said = [f"{count} {end}" for end, count in ends.most_common()]
+    return ", ".join(said) or "their metric is not finite"

@@ -1,0 +1,1 @@
+"""Costs, budgets, worth and the units in which they are stated."""

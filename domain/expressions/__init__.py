@@ -1,0 +1,1 @@
+"""The language of rules: what is written, its types, and how it is checked."""

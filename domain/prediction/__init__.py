@@ -1,0 +1,1 @@
+"""What can be forecast of a trial before it is trained."""

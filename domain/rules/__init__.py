@@ -1,0 +1,1 @@
+"""Domain rules: what they allow, one configuration or thousands at a time."""

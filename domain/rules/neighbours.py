@@ -1,0 +1,148 @@
+"""What rules forbid near what they allow, and the other way round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from satisfice.domain.errors import ProblemFault
+from satisfice.domain.rules.batch_repair import mend
+from satisfice.domain.rules.evaluator import Judge
+from satisfice.domain.rules.predicted import Predicted
+from satisfice.domain.rules.rule import Predict, Rule, RuleBook
+from satisfice.domain.space import enumeration
+from satisfice.domain.space.domains import same
+from satisfice.domain.space.repair import allowed_step_by_step, nearest_allowed, whole
+from satisfice.domain.space.space import Choice, Params, Space, Value
+
+_ATTEMPTS = 1000  # looks around one configuration
+_PREDICTIONS = 100  # predictions for them
+_PREDICTIONS_OUTSIDE = 300  # enough for every change of one parameter, in most spaces
+_STEP = 0.05  # of an axis; what lies nearer would hardly be trained otherwise
+_HALVINGS = 20  # of a distance of 1, a millionth remains
+
+
+def allowed_near(space: Space, judge: Judge, start: Params) -> dict[str, Value] | None:
+    """Return the nearest configuration that is found to fulfil all rules.
+
+    Args:
+        space: The space.
+        judge: Knows the rules; it is given leave for some predictions.
+        start: A configuration that breaks a rule.
+    """
+    judge.leave = _PREDICTIONS
+    plain = judge.rules.without_predictions
+    fulfils = partial(judge.fulfils, judge.rules.rules)
+    nearest = nearest_allowed(start, space, fulfils, _ATTEMPTS)
+    if nearest is None:
+        nearest = mend(start, space, plain, fulfils)
+    if nearest is None:
+        demands = [*(partial(judge.fulfils, [one]) for one in plain.rules), fulfils]
+        nearest = allowed_step_by_step(start, space, demands, _ATTEMPTS)
+    return None if nearest is None else _moved_back(space, fulfils, start, nearest)
+
+
+def forbidden_near(
+    space: Space, judge: Judge, starts: Iterable[Params], broken: Rule, kept: Rule | None = None
+) -> Params | None:
+    """Look for a configuration that breaks one rule, and keeps another if one is given.
+
+    Only the parameters that these rules are about are moved: that leaves fewer ways to try.
+    """
+
+    def keeps(params: Params) -> bool:
+        return kept is None or judge.fulfils([kept], params)
+
+    def breaks(params: Params) -> bool:
+        return not judge.fulfils([broken], params)
+
+    rules = (broken,) if kept is None else (broken, kept)
+    part = enumeration.part_about(space, {name for one in rules for name in one.names})
+    for start in starts:
+        here = enumeration.within(part, start)
+        found = allowed_step_by_step(here, part, (keeps, breaks), _ATTEMPTS)
+        if found is not None:
+            return enumeration.completed(space, found, start)
+    return None
+
+
+def just_outside(
+    space: Space, rules: RuleBook, rule: Rule, predict: Predict, start: Params
+) -> dict[str, Value] | None:
+    """Return the nearest configuration that is found to break one rule and no other.
+
+    It is at least a twentieth of an axis away: where quality changes gradually, a step that is only
+    just over the limit makes no difference, whatever the rule is worth.
+
+    Args:
+        space: The space.
+        rules: All rules.
+        rule: The one to be broken.
+        predict: Gives `predicted.*` of a configuration.
+        start: A configuration that breaks none.
+
+    Raises:
+        ProblemFault: None was found, and for one at least that breaks no other rule on parameters
+            no model can be built; says why.
+    """
+    others = RuleBook(tuple(one for one in rules.rules if one.id != rule.id))
+    plain = others.without_predictions
+    known: list[Predicted] = []
+    faults: list[ProblemFault] = []
+
+    def breaks_it_alone(params: Params) -> bool:
+        if not rule.applies_to(params) or not plain.allow(params, {}):
+            return False
+        if _distance(space, start, params) < _STEP:
+            return False
+        if not rule.needs_prediction and rule.allows(params, {}):
+            return False
+        if len(known) + len(faults) == _PREDICTIONS_OUTSIDE:
+            return False
+        try:
+            known.append(predict(params))
+        except ProblemFault as fault:
+            faults.append(fault)
+            return False
+        return others.allow(params, known[-1]) and not rule.allows(params, known[-1])
+
+    found = nearest_allowed(start, space, breaks_it_alone, _ATTEMPTS)
+    if found is None and faults:
+        raise faults[0]
+    return found
+
+
+def _distance(space: Space, one: Params, other: Params) -> float:
+    """Return how far two configurations are apart on the axis on which they differ most."""
+    here, there = whole(one, space), whole(other, space)
+    return max(
+        float(not same(here[name], there[name]))
+        if isinstance(axis, Choice)
+        else abs(axis.place(float(here[name])) - axis.place(float(there[name])))
+        for name, axis in space.axes.items()
+    )
+
+
+def _moved_back(
+    space: Space, fulfils: Callable[[Params], bool], start: Params, found: dict[str, Value]
+) -> dict[str, Value]:
+    """Move real numbers back to where they came from, as far as the rules allow: by halving."""
+    for name, far in found.items():
+        near = start.get(name)
+        if isinstance(near, float) and isinstance(far, float):
+            found = {**found, name: _nearer(near, far, partial(_fits, space, fulfils, found, name))}
+    return found
+
+
+def _nearer(near: float, far: float, fits: Callable[[float], bool]) -> float:
+    for _ in range(_HALVINGS):
+        middle = (near + far) / 2
+        near, far = (near, middle) if fits(middle) else (middle, far)
+    return far
+
+
+def _fits(
+    space: Space, fulfils: Callable[[Params], bool], params: Params, name: str, value: float
+) -> bool:
+    moved = {**params, name: value}
+    return not space.outside(moved) and fulfils(moved)

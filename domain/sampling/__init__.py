@@ -1,0 +1,1 @@
+"""The mathematics of proposals: models, densities and expected gain for cost."""

@@ -1,0 +1,172 @@
+"""A Gaussian process that learns a number from a few dozen configurations.
+
+Its kernel is a Matern one with a lengthscale for each axis (Rasmussen and Williams 2006, Gaussian
+Processes for Machine Learning, equation 4.17 and section 5.1). The hyper-parameters have priors and
+are set to their most probable values: with five trials the data alone would say anything.
+
+Configurations come as columns (`domain.sampling.encoding`), of which several may belong to one
+axis.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import cho_solve, solve_triangular
+from scipy.optimize import minimize
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Rows: TypeAlias = npt.NDArray[np.int_]
+
+_ROOT = np.sqrt(5.0)
+_JITTER = 1e-8
+_STEPS = 25  # of the optimiser; more no longer change a proposal
+_FITTED = 80  # looks from which hyper-parameters are read; more take seconds and change little
+_REACH = 4.0  # standard deviations of the prior within which hyper-parameters are looked for
+# Priors of the logarithms: mean and standard deviation. A lengthscale grows with the dimension, or
+# everything would be far from everything (Hvarfner et al. 2024, Vanilla Bayesian Optimization
+# Performs Great in High Dimensions, section 4).
+_LENGTH, _SIGNAL = (np.log(0.5), 0.8), (0.0, 0.7)
+_NOISE_SPREAD = 1.5
+_LEAST = 1e-12
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """What is known of a number after some looks at it, on a scale of mean 0 and variance 1.
+
+    Attributes:
+        mean: What was taken off the numbers.
+        spread: What they were divided by.
+        noise: Variance of a look, on the scale.
+    """
+
+    mean: float
+    spread: float
+    noise: float
+    _columns: Floats  # of what was seen, each divided by its lengthscale
+    _weights: Floats  # by which columns are multiplied
+    _signal: float
+    _root: Floats  # lower Cholesky factor of the kernel matrix
+    _dual: Floats
+    _noises: Floats  # variance of each look that was taken, on the scale
+
+    @classmethod
+    def of(
+        cls,
+        columns: Floats,
+        axes: Rows,
+        numbers: Floats,
+        noise: float,
+        doubts: Floats | None = None,
+    ) -> Surrogate:
+        """Fit to what was seen.
+
+        Args:
+            columns: Shape (looks, columns).
+            axes: Shape (columns,): the axis that each belongs to, counted from 0.
+            numbers: Shape (looks,), finite; at least one.
+            noise: The variance of a look that is expected beforehand, as a share of the whole.
+            doubts: Shape (looks,): how much larger it is known to be for some; None: for none.
+        """
+        mean, spread = float(np.mean(numbers)), max(float(np.std(numbers)), _LEAST)
+        scaled = (numbers - mean) / spread
+        extra = np.zeros(len(scaled)) if doubts is None else doubts / spread**2
+        some = np.unique(np.linspace(0, len(scaled) - 1, _FITTED).astype(int))
+        lengths, signal, variance = _fitted(columns[some], axes, scaled[some], extra[some], noise)
+        weights, noises = 1 / lengths[axes], variance + extra
+        root = _root(columns * weights, signal, noises)
+        dual = cho_solve((root, True), scaled)
+        return cls(mean, spread, variance, columns * weights, weights, signal, root, dual, noises)
+
+    def awaiting(self, columns: Floats) -> Surrogate:
+        """Return what will be known once some configurations have been looked at.
+
+        They are taken to show what is expected of them (Ginsbourger et al. 2010, Kriging Is
+        Well-Suited to Parallelize Optimization, section 3.1): means stay, variances shrink.
+        """
+        both = np.concatenate([self._columns, columns * self._weights])
+        dual = np.append(self._dual, np.zeros(len(columns)))
+        noises = np.append(self._noises, np.full(len(columns), self.noise))
+        root = _root(both, self._signal, noises)
+        return replace(self, _columns=both, _root=root, _dual=dual, _noises=noises)
+
+    def at(self, columns: Floats) -> tuple[Floats, Floats]:
+        """Return mean and variance of the number itself, free of noise, on the scale.
+
+        Args:
+            columns: Shape (configurations, columns).
+        """
+        kernel, _, _ = _matern(_squares(columns * self._weights, self._columns))
+        known = self._signal * kernel
+        explained = solve_triangular(self._root, known.T, lower=True)
+        variance = self._signal - np.sum(explained**2, axis=0)
+        return known @ self._dual, np.maximum(variance, _LEAST)
+
+
+def _root(near: Floats, signal: float, noises: Floats) -> Floats:
+    kernel, _, _ = _matern(_squares(near, near))
+    return np.asarray(np.linalg.cholesky(signal * kernel + np.diag(noises + _JITTER)))
+
+
+def _fitted(
+    columns: Floats, axes: Rows, scaled: Floats, extra: Floats, noise: float
+) -> tuple[Floats, float, float]:
+    """Return the most probable lengthscales (one an axis), signal and noise variance."""
+    count = int(axes[-1]) + 1
+    middle = np.array([*[_LENGTH[0] + np.log(count) / 2] * count, _SIGNAL[0], np.log(noise)])
+    wide = np.array([*[_LENGTH[1]] * count, _SIGNAL[1], _NOISE_SPREAD])
+    apart = np.array(
+        [_squares(one, one) for one in (columns[:, axes == at] for at in range(count))]
+    )
+    found = minimize(
+        _surprise,
+        middle,
+        (apart, scaled, extra, middle, wide),
+        method="L-BFGS-B",
+        jac=True,
+        bounds=list(zip(middle - _REACH * wide, middle + _REACH * wide, strict=True)),
+        options={"maxiter": _STEPS},
+    ).x
+    signal, variance = np.exp(found[count:])
+    return np.exp(found[:count]), float(signal), float(variance)
+
+
+def _squares(some: Floats, others: Floats) -> Floats:
+    """Return squared distances, shape (some, others)."""
+    lengths = np.sum(some**2, axis=1)[:, None] + np.sum(others**2, axis=1)
+    return np.asarray(np.maximum(lengths - 2 * some @ others.T, 0.0))
+
+
+def _matern(squared: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the kernel at squared distances, and what its slopes are made of."""
+    far = _ROOT * np.sqrt(squared)
+    fall = np.exp(-far)
+    return (1 + far + far**2 / 3) * fall, far, fall
+
+
+def _surprise(
+    logs: Floats, apart: Floats, seen: Floats, extra: Floats, middle: Floats, wide: Floats
+) -> tuple[float, Floats]:
+    """Return the negative log posterior of the hyper-parameters, and its gradient.
+
+    Rasmussen and Williams 2006, equations 5.8 and 5.9.
+    """
+    axes = len(apart)
+    weights, signal, noise = np.exp(-2 * logs[:axes]), *np.exp(logs[axes:])
+    kernel, far, fall = _matern(np.tensordot(weights, apart, 1))
+    root = np.linalg.cholesky(signal * kernel + np.diag(noise + _JITTER + extra))
+    inverse = cho_solve((root, True), np.eye(len(seen)))
+    dual = inverse @ seen
+    off = (logs - middle) / wide
+    value = seen @ dual / 2 + np.sum(np.log(np.diag(root))) + off @ off / 2
+    pull = (inverse - np.outer(dual, dual)) / 2
+    by_length = pull * (signal * 5 / 3 * (1 + far) * fall)
+    slopes = np.append(
+        weights * np.tensordot(apart, by_length, 2),
+        [signal * np.sum(pull * kernel), noise * np.trace(pull)],
+    )
+    return float(value), slopes + off / wide

@@ -1,0 +1,1 @@
+"""The search space: domains of parameters, priors, enumeration and repair."""

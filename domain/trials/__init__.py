@@ -1,0 +1,1 @@
+"""What is ordered, what came back, and whether it is feasible."""

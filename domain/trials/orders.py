@@ -1,0 +1,101 @@
+"""What a worker is given and what it gives back: small, pure data that travels anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from satisfice.domain.economics.cost import NOTHING, Cost
+from satisfice.domain.rules.rule import Verdict
+from satisfice.domain.space.space import Params
+from satisfice.domain.trials.history import Audit, CurvePoint, Failure, Purpose, TrialState
+
+
+@dataclass(frozen=True, slots=True)
+class TrialOrder:
+    """One training to be run.
+
+    Attributes:
+        search: The search's id, `digits-3`.
+        number: The trial's number in the search.
+        attempt: 1 for the first try; a resumed trial counts on.
+        study: Path of the study folder.
+        folder: Path of the trial's own folder: event log, checkpoint, model.
+        control: Path of the search's control file (pause, stop).
+        params: The active parameters.
+        seed: Seeds every source of randomness of the training.
+        purpose: What the order is for; a confirmation is scored on the test split as well.
+        verdict: What the rules said, frozen: a later prediction may say otherwise.
+        data_digest: Digest of the data that the gate passed; other data is refused.
+        threads: Processor threads of the training.
+        deadline_seconds: Seconds of training after which no further epoch begins; None: no limit.
+        grace_seconds: Seconds past the deadline that the epoch in flight has before it is killed.
+        memory_mb: Limit on the memory that the training adds to the idle process; None: no limit.
+        epoch_seconds: A stated duration of an epoch in place of the clock's, so that a search can
+            be repeated bit for bit; None: the clock.
+        keep_model: Whether to save the model, so that it can be measured and registered.
+        pruning: Path of a snapshot of what the pruning question may look at; None: never prune.
+        time_inferences: Whether to time a few inferences of a complete training, for predictions.
+        measure_inferences: Whether to measure as many as of a winner, for soft rules.
+        reported: Metrics that each report has to hold besides the objective, with the id of the
+            soft rule that speaks of each.
+        tracking_run: The MLflow run that the trial is recorded in; None: not tracked.
+        audit: What it is about, where it is an audit.
+    """
+
+    search: str
+    number: int
+    attempt: int
+    study: str
+    folder: str
+    control: str
+    params: Params
+    seed: int
+    purpose: Purpose
+    verdict: Verdict
+    data_digest: str
+    threads: int = 1
+    deadline_seconds: float | None = None
+    grace_seconds: float = 10.0
+    memory_mb: int | None = None
+    epoch_seconds: float | None = None
+    keep_model: bool = False
+    pruning: str | None = None
+    time_inferences: bool = False
+    measure_inferences: bool = False
+    reported: Mapping[str, str] = field(default_factory=dict)
+    tracking_run: str | None = None
+    audit: Audit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """How an order ended.
+
+    Attributes:
+        number: The trial's number.
+        attempt: Which attempt this was.
+        state: Complete, pruned or failed; running where it was interrupted and can be resumed.
+        value: The objective's last reported value; None where there is none.
+        metrics: All metrics of the last report; a confirmation's test metrics as `test_<metric>`.
+        curve: The objective's reports, those of earlier attempts included.
+        cost: What all attempts together took.
+        failure: Why it failed, where it did.
+        reason: In one sentence, why it ended as it did, where that needs saying.
+        artefacts: Paths by name: `model`, `checkpoint`, `log`.
+        measured: What its process was seen to need, by the names under which it is predicted.
+        epochs: How many epochs it planned; None where that is not known.
+    """
+
+    number: int
+    attempt: int
+    state: TrialState
+    value: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    curve: tuple[CurvePoint, ...] = ()
+    cost: Cost = NOTHING
+    failure: Failure | None = None
+    reason: str = ""
+    artefacts: Mapping[str, str] = field(default_factory=dict)
+    measured: Mapping[str, float] = field(default_factory=dict)
+    epochs: int | None = None

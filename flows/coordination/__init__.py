@@ -1,0 +1,1 @@
+"""The loop of a search: ask, order, settle, decide."""

@@ -1,0 +1,176 @@
+"""What goes out to a worker and what comes back, as the search writes it down."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from satisfice.domain.economics.cost import Cost, Prices
+from satisfice.domain.prediction.predictor import interval
+from satisfice.domain.rules.measured import INFERENCE as MEASURED_INFERENCE
+from satisfice.domain.rules.measured import METRICS
+from satisfice.domain.rules.predicted import INFERENCE
+from satisfice.domain.rules.rule import Verdict
+from satisfice.domain.study import Study
+from satisfice.domain.trials.history import Failure, Purpose, TrialRecord, TrialState
+from satisfice.domain.trials.orders import TrialOrder, TrialResult
+from satisfice.tasks.files.home import search_folder, trial_folder
+from satisfice.tasks.trial.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class OrderBook:
+    """Writes the orders of one search.
+
+    Attributes:
+        study: The specification.
+        search: The search's id.
+        digest: Digest of the data that the gate passed.
+        epoch_seconds: A stated duration of an epoch in place of the clock's.
+        prunes: Whether a trial may end before its last epoch where that is not worth its price.
+    """
+
+    study: Study
+    search: str
+    digest: str
+    epoch_seconds: float | None = None
+    prunes: bool = True
+
+    def seed(self, number: int) -> int:
+        """Return the seed of a trial: without a state that somebody has to keep."""
+        text = f"{self.study.seed}/trial/{number}"
+        digest = hashlib.blake2b(text.encode(), digest_size=4).digest()
+        return int.from_bytes(digest, "big") >> 1
+
+    def order(self, trial: TrialRecord, verdict: Verdict, attempt: int, cost: Cost) -> TrialOrder:
+        """Write an order.
+
+        Args:
+            trial: The trial as it was begun.
+            verdict: What the rules said of it.
+            attempt: 1 for the first try; a resumed trial counts on.
+            cost: The most that it may take.
+        """
+        resources = self.study.resources
+        folder = search_folder(self.search)
+        competes = trial.purpose.competes
+        asked = {
+            name: rule.id
+            for rule in self.study.soft_rules.rules
+            if rule.applies_to(trial.params)
+            for name in rule.require.names
+        }
+        return TrialOrder(
+            search=self.search,
+            number=trial.number,
+            attempt=attempt,
+            study=self.study.folder,
+            folder=str(trial_folder(self.search, trial.number)),
+            control=str(folder / "control.json"),
+            params=dict(trial.params),
+            seed=trial.seed,
+            purpose=trial.purpose,
+            verdict=verdict,
+            data_digest=self.digest,
+            threads=resources.threads,
+            deadline_seconds=None if math.isinf(cost.seconds) else cost.seconds,
+            memory_mb=resources.memory_mb,
+            epoch_seconds=self.epoch_seconds,
+            keep_model=trial.purpose is Purpose.CONFIRMATION,
+            pruning=str(folder / "pruning.json") if competes and self.prunes else None,
+            time_inferences=competes
+            and any(name in INFERENCE for name in self.study.rules.predictions),
+            measure_inferences=any(name in MEASURED_INFERENCE for name in asked),
+            reported={
+                name.removeprefix(METRICS): rule
+                for name, rule in asked.items()
+                if name.startswith(METRICS)
+            },
+            audit=trial.audit,
+        )
+
+
+def trial_of(order: TrialOrder) -> TrialRecord:
+    """Return the trial that an order is about, as it was begun."""
+    return TrialRecord(
+        order.number,
+        order.params,
+        TrialState.RUNNING,
+        seed=order.seed,
+        purpose=order.purpose,
+        audit=order.audit,
+    )
+
+
+def record_of(order: TrialOrder, result: TrialResult) -> TrialRecord:
+    """Return what the store keeps of a result."""
+    failed = result.state is TrialState.RUNNING  # stopped by hand before it was done
+    return replace(
+        trial_of(order),
+        state=TrialState.FAILED if failed else result.state,
+        value=result.value,
+        curve=result.curve,
+        cost=result.cost,
+        failure=Failure.STOPPED if failed else result.failure,
+        reason=result.reason,
+        metrics=result.metrics,
+        measured=result.measured,
+        epochs=result.epochs,
+    )
+
+
+def without_result(
+    trial: TrialRecord, progress: Progress, prices: Prices, failure: Failure, reason: str
+) -> TrialRecord:
+    """Return what the store keeps of a trial that brought no result: what its log tells of it."""
+    return replace(
+        trial,
+        state=TrialState.FAILED,
+        curve=progress.curve,
+        cost=prices.of(progress.seconds, progress.kwh, progress.energy),
+        failure=failure,
+        reason=reason,
+        measured=progress.measured,
+        epochs=progress.epochs,
+    )
+
+
+def order_facts(order: TrialOrder, asking: float) -> dict[str, Any]:
+    """Return what tracking wants to know of a trial that begins.
+
+    Args:
+        order: What it was told.
+        asking: How many seconds its proposal took.
+    """
+    verdict = order.verdict
+    return {
+        "number": order.number,
+        "params": dict(order.params),
+        "purpose": order.purpose,
+        "seed": order.seed,
+        "audit": None if order.audit is None else asdict(order.audit),
+        "folder": order.folder,
+        "asking": asking,
+        "verdict": {
+            "margins": dict(verdict.margins),
+            "predicted": dict(verdict.predicted),
+            "forecasts": {name: interval(one) for name, one in verdict.forecasts.items()},
+        },
+    }
+
+
+def result_facts(record: TrialRecord) -> dict[str, Any]:
+    """Return what tracking wants to know of a finished trial."""
+    return {
+        "number": record.number,
+        "state": record.state,
+        "value": record.value,
+        "metrics": dict(record.metrics),
+        "measured": dict(record.measured),
+        "margins": dict(record.margins),
+        "cost": asdict(record.cost),
+        "failure": record.failure,
+        "reason": record.reason,
+    }

@@ -1,0 +1,50 @@
+"""What a sweep asks for: configurations, before any rule is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+
+from satisfice.domain.errors import UserMistake
+from satisfice.domain.space.space import Value
+from satisfice.domain.study import Study
+from satisfice.domain.sweep.notation import read_swept
+from satisfice.domain.sweep.plan import MOST, SweepRequest, configuration, grid, refuse_absent
+
+_DRAWS = 50  # for each point that is asked for: rules may turn most of them away
+_FEWEST_DRAWS = 200
+
+
+def understand(study: Study, request: SweepRequest) -> None:
+    """Refuse what cannot be swept, before anything starts.
+
+    Raises:
+        UserMistake: It cannot be read, or does not fit the space.
+    """
+    if request.random is not None and not 1 <= request.random <= MOST:
+        raise UserMistake(
+            f"{request.random} points cannot be drawn", f"Ask for 1 to {MOST:,} of them"
+        )
+    swept = read_swept(request.parameters, study.space, drawn=request.random is not None)
+    some = MOST if request.random is None else _FEWEST_DRAWS
+    refuse_absent(swept, study.space, islice(configurations(study, request), some))
+
+
+def configurations(study: Study, request: SweepRequest) -> Iterator[dict[str, Value]]:
+    """Yield what is asked for: all combinations, or points drawn by the study's seed.
+
+    Of points there are more than are asked for, as rules will turn some of them away.
+
+    Raises:
+        UserMistake: It cannot be read, or does not fit the space.
+    """
+    swept = read_swept(request.parameters, study.space, drawn=request.random is not None)
+    if request.random is None:
+        yield from grid(study.space, swept)
+        return
+    generator = np.random.default_rng(study.seed)
+    for _ in range(max(_DRAWS * request.random, _FEWEST_DRAWS)):
+        places = zip(swept, generator.random(len(swept)), strict=True)
+        yield configuration(study.space, {one.name: one.at(float(at)) for one, at in places})

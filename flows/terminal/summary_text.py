@@ -1,0 +1,69 @@
+"""What a person wants to know at the end of a search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from satisfice.domain.economics.text import counted, number, short
+from satisfice.domain.summary import Confirmed, Ending, SearchSummary
+from satisfice.tasks.files.home import tracking_url
+from satisfice.tasks.servers.addresses import noted
+
+
+def closing(summary: SearchSummary) -> str:
+    """Sum a search up in a few lines."""
+    study, metric = summary.study, summary.study.objective.metric
+    lines = [f"\n{summary.search}: {summary.ending}", f"  {summary.decision.reason}"]
+    spent, currency = summary.ledger.spent, study.prices.currency
+    lines.append(
+        f"  spent {spent.money:.4f} {currency}, {summary.seconds:.0f} s, "
+        f"{1000 * spent.kwh:.2f} Wh ({spent.energy}) on {summary.ledger.trials} trials"
+    )
+    lines.extend(f"  {_confirmed(one, metric)}" for one in summary.confirmed)
+    lines.extend(f"  {one}" for one in _of_soft_rules(summary))
+    lines.extend(f"  {one}" for one in _of_sweep(summary))
+    lines.extend(f"  rule {one.rule} {one.finding}: {one.reason}" for one in summary.rule_audits)
+    if summary.registration is not None:
+        lines.append(f"  {summary.registration.reason}")
+    lines.extend(f"  note: {note}" for note in summary.notes)
+    if summary.ending is Ending.INTERRUPTED:
+        lines.append(f"  go on with: satisfice resume {study.folder}")
+    lines.extend(f"  {name:<12} {address}" for name, address in summary.links.items() if address)
+    if noted("mlflow") is None and not tracking_url().startswith("http"):
+        lines.append("  `satisfice ui` serves Prefect's and MLflow's pages")
+    return "\n".join(lines)
+
+
+def _of_soft_rules(summary: SearchSummary) -> Iterator[str]:
+    for one in summary.soft_rules:
+        margin = "" if one.winner is None else f"; the winner's margin is {number(one.winner)}"
+        yield f"{one.rule.id}: broken by {one.broken} of {counted(one.judged, 'trial')}{margin}"
+    if summary.confirmed and summary.winner is None:
+        yield "every training that was to confirm a leader breaks a soft rule: there is no winner"
+
+
+def _of_sweep(summary: SearchSummary) -> Iterator[str]:
+    if summary.sweep is None:
+        return
+    best = summary.history.best
+    if best is not None and not summary.confirmed:
+        params = " ".join(f"{name}={short(value)}" for name, value in best.params.items())
+        metric = summary.study.objective.metric
+        yield f"best seen: {metric} {best.value:.4f}, trial {best.number} ({params})"
+    if not summary.sweep.request.confirm:
+        yield "a sweep explores: nothing was confirmed or registered; --confirm does both"
+
+
+def _confirmed(one: Confirmed, metric: str) -> str:
+    params = " ".join(f"{name}={short(value)}" for name, value in one.params.items())
+    split = "test" if one.test else "validation"
+    text = (
+        f"{one.name}: {split} {metric} {one.mean:.4f} "
+        f"(95 % interval {one.low:.4f} to {one.high:.4f}, {len(one.validation)} fresh seeds)"
+    )
+    if one.observed is not None:
+        fresh = sum(one.validation) / len(one.validation)
+        text += f"; chosen at {one.observed:.4f}, fresh seeds gave {fresh:.4f}"
+    if len(one.feasible) < len(one.numbers):
+        text += f"; {len(one.numbers) - len(one.feasible)} of these break a soft rule"
+    return f"{text}\n    {params}"

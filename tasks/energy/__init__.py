@@ -1,0 +1,1 @@
+"""Energy: hardware counters, or an estimate."""

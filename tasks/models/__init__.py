@@ -1,0 +1,1 @@
+"""PyTorch models, counted before training and measured after it."""

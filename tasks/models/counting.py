@@ -1,0 +1,213 @@
+"""What can be counted of a model before it is trained: its size and its work for one example."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from satisfice.domain.errors import ProblemFault
+from satisfice.domain.rules.predicted import (
+    ACTIVATIONS,
+    COUNTED,
+    LARGEST,
+    MACS,
+    OPERATIONS,
+    PARAMETERS,
+    SIZE,
+)
+from satisfice.domain.space.space import Params
+
+if TYPE_CHECKING:
+    import torch
+
+
+def predict(
+    problem: Any,
+    params: Params,
+    example_shape: tuple[int, ...] | None = None,
+    names: Collection[str] = COUNTED,
+) -> dict[str, float]:
+    """Count the weights and the work of the model that a configuration would build.
+
+    The model is built on PyTorch's meta device: shapes without memory, so that a configuration
+    which is far too large costs no more than a small one. The first count of MACs in a process
+    takes seconds, because it imports much of PyTorch; weights alone are counted at once.
+
+    Args:
+        problem: The study's code, with `build(params)` and, optionally, `example_input(params)`.
+        params: The configuration.
+        example_shape: The shape of one training example, for a problem without `example_input`.
+        names: What is wanted of them.
+
+    Returns:
+        `predicted.parameters`, the number of weights; `predicted.size_bytes`, the bytes of these
+        and of the model's buffers; of one inference on one example `predicted.macs`, the
+        multiply-accumulates, `operations`, their number, `activation_bytes`, all that they make,
+        and `largest_bytes`, what goes into and comes out of the largest of them.
+
+    Raises:
+        ProblemFault: There is no `build`, or the model cannot be built or run without its values.
+    """
+    if getattr(problem, "build", None) is None:
+        raise ProblemFault(
+            "the rules ask for predicted.*, but problem.py defines no build(params)",
+            "move the making of the model into build(params), and let train() call it",
+        )
+    model = _build(problem, params)
+    said: dict[str, float] = {}
+    if not {PARAMETERS, SIZE}.issuperset(names) or _is_lazy(model):
+        example = _example(problem, params, example_shape)
+        try:
+            said |= count_work(model, example)
+        except Exception as fault:
+            raise ProblemFault(
+                f"the model cannot be run on an example of shape {tuple(example.shape)}: {fault}",
+                "define example_input(params), which returns the input for one example",
+            ) from fault
+    said |= {PARAMETERS: float(count_parameters(model)), SIZE: float(count_bytes(model))}
+    return {name: said[name] for name in names}
+
+
+def _build(problem: Any, params: Params) -> torch.nn.Module:
+    import torch
+
+    try:
+        with torch.device("meta"):
+            model: torch.nn.Module = problem.build(dict(params))
+    except Exception as fault:
+        raise ProblemFault(
+            f"build(params) failed on PyTorch's meta device: {type(fault).__name__}: {fault}",
+            "predictions build the model without memory: build() must not read values of tensors",
+        ) from fault
+    return model
+
+
+def _is_lazy(model: torch.nn.Module) -> bool:
+    """Tell whether some weights have no shape before the model has run once."""
+    from torch.nn.parameter import is_lazy
+
+    return any(is_lazy(weight) for weight in model.parameters())
+
+
+def _example(problem: Any, params: Params, shape: tuple[int, ...] | None) -> torch.Tensor:
+    import torch
+
+    own = getattr(problem, "example_input", None)
+    if own is None and shape is None:
+        raise ProblemFault(
+            "there is neither an example_input(params) nor a training example to run the model on",
+            "define example_input(params), which returns the input for one example",
+        )
+    try:
+        with torch.device("meta"):
+            example: torch.Tensor = own(dict(params)) if own else torch.empty((1, *(shape or ())))
+        return example[:1].to("meta")
+    except Exception as fault:
+        raise ProblemFault(
+            f"example_input(params) failed: {type(fault).__name__}: {fault}",
+            "it returns a tensor: the input for one example, as a batch of one",
+        ) from fault
+
+
+def count_parameters(model: torch.nn.Module) -> int:
+    """Count the weights of a model; shared ones once."""
+    return sum(weight.numel() for weight in model.parameters())
+
+
+def count_bytes(model: torch.nn.Module) -> int:
+    """Count the bytes of a model's weights and of the buffers that are saved with them."""
+    kept = {id(one): one for one in model.state_dict(keep_vars=True).values()}  # shared ones once
+    return sum(int(one.nbytes) for one in kept.values())
+
+
+def count_macs(model: torch.nn.Module, example: torch.Tensor) -> int:
+    """Count the multiply-accumulates of one inference; see `count_work`."""
+    return int(count_work(model, example)[MACS])
+
+
+def count_work(model: torch.nn.Module, example: torch.Tensor) -> dict[str, float]:
+    """Count the operations of one inference: multiply-accumulates, number, bytes.
+
+    Matrix products, convolutions and attention are counted, as PyTorch's own counter defines them;
+    additions, normalisation and activations are not. One multiply-accumulate is two of its FLOPs.
+
+    Args:
+        model: The model.
+        example: Its input, on the same device.
+    """
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    counter, tally = FlopCounterMode(display=False), _tally(model)
+    with evaluating(model), torch.no_grad(), _without_fused_kernels(), counter, tally:
+        model(example)
+    return {MACS: float(int(counter.get_total_flops()) // 2), **tally.said}
+
+
+def _tally(model: torch.nn.Module) -> Any:
+    """Return a mode of PyTorch's under which the operations and their bytes are counted."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    def places(tensors: Iterable[Any]) -> set[int]:
+        return {one.untyped_storage()._cdata for one in tensors}
+
+    own = set() if _is_lazy(model) else places([*model.parameters(), *model.buffers()])
+
+    class Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
+        def __init__(self) -> None:
+            super().__init__()  # type: ignore[no-untyped-call]
+            self.said = {OPERATIONS: 0.0, ACTIVATIONS: 0.0, LARGEST: 0.0}
+
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            result = func(*args, **(kwargs or {}))
+            given = [one for one in args if isinstance(one, torch.Tensor)]
+            results = result if isinstance(result, tuple | list) else [result]
+            known = places(given)
+            made = [one for one in results if isinstance(one, torch.Tensor)]
+            made = [one for one in made if not places([one]) <= known]
+            if made:  # a view, or what is changed in place, takes no room
+                size = sum(one.nbytes for one in made)
+                moved = size + sum(one.nbytes for one in given if not places([one]) <= own)
+                self.said[OPERATIONS] += 1
+                self.said[ACTIVATIONS] += size
+                self.said[LARGEST] = max(self.said[LARGEST], moved)
+            return result
+
+    return Tally()
+
+
+@contextmanager
+def evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """Put a model into evaluation mode, and each part of it back into its own afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@contextmanager
+def _without_fused_kernels() -> Iterator[None]:
+    """Have attention and recurrent layers run as plain products.
+
+    PyTorch's counter does not know their fused kernels on the processor, and counts nothing for
+    a transformer layer or an LSTM that runs in one.
+    """
+    import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    fast, fused = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.enabled
+    torch.backends.mha.set_fastpath_enabled(False)
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+        torch.backends.mkldnn.enabled = fused

@@ -1,0 +1,1 @@
+"""Our decisions and rules in plain Optuna code."""

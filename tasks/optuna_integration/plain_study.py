@@ -1,0 +1,151 @@
+"""A plain Optuna study, as anybody may have one -> the situation that our decisions look at.
+
+Imports optuna: only for whoever has a study.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from optuna import Study
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial
+from optuna.trial import TrialState as OptunaState
+
+from satisfice.domain.decisions.situation import Pending, Situation
+from satisfice.domain.economics.cost import NOTHING, EnergyMode, Prices
+from satisfice.domain.economics.worth import Direction, Worth
+from satisfice.domain.errors import UserMistake
+from satisfice.domain.trials.history import CurvePoint, Failure, History, TrialRecord, TrialState
+from satisfice.tasks.storage.trial_records import BEGUN, RESULT, read_record
+
+_STATES = {
+    OptunaState.COMPLETE: TrialState.COMPLETE,
+    OptunaState.PRUNED: TrialState.PRUNED,
+    OptunaState.FAIL: TrialState.FAILED,
+}
+
+
+def situation_of(study: Study, worth: Worth, prices: Prices, workers: int = 1) -> Situation:
+    """Return the situation of an Optuna study.
+
+    Args:
+        study: A study with one objective.
+        worth: What a gain of it is worth.
+        prices: What resources cost. A trial without a cost of ours took its duration, and no energy
+            is claimed.
+        workers: Number of trials that may run at the same time.
+
+    Raises:
+        UserMistake: The study has several objectives.
+    """
+    return PlainStudy(prices).situation(study, worth, workers)
+
+
+@dataclass
+class PlainStudy:
+    """Reads a study again and again: each finished trial is converted once.
+
+    Attributes:
+        prices: What resources cost.
+    """
+
+    prices: Prices
+    _finished: dict[int, TrialRecord] = field(default_factory=dict, repr=False)
+    _order: list[TrialRecord] = field(default_factory=list, repr=False)
+
+    def situation(self, study: Study, worth: Worth, workers: int = 1) -> Situation:
+        """Return the situation of a study; see `situation_of`."""
+        trials = study.get_trials(deepcopy=False)
+        running = [one for one in trials if one.state is OptunaState.RUNNING]
+        return Situation(
+            history=self._history(study, trials),
+            worth=worth,
+            prices=self.prices,
+            pending=tuple(
+                Pending(one.number, one.params, NOTHING, seconds_so_far(one)) for one in running
+            ),
+            workers=workers,
+        )
+
+    def history(self, study: Study) -> History:
+        """Return the finished trials of a study, in the order in which they finished."""
+        return self._history(study, study.get_trials(deepcopy=False))
+
+    def _history(self, study: Study, trials: list[FrozenTrial]) -> History:
+        direction = direction_of(study)
+        new = [
+            one for one in trials if one.number not in self._finished and one.state.is_finished()
+        ]
+        for one in sorted(
+            new, key=lambda one: (one.datetime_complete is None, one.datetime_complete, one.number)
+        ):
+            record = record_of(one, self.prices)
+            self._finished[one.number] = record
+            self._order.append(record)
+        return History(tuple(self._order), direction)
+
+
+def direction_of(study: Study) -> Direction:
+    """Return which way a study's only objective gets better.
+
+    Raises:
+        UserMistake: It has several.
+    """
+    if len(study.directions) != 1:
+        raise UserMistake(
+            f"study {study.study_name!r} has {len(study.directions)} objectives, and a worth is "
+            "stated for one",
+            "Keep one as the objective, and make the others constraints (trial.set_constraint)",
+        )
+    maximised = study.direction is StudyDirection.MAXIMIZE
+    return Direction.MAXIMIZE if maximised else Direction.MINIMIZE
+
+
+def record_of(trial: FrozenTrial, prices: Prices) -> TrialRecord:
+    """Convert a finished trial; one that our own store wrote keeps its cost and its curve."""
+    begun, result = (trial.user_attrs.get(name) for name in (BEGUN, RESULT))
+    if begun is not None and result is not None:
+        return read_record(trial.number, begun, result)
+    state = _STATES[trial.state]
+    seconds = trial.duration.total_seconds() if trial.duration is not None else 0.0
+    return TrialRecord(
+        number=trial.number,
+        params=trial.params,
+        state=state,
+        value=trial.value,
+        curve=curve_of(trial, seconds),
+        cost=prices.of(max(seconds, 0.0), 0.0, EnergyMode.UNKNOWN),
+        seed=trial.number,  # Optuna knows no seeds: each run is taken to draw its own
+        failure=Failure.CRASHED if state is TrialState.FAILED else None,
+        margins={name: -value for name, value in trial.constraints.items()},
+    )
+
+
+def seconds_so_far(trial: FrozenTrial) -> float:
+    """Return how long a running trial has taken; 0 where its beginning is not known."""
+    if trial.datetime_start is None:
+        return 0.0
+    now = datetime.now()  # noqa: DTZ005 - Optuna's own times are local and naive
+    return max((now - trial.datetime_start).total_seconds(), 0.0)
+
+
+def curve_of(trial: FrozenTrial, seconds: float) -> tuple[CurvePoint, ...]:
+    """Return a trial's reports with epochs from 1; Optuna keeps no times: they are spread evenly.
+
+    Args:
+        trial: The trial; its steps may count from 0 or from 1.
+        seconds: How long it has taken so far.
+    """
+    steps = sorted(trial.intermediate_values)
+    if not steps:
+        return ()
+    shift = 1 - min(steps[0], 1)
+    each = seconds / (steps[-1] + shift)
+    return tuple(
+        CurvePoint(step + shift, trial.intermediate_values[step], (step + shift) * each)
+        for step in steps
+        if math.isfinite(trial.intermediate_values[step])
+    )

@@ -1,0 +1,223 @@
+"""Domain rules in anybody's Optuna code: a sampler around a sampler.
+
+```python
+import optuna
+from satisfice import RuleAwareSampler
+
+sampler = RuleAwareSampler(
+    optuna.samplers.TPESampler(),
+    {
+        "channels": optuna.distributions.IntDistribution(8, 128, log=True),
+        "groups": optuna.distributions.IntDistribution(1, 16),
+    },
+    ["channels % groups == 0"],
+)
+study = optuna.create_study(sampler=sampler)
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, TrialState
+
+from satisfice.domain.errors import SatisficeError, UserMistake
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.rules.rule import PREDICTED, Rule, RuleBook, implied_by
+from satisfice.domain.space.space import (
+    Bounded,
+    Choice,
+    Float,
+    Int,
+    Ordinal,
+    Parameter,
+    Params,
+    Space,
+)
+from satisfice.tasks.sampling.draws import Drawing, Lessons, distribution
+from satisfice.tasks.sampling.proposer import Experts, Gatekeeper, Predict, Proposal, RuleSearch
+
+_FIXED = "fixed_params"  # where Optuna keeps what `enqueue_trial` was given
+
+
+class RuleAwareSampler(BaseSampler):
+    """Lets another sampler propose, and lets no configuration through that breaks a rule.
+
+    Whole configurations are drawn, held against the rules, drawn again a few times, and at last
+    moved to the nearest allowed one, so the objective must ask for its parameters by the names and
+    with the bounds of `space`. Rules hold for queued configurations too: a forbidden one is
+    refused, and its trial has failed.
+
+    Args:
+        sampler: Any sampler of Optuna's.
+        space: Optuna's distributions by name, in an order in which conditions look upwards; or a
+            space of ours.
+        rules: Conditions such as `channels % groups == 0`; or rules of ours.
+        when: The condition of each parameter that is not always there.
+        predict: Gives `predicted.*` for a configuration, where a rule speaks of it.
+        seed: For what is drawn besides the other sampler's draws: give it, and that sampler's own,
+            for a study that can be repeated.
+
+    Raises:
+        UserMistake: A rule or a condition cannot be read, or names what is not in the space.
+    """
+
+    def __init__(
+        self,
+        sampler: BaseSampler,
+        space: Mapping[str, BaseDistribution] | Space,
+        rules: Sequence[str | Rule] | RuleBook = (),
+        when: Mapping[str, str] | None = None,
+        predict: Predict | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self._sampler = sampler
+        self._space = space if isinstance(space, Space) else _space(space, when or {})
+        stated = rules.rules if isinstance(rules, RuleBook) else tuple(map(_rule, rules))
+        implied = (one for one in implied_by(self._space) if one not in stated)
+        self._rules = RuleBook((*stated, *implied))
+        self._predict = predict or _no_prediction
+        self._lessons = Lessons(self._space)
+        self._random = np.random.default_rng(seed)
+        known = (*self._space.names, *(PREDICTED if predict else ()))
+        for rule in stated:
+            rule.require.check_names(known, "parameter")
+
+    def infer_relative_search_space(
+        self,
+        study: optuna.Study,  # noqa: ARG002
+        trial: FrozenTrial,  # noqa: ARG002
+    ) -> dict[str, BaseDistribution]:
+        """Return all that the objective may ask for, so that Optuna takes it as drawn together."""
+        return {one.name: _widest(one) for one in self._space.parameters if one.axis is not None}
+
+    def sample_relative(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        search_space: dict[str, BaseDistribution],  # noqa: ARG002
+    ) -> dict[str, Any]:
+        """Return a whole configuration that the rules allow.
+
+        Raises:
+            NoAllowedConfiguration: No allowed configuration was found.
+        """
+        drawing, found = self._found(study, trial)
+        for key, note in found.notes.items():
+            study._storage.set_trial_system_attr(trial._trial_id, key, note)
+        if found.repeated and drawing.listed:
+            with suppress(RuntimeError):  # outside of `optimize` there is nothing to stop
+                study.stop()
+        return {name: found.params[name] for name in found.params if name in self._space.axes}
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Refuse a queued configuration that no draw of what it leaves open makes allowed.
+
+        Raises:
+            UserMistake: Says which rule it breaks, and what is allowed near it.
+        """
+        if trial.system_attrs.get(_FIXED):  # Optuna would not even ask for what is queued
+            try:
+                self._found(study, trial)
+            except SatisficeError:
+                study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+                raise
+
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """Ask the other sampler for a parameter that the rules know nothing of.
+
+        Raises:
+            UserMistake: The rules know of it, and the objective asks for it in another way.
+        """
+        if param_name in self._space.names:
+            raise UserMistake(
+                f"the objective asks for {param_name!r} as {param_distribution}, and no such value "
+                "was held against the rules",
+                "give RuleAwareSampler the distributions that the objective uses, and in `when` "
+                "the conditions under which it asks for them",
+            )
+        return self._sampler.sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
+        """Let the other sampler know that a trial has ended."""
+        self._sampler.after_trial(study, trial, state, values)
+
+    def _found(self, study: optuna.Study, trial: FrozenTrial) -> tuple[Drawing, Proposal]:
+        others = [one for one in study.get_trials(deepcopy=False) if one.number != trial.number]
+        lessons = [self._lessons.of(one) for one in others]
+        drawing = Drawing(self._sampler, study, lessons, self._space, trial.number)
+        gatekeeper = Gatekeeper(self._rules, self._predict)
+        experts = Experts(self._space, lessons, self._random)
+        search = RuleSearch(self._space, gatekeeper, experts, others)
+        fixed = trial.system_attrs.get(_FIXED)
+        return drawing, search.complete(drawing, fixed) if fixed else search.run(drawing)
+
+    def reseed_rng(self) -> None:
+        """Draw other numbers from now on, as in another process."""
+        self._random = np.random.default_rng()
+        self._sampler.reseed_rng()
+
+
+def _no_prediction(params: Params) -> Mapping[str, float]:  # noqa: ARG001
+    return {}
+
+
+def _rule(rule: str | Rule) -> Rule:
+    return rule if isinstance(rule, Rule) else Rule(rule, Expression(rule))
+
+
+def _space(kinds: Mapping[str, BaseDistribution], when: Mapping[str, str]) -> Space:
+    for name in when.keys() - kinds.keys():
+        raise UserMistake(f"`when` has a condition for {name!r}, which is not in the space")
+    parameters: list[Parameter] = []
+    for name, kind in kinds.items():
+        condition = Expression(when[name]) if name in when else None
+        if condition is not None:
+            condition.check_names([one.name for one in parameters], "parameter above")
+        parameters.append(Parameter(name, _domain(kind), condition))
+    return Space(tuple(parameters))
+
+
+def _domain(kind: BaseDistribution) -> Float | Int | Choice:
+    if isinstance(kind, FloatDistribution):
+        return Float(kind.low, kind.high, kind.log, kind.step)
+    if isinstance(kind, IntDistribution):
+        return Int(kind.low, kind.high, kind.log, kind.step)
+    if isinstance(kind, CategoricalDistribution):
+        return Choice(tuple(kind.choices))  # type: ignore[arg-type]
+    raise UserMistake(f"{kind} is no distribution of Optuna's")
+
+
+def _widest(parameter: Parameter) -> BaseDistribution:
+    """Return a distribution of the kind that the objective will ask with."""
+    domain = parameter.domain
+    if isinstance(domain, Bounded):
+        return distribution(Int(1, 2, domain.log) if domain.whole else Float(1.0, 2.0, domain.log))
+    if isinstance(domain, Ordinal):
+        return CategoricalDistribution(domain.values)
+    assert parameter.axis is not None  # noqa: S101 - no derived one comes here
+    return distribution(parameter.axis)

@@ -1,0 +1,214 @@
+"""A study's own code: `problem.py`, imported by its path and held to its contract."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any, cast
+
+from satisfice.domain.errors import ProblemFault
+from satisfice.tasks.problem.data import Data
+
+TELLING_LINES = 12  # the end of a traceback says what went wrong; the rest says how one got there
+
+# What a problem may define, how often it is called with what, and whether it has to be there.
+_CONTRACT: dict[str, tuple[tuple[str, ...], bool]] = {
+    "load": ((), True),
+    "train": (("trial", "data"), True),
+    "build": (("params",), False),
+    "example_input": (("params",), False),
+    "evaluate": (("model", "split"), False),
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What `problem.py` defines.
+
+    Attributes:
+        file: The file.
+        load: `load() -> Data`.
+        train: `train(trial, data)`.
+        build: `build(params) -> torch.nn.Module`; None where the study does not define it.
+        example_input: `example_input(params) -> torch.Tensor`, a batch of one; None likewise.
+        evaluate: `evaluate(model, split) -> {metric: value}`; None likewise.
+        example: The first training example as a batch of one, as `load()` returned it; None until
+            the data is there.
+    """
+
+    file: Path
+    load: Callable[[], Data]
+    train: Callable[[Any, Data], Any]
+    build: Callable[[Mapping[str, Any]], Any] | None = None
+    example_input: Callable[[Mapping[str, Any]], Any] | None = None
+    evaluate: Callable[[Any, Any], Mapping[str, Any]] | None = None
+    example: Any = None
+
+    def input_for(self, params: Mapping[str, Any]) -> Any:
+        """Return a batch of one for a model of these parameters, as a tensor; None: none is known.
+
+        It is `example_input(params)` where the study defines that, or else the first training
+        example as float32.
+        """
+        import numpy as np
+        import torch
+
+        if self.example_input is not None:
+            return self.example_input(params)
+        if self.example is None:
+            return None
+        try:
+            return torch.as_tensor(np.asarray(self.example, dtype=np.float32))
+        except (TypeError, ValueError):  # a table with texts in it
+            return None
+
+
+def load_problem(study_folder: Path, file: str) -> Problem:
+    """Import a study's code.
+
+    Its folder is on the path meanwhile, so helper modules beside it can be imported at its top.
+    The module gets a name made from the folder's, so that pickles of its classes load in any
+    process that has called this before.
+
+    Args:
+        study_folder: The study folder.
+        file: The file in it.
+
+    Raises:
+        ProblemFault: The file is missing or raised, or a function is missing or takes other
+            arguments than it will be given.
+    """
+    path = (study_folder / file).resolve()
+    if not path.is_file():
+        raise ProblemFault(
+            f"{path}: there is no such file",
+            "The study's `problem:` names a Python file in the study folder "
+            "that defines load() and train(trial, data).",
+        )
+    module = _import(path)
+    found = {name: _function(module, name, path) for name in _CONTRACT}
+    return Problem(path, **found)  # type: ignore[arg-type]
+
+
+def load_data(problem: Problem) -> Data:
+    """Run the problem's `load()`.
+
+    Raises:
+        ProblemFault: It raised, or returned something else than `Data`.
+    """
+    try:
+        data = problem.load()
+    except Exception as error:
+        raise problem_fault(error, problem.file, "load() raised") from error
+    if isinstance(data, Data):
+        return data
+    raise ProblemFault(
+        f"{_place(problem.load, problem.file)}: load() returned {type(data).__name__}, not Data",
+        "Return satisfice.Data(train=Split(x, y), validation=Split(x, y), test=Split(x, y)).",
+    )
+
+
+def problem_fault(error: BaseException, file: Path, what: str) -> ProblemFault:
+    """Turn an error that the study's code raised into one that names the user's own line.
+
+    Args:
+        error: What was raised.
+        file: The study's `problem.py`.
+        what: What was going on, `load() raised`.
+    """
+    lines = telling_lines(error, file)
+    hint = error.hint if isinstance(error, ProblemFault) else _HINTS.get(type(error), "")
+    return ProblemFault(f"{describe(error, file)}\n{what}:\n{lines}", hint or _HINT)
+
+
+def describe(error: BaseException, file: Path) -> str:
+    """Say in one line what was raised and where in the study's code: `problem.py:12: KeyError`."""
+    text = str(error).strip().splitlines() or [""]
+    said = f"{type(error).__name__}: {text[0]}" if text[0] else type(error).__name__
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}: {said}"
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [one for one in frames if Path(one.filename).is_relative_to(file.parent)]
+    return f"{own[-1].filename}:{own[-1].lineno}: {said}" if own else f"{file}: {said}"
+
+
+def telling_lines(error: BaseException, file: Path) -> str:
+    """Return the last lines of an error's traceback, from the study's own code on.
+
+    Args:
+        error: What was raised.
+        file: The study's `problem.py`.
+    """
+    told = traceback.TracebackException.from_exception(error)
+    places = [Path(one.filename).is_relative_to(file.parent) for one in told.stack]
+    own = told.stack[places.index(True) :] if any(places) else []
+    lines = [*traceback.format_list(own), *told.format_exception_only()]
+    return "\n".join("".join(lines).rstrip().splitlines()[-TELLING_LINES:])
+
+
+_HINT = "Mend the line in the study's code, then start again; nothing was trained."
+_HINTS: dict[type[BaseException], str] = {
+    ModuleNotFoundError: "Install the package beside Satisfice, or put the module into the study "
+    "folder and import it at the top of the file.",
+    FileNotFoundError: "Paths are relative to the folder that the command was started in; "
+    "Path(__file__).parent is the study folder.",
+}
+
+
+def _import(path: Path) -> ModuleType:
+    name = "problem_" + re.sub(r"\W", "_", f"{path.parent.name}_{path.stem}")
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ProblemFault(f"{path}: this is no Python file", "Its name has to end in `.py`.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # before it runs: dataclasses and pickles look their module up
+    try:
+        with _on_path(path.parent):
+            spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise problem_fault(error, path, "importing it raised") from error
+    return module
+
+
+@contextmanager
+def _on_path(folder: Path) -> Iterator[None]:
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+
+
+def _function(module: ModuleType, name: str, path: Path) -> Callable[..., Any] | None:
+    wanted, needed = _CONTRACT[name]
+    signature = f"{name}({', '.join(wanted)})"
+    function: Any = getattr(module, name, None)
+    if function is None and not needed:
+        return None
+    if not callable(function):
+        fault = "is missing" if function is None else "is no function"
+        raise ProblemFault(f"{path}: {name} {fault}", f"Define `def {signature}:` in this file.")
+    try:
+        inspect.signature(function).bind(*wanted)
+    except TypeError as error:
+        takes = f"{name}{inspect.signature(function)}"
+        raise ProblemFault(
+            f"{_place(function, path)}: {takes} cannot be called as {signature}: {error}",
+            f"Define it as `def {signature}:`.",
+        ) from error
+    return cast("Callable[..., Any]", function)
+
+
+def _place(function: Callable[..., Any], path: Path) -> str:
+    if isinstance(function, FunctionType):
+        return f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
+    return str(path)

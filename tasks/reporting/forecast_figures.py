@@ -1,0 +1,205 @@
+"""Pictures of forecasts as inline SVG: what more trials would bring, and how it turned out.
+
+Only a companion imports this module, since matplotlib takes a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from satisfice.domain.decisions.calibration import NOMINAL, Calibration, Window, tallies, telling
+from satisfice.domain.decisions.forecast import outlooks
+from satisfice.domain.decisions.hindsight import best_stop, gained, utilities
+from satisfice.domain.decisions.situation import Situation
+from satisfice.domain.decisions.stopping import StoppingPolicy
+from satisfice.domain.economics.text import counted, money
+from satisfice.domain.summary import SearchSummary
+from satisfice.tasks.reporting.figures import (
+    BAD,
+    COST,
+    GAIN,
+    GREY,
+    INK,
+    STYLE,
+    WIDTH,
+    empty,
+    mark,
+    themed,
+    whole_numbers,
+)
+
+_SMALLEST = 1e-12  # an axis without length cannot be drawn
+_AHEAD = (20, 100)  # as many trials again as there were, but at least and at most so many
+
+
+def fan(summary: SearchSummary) -> str:
+    """Draw what the best was worth, and from the end on what more trials would bring and cost.
+
+    The forecast is made by what is known at the end, as if nothing limited the budget.
+    """
+    study, history = summary.study, summary.history
+    count, reached = len(history.trials), gained(history, study.worth)
+    horizon = min(max(count, _AHEAD[0]), _AHEAD[1])
+    end = Situation(history, study.worth, study.prices, space=study.space)
+    ahead = () if summary.sweep is not None else outlooks(end, horizon)
+    if not ahead:
+        return ""
+    currency, last, now = study.prices.currency, ahead[-1], reached[-1]
+    points = [(one.trials, one.gain, one.low, one.high, one.cost.money) for one in ahead]
+    more, gain, low, high, cost = np.array([(0.0,) * 5, *points]).T
+    later = count + more
+    with mpl.rc_context(STYLE):
+        figure, axes = empty("trials", f"gained ({currency})", 3.8)
+        band = {"color": GAIN, "alpha": 0.18, "linewidth": 0}
+        axes.fill_between(later, now + low, now + high, label="90 % of what may come", **band)
+        wide = {"linewidth": 1.6}
+        so_far = {"where": "post", "color": INK, "label": "gained so far"}
+        axes.step(range(1, count + 1), reached, **so_far, **wide)
+        axes.plot(later, now + gain, color=GAIN, label="expected of more trials", **wide)
+        axes.plot(later, now + cost, "--", color=COST, label="what these would cost", **wide)
+        whole_numbers(axes)
+        mark(axes, count, "stop" if summary.decision.stop else "end")
+        room = float(max(high.max(), cost.max()))
+        if room > 0:  # what lies far below the end is cut off: the choice is made at the top
+            axes.set_ylim(max(-0.05 * room, now - 3 * room), now + 1.08 * room)
+        figure.legend(loc="outside upper left", ncols=2, frameon=False)
+        told = (
+            f"{money(now, currency)} gained in {counted(count, 'trial')}. "
+            f"{counted(last.trials, 'more trial')} would bring {money(last.gain, currency)}, "
+            f"90 % interval {money(last.low, currency)} to {money(last.high, currency)}, "
+            f"and cost {money(last.cost.money, currency)}."
+        )
+        return themed(figure, "What was gained, and what more trials would bring and cost", told)
+
+
+def utility(summary: SearchSummary) -> str:
+    """Draw what was gained less what was spent, with the end and the best stop in hindsight."""
+    study, history = summary.study, summary.history
+    least = StoppingPolicy().min_trials
+    best = best_stop(history, study.worth, least)
+    if summary.sweep is not None or best is None:
+        return ""
+    left, currency = utilities(history, study.worth), study.prices.currency
+    end, word = len(left), "the stop" if summary.decision.stop else "the end"
+    at_end = f"{word}: {money(left[-1], currency)} after {counted(end, 'trial')}"
+    more = money(left[best - 1] - left[-1], currency)
+    earlier = f"the best stop in hindsight: {more} more, after {counted(best, 'trial')}"
+    marks = [(end, "o", INK, at_end), (best, "*", GAIN, earlier)]
+    if best == end:
+        marks = [(end, "*", GAIN, f"{at_end}, the best moment in hindsight")]
+    with mpl.rc_context(STYLE):
+        figure, axes = empty("trials", f"gained less spent ({currency})", 2.8)
+        axes.plot(range(1, end + 1), left, color=INK, linewidth=1.4)
+        axes.axhline(0.0, color=GREY, linewidth=0.8)
+        for at, shape, colour, label in marks:
+            size = 13 if shape == "*" else 8
+            axes.plot([at], [left[at - 1]], shape, color=colour, markersize=size, label=label)
+        axes.margins(y=0.12)
+        whole_numbers(axes)
+        figure.legend(loc="outside upper left", frameon=False)
+        return themed(
+            figure, "What was gained less what was spent", "; ".join(one[-1] for one in marks)
+        )
+
+
+def calibration_plot(calibration: Calibration | None, currency: str) -> str:
+    """Draw forecasts against what came, and how often their intervals held."""
+    every = calibration.every if calibration is not None else ()
+    shown = telling(every)
+    if calibration is None or shown is None or not any(one.gain or one.came for one in every):
+        return ""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
+        _draw_windows(left, calibration, shown.trials, currency)
+        _draw_shares(right, every)
+        figure.legend(loc="outside upper left", ncols=4, frameon=False, handletextpad=0.3)
+        told = "; ".join(
+            f"{counted(one.trials, 'trial')} ahead: {money(one.forecast, currency)} forecast, "
+            f"{money(one.came, currency)} came, held in {one.held.count} of {one.held.of}"
+            for one in tallies(every)
+        )
+        return themed(figure, "Forecasts against what came", told)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How windows are drawn, by whose they are and whether the interval held."""
+
+    label: str
+    colour: str
+    mark: str
+    filled: bool
+    windows: Sequence[Window]
+
+
+def _draw_windows(axes: Any, calibration: Calibration, trials: int, currency: str) -> None:
+    own = [one for one in calibration.own if one.trials == trials]
+    earlier = [one for one in calibration.earlier if one.trials == trials]
+    kinds = (
+        _Kind("interval held", GAIN, "o", True, [one for one in own if one.held]),
+        _Kind("did not hold", BAD, "D", True, [one for one in own if not one.held]),
+        _Kind("held, earlier", GAIN, "o", False, [one for one in earlier if one.held]),
+        _Kind("did not, earlier", BAD, "D", False, [one for one in earlier if not one.held]),
+    )
+    every = own + earlier
+    right = max(*(one.gain for one in every), _SMALLEST) * 1.1
+    top = max(*(max(one.gain, one.came) for one in every), _SMALLEST) * 1.1
+    axes.vlines(
+        [one.gain for one in every],
+        [one.low for one in every],
+        [min(one.high, top) for one in every],
+        color=GREY,
+        linewidth=0.8,
+        alpha=0.6,
+    )
+    axes.plot([0, right], [0, right], color=INK, linewidth=0.8, linestyle=":")
+    for kind in kinds:
+        if kind.windows:
+            axes.scatter(
+                [one.gain for one in kind.windows],
+                [one.came for one in kind.windows],
+                facecolors=kind.colour if kind.filled else "none",
+                edgecolors=kind.colour,
+                marker=kind.mark,
+                s=22,
+                zorder=3,
+                clip_on=False,
+                label=kind.label,
+            )
+    stretched = {"functions": (_root, np.square)}  # gains of very different size, and exactly none
+    axes.set_xscale("function", **stretched)
+    axes.set_yscale("function", **stretched)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(mpl.ticker.MaxNLocator(3))
+    axes.set_xlim(0, right)
+    axes.set_ylim(0, top)
+    axes.grid(alpha=0.25)
+    ahead = "next trial" if trials == 1 else f"next {trials} trials"
+    axes.set_xlabel(f"forecast gain of the {ahead} ({currency})")
+    axes.set_ylabel(f"what came ({currency})")
+
+
+def _draw_shares(axes: Any, windows: Iterable[Window]) -> None:
+    every = tallies(windows)
+    for at, one in enumerate(every):
+        low, high = one.held.interval
+        axes.plot([at, at], [100 * low, 100 * high], color=INK, linewidth=1.6)
+        axes.plot([at], [100 * one.held.value], "o", color=INK, markersize=6)
+    axes.axhline(100 * NOMINAL, color=GAIN, linewidth=1.2, linestyle="--")
+    axes.set_xticks(range(len(every)), [str(one.trials) for one in every])
+    axes.set_xlim(-0.6, len(every) - 0.4)
+    axes.set_ylim(0, 103)
+    axes.grid(alpha=0.25, axis="y")
+    axes.set_xlabel("trials ahead")
+    axes.set_ylabel("90 % interval held (%)")
+
+
+def _root(values: Any) -> Any:
+    return np.sqrt(np.maximum(values, 0.0))

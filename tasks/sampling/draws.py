@@ -1,0 +1,322 @@
+"""Whole configurations from an Optuna sampler, without a trial in the store.
+
+A sampler sees a study in coordinates (`domain.space.space`), each on an axis that never changes.
+What it notes down of the trial that is to be is kept, and written with the trial. Only the
+coordinator imports this module, and the coordinator needs Optuna anyway.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Container, Iterator, Mapping
+from functools import partial
+from typing import Any, TypeAlias
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.trial import FrozenTrial, TrialState
+
+from satisfice.domain.space.repair import usual
+from satisfice.domain.space.space import (
+    Axis,
+    Bounded,
+    Choice,
+    Derived,
+    Float,
+    Ordinal,
+    Parameter,
+    Params,
+    Space,
+    Value,
+)
+from satisfice.tasks.storage.trial_records import BEGUN
+
+_Ask: TypeAlias = Callable[[str, BaseDistribution], Value]
+
+# These draw evenly from the whole space as long as they have no model, or always.
+_RANDOM_AT_FIRST = (
+    optuna.samplers.RandomSampler,
+    optuna.samplers.TPESampler,
+    optuna.samplers.GPSampler,
+    optuna.samplers.CmaEsSampler,
+    optuna.samplers.NSGAIISampler,
+)
+
+STAND_IN = -1  # the id of a trial that is not in the store yet
+
+
+def distributions(space: Space, params: Params) -> dict[str, BaseDistribution]:
+    """Return the domains of a configuration in Optuna's words, as everybody may read them.
+
+    Args:
+        space: The space.
+        params: The active parameters. A derived one has no distribution.
+    """
+    kinds: dict[str, BaseDistribution] = {}
+    for name in params:
+        domain = space[name].domain
+        if isinstance(domain, Bounded):
+            range_ = domain.given(params)
+            if range_ is not None:
+                kinds[name] = distribution(range_)
+        elif isinstance(domain, Ordinal):
+            kinds[name] = CategoricalDistribution(domain.values)
+        elif not isinstance(domain, Derived):
+            kinds[name] = distribution(domain)
+    return kinds
+
+
+def distribution(axis: Axis) -> BaseDistribution:
+    """Return an axis in Optuna's words."""
+    if isinstance(axis, Choice):
+        return CategoricalDistribution(axis.choices)
+    if isinstance(axis, Float):
+        return FloatDistribution(axis.low, axis.at(1.0), log=axis.log, step=axis.step)
+    last = axis.high - (axis.high - axis.low) % axis.step
+    return IntDistribution(axis.low, last, log=axis.log, step=axis.step)
+
+
+def random_configurations(space: Space, count: int, seed: int) -> Iterator[dict[str, Value]]:
+    """Yield configurations drawn at random from the space, whether rules allow them or not."""
+    kinds = {name: distribution(axis) for name, axis in space.axes.items()}
+    # A random sampler looks at neither the study nor the trial.
+    ask: _Ask = partial(RandomSampler(seed=seed).sample_independent, None, None)  # type: ignore[arg-type]
+    for _ in range(count):
+        params: dict[str, Value] = {}
+        for one in space.parameters:
+            if one.is_there(params):
+                there = None if one.axis is None else _coordinate(one, kinds[one.name], {}, ask)
+                params[one.name] = one.value(there, params)
+        yield params
+
+
+class Lessons:
+    """What a sampler may learn from, in coordinates: a trial that has ended is read once."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._kinds = {name: distribution(axis) for name, axis in space.axes.items()}
+        self._read: dict[tuple[int, int], FrozenTrial] = {}
+
+    def of(self, trial: FrozenTrial) -> FrozenTrial:
+        """Return a trial as a sampler sees it."""
+        if self._space.is_plain:
+            return trial  # each coordinate is the value itself
+        key = (trial._trial_id, trial.number)
+        if key not in self._read or not trial.state.is_finished():
+            self._read[key] = self._translated(trial)
+        return self._read[key]
+
+    def _translated(self, trial: FrozenTrial) -> FrozenTrial:
+        params = configuration_of(trial)
+        there = {
+            name: self._space[name].coordinate(value, params)
+            for name, value in params.items()
+            # A trial of another space (a choice was dropped, say) brings what still fits.
+            if name in self._space.axes and self._space[name].allows(value, params)
+        }
+        seen = copy.copy(trial)
+        seen.params = there
+        seen.distributions = {name: self._kinds[name] for name in there}
+        return seen
+
+
+def configuration_of(trial: FrozenTrial) -> Params:
+    """Return the parameters that a trial was begun with; Optuna's table lacks the derived ones."""
+    begun = trial.user_attrs.get(BEGUN)
+    return trial.params if begun is None else dict(begun["params"])
+
+
+class _Snapshot(optuna.Study):
+    """A study as it stands now: a sampler reads it as often as it likes."""
+
+    def __init__(
+        self, study: optuna.Study, trials: list[FrozenTrial], notes: _Notes | None = None
+    ) -> None:
+        self.__setstate__(study.__getstate__())
+        self._storage: Any = _Overlay(study._storage, trials, notes)
+        self._snapshot = trials
+
+    def _get_trials(
+        self,
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+        use_cache: bool = False,  # noqa: ARG002 (everything here is a cache)
+    ) -> list[FrozenTrial]:
+        return _some(self._snapshot, deepcopy, states)
+
+
+class _Notes:
+    """The trial that is to be, with what the sampler notes down of it, and those turned away."""
+
+    def __init__(self) -> None:
+        self.trial: FrozenTrial | None = None
+        self.turned_away: list[FrozenTrial] = []
+
+    def write(self, key: str, value: Any) -> None:
+        """Note it down where the sampler, and later the store, will find it."""
+        if self.trial is not None:
+            self.trial.system_attrs[key] = value
+
+
+class _Overlay:
+    """A storage that keeps what is said of a trial that does not exist yet.
+
+    What a sampler says of the whole study (how far a sequence has come) goes to the store.
+    """
+
+    def __init__(self, storage: Any, trials: list[FrozenTrial], notes: _Notes | None) -> None:
+        self._storage, self._trials, self._notes = storage, trials, notes
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._storage, name)
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:  # noqa: ARG002
+        """Keep it: the trial will be created with all of it at once."""
+        if self._notes is not None:
+            self._notes.write(key, value)
+
+    def get_all_trials(
+        self,
+        study_id: int,  # noqa: ARG002 - there is one study
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+    ) -> list[FrozenTrial]:
+        """Return the trials and the draws so far; samplers that go through a list ask here."""
+        notes = self._notes
+        drawn = [] if notes is None else [*notes.turned_away, notes.trial]
+        trials = [*self._trials, *(one for one in drawn if one is not None)]
+        return _some(trials, deepcopy, states)
+
+
+def _some(
+    trials: list[FrozenTrial], deepcopy: bool, states: Container[TrialState] | None
+) -> list[FrozenTrial]:
+    kept = [one for one in trials if states is None or one.state in states]
+    return copy.deepcopy(kept) if deepcopy else kept
+
+
+class Drawing:
+    """Whole configurations from a sampler, one after the other.
+
+    Args:
+        sampler: The sampler.
+        study: The study.
+        lessons: The trials that it may learn from, in coordinates.
+        space: The space.
+        number: The number of the trial that is to be.
+
+    Attributes:
+        joint: Whether the last draw came from a model of several parameters.
+        repeats: Whether another draw would only be the same again.
+        listed: How many configurations the sampler goes through; 0: it draws from the space.
+    """
+
+    def __init__(
+        self,
+        sampler: BaseSampler,
+        study: optuna.Study,
+        lessons: list[FrozenTrial],
+        space: Space,
+        number: int,
+    ) -> None:
+        self.joint = False
+        # Whoever looks for the best place of a model finds the same one again, and slowly.
+        self.repeats = isinstance(sampler, optuna.samplers.GPSampler)
+        grid = isinstance(sampler, optuna.samplers.GridSampler)
+        self.listed = len(sampler._all_grids) if grid else 0  # type: ignore[attr-defined]
+        self._sampler, self._space, self._number = sampler, space, number
+        self._kinds = {name: distribution(axis) for name, axis in space.axes.items()}
+        self._notes = _Notes()
+        self._study = _Snapshot(study, lessons, self._notes)
+        # What all trials have in common, one trial of each sort tells as well as a thousand do.
+        sorts = {(one.state, frozenset(one.params)): one for one in lessons}
+        one_each = _Snapshot(study, list(sorts.values()))
+        inferred = sampler.infer_relative_search_space(one_each, self._stand_in({}, {}))
+        # Trials of another space (a bound was changed, say) must not bring its bounds along.
+        self._together = {
+            name: kind for name, kind in inferred.items() if self._kinds.get(name) == kind
+        }
+
+    @property
+    def at_random(self) -> bool:
+        """Whether the last draw was one from the whole space, all of it equally likely."""
+        if isinstance(self._sampler, optuna.samplers.QMCSampler):
+            return True  # it knows no other draws
+        return not self.joint and isinstance(self._sampler, _RANDOM_AT_FIRST)
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What the sampler has noted down with its last draw."""
+        return {} if self._notes.trial is None else dict(self._notes.trial.system_attrs)
+
+    def draw(self) -> dict[str, Value]:
+        """Draw all parameters that are there, within their domains."""
+        params: dict[str, Value] = {}
+        coordinates: dict[str, Value] = {}
+        kinds: dict[str, BaseDistribution] = {}
+        self._notes.trial = trial = self._stand_in(coordinates, kinds)
+        self._sampler.before_trial(self._study, trial)
+        drawn = self._sampler.sample_relative(self._study, trial, self._together)
+        self.joint = bool(drawn)
+        ask: _Ask = partial(self._sampler.sample_independent, self._study, trial)
+        for one in self._space.parameters:
+            if not one.is_there(params):
+                continue
+            there: Value | None = None
+            if one.axis is not None:
+                kinds[one.name] = kind = self._kinds[one.name]
+                there = coordinates[one.name] = _coordinate(one, kind, drawn, ask)
+            params[one.name] = one.value(there, params)
+        return params
+
+    def turn_away(self) -> None:
+        """Let samplers that go through a list know that the last draw is done with."""
+        trial = self._notes.trial
+        if trial is not None:
+            trial.state = TrialState.FAIL
+            self._notes.turned_away.append(trial)
+            self._notes.trial = None
+
+    def _stand_in(
+        self, params: dict[str, Value], kinds: dict[str, BaseDistribution]
+    ) -> FrozenTrial:
+        """Return the trial that is to be, for samplers that ask about it."""
+        return FrozenTrial(
+            # The first trials of a grid get the entry of their number, allowed or not.
+            number=self._number + self.listed,
+            state=TrialState.RUNNING,
+            value=None,
+            datetime_start=None,
+            datetime_complete=None,
+            params=params,
+            distributions=kinds,
+            user_attrs={},
+            system_attrs={},
+            intermediate_values={},
+            trial_id=STAND_IN,
+        )
+
+
+def _coordinate(
+    parameter: Parameter,
+    kind: BaseDistribution,
+    drawn: Mapping[str, Value],
+    ask: _Ask,
+) -> Value:
+    """Return the drawn coordinate, or ask for one where there is a choice; within the axis."""
+    name, axis = parameter.name, parameter.axis
+    if kind.single():
+        return usual(parameter)
+    value = drawn[name] if name in drawn else ask(name, kind)
+    if not isinstance(axis, Float):
+        return value
+    if axis.step is not None:
+        return axis.at(axis.place(float(value)))
+    return min(max(float(value), axis.low), axis.high)  # logarithms may miss a bound by a bit

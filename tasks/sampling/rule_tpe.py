@@ -1,0 +1,209 @@
+"""Samplers that choose among the allowed: what a rule forbids is dropped before the best is chosen.
+
+Candidates are held against the rules first, thousands at once (`domain.rules.vectorized`), and what
+is left is ranked, conditional parameters together with the others. `Sifter` is what such samplers
+share; `tasks.sampling.priced` has another one.
+
+Optuna's TPE draws 24 candidates where good trials lie and proposes the one with the best ratio of
+good to bad. Under rules that allow a hundredth of a space that one is forbidden nearly always: no
+bad trial lies where nothing may be tried, so just there the ratio is high. `SiftingTPE` ranks what
+is left by that ratio.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.samplers._tpe.sampler import _split_trials, default_gamma
+from optuna.trial import FrozenTrial, TrialState
+
+from satisfice.domain.decisions.situation import Offer
+from satisfice.domain.rules.batch_repair import coordinates
+from satisfice.domain.rules.rule import RuleBook
+from satisfice.domain.rules.vectorized import Mask, allowed, configurations
+from satisfice.domain.sampling.parzen import Floats, Parzen, fit
+from satisfice.domain.space.space import Key, Params, Space, key_of
+from satisfice.tasks.sampling.draws import distribution
+
+_STARTUP = 10  # trials before there is anything to learn; as in Optuna
+_CANDIDATES = 24  # allowed ones, among which the best is chosen; as in Optuna
+_BATCH, _BATCHES = 1024, 16
+
+_Model: TypeAlias = tuple[Parzen, Parzen]
+
+
+class Sifter(BaseSampler, ABC):
+    """Proposes the most promising candidate that the rules allow.
+
+    Args:
+        seed: The seed.
+        space: The space.
+        rules: The rules that need no prediction.
+        wanted: Whether a configuration may be proposed, predictions included.
+
+    Attributes:
+        unruled: What would have been proposed without rules; None before the first draw.
+    """
+
+    def __init__(
+        self, seed: int, space: Space, rules: RuleBook, wanted: Callable[[Params], bool]
+    ) -> None:
+        self.unruled: Params | None = None
+        self._independent = RandomSampler(seed=seed)
+        self._space, self._rules, self._wanted = space, rules, wanted
+        self._offered: dict[Key, Offer | None] = {}
+        self._barren = False
+        self._axes = {
+            name: axis for name, axis in space.axes.items() if not distribution(axis).single()
+        }
+
+    @abstractmethod
+    def candidates(
+        self, study: optuna.Study, trials: list[FrozenTrial]
+    ) -> Iterator[tuple[Floats, Offer | None]]:
+        """Yield places that the rules allow, the most promising first.
+
+        Args:
+            study: The study.
+            trials: Its trials, without the one that is to be.
+
+        Yields:
+            Shape (axes,): places between 0 and 1; and what is expected of them, where it is known.
+        """
+
+    def infer_relative_search_space(
+        self,
+        study: optuna.Study,  # noqa: ARG002
+        trial: FrozenTrial,  # noqa: ARG002
+    ) -> dict[str, BaseDistribution]:
+        """Return all axes: those of conditional parameters are drawn with the others."""
+        return {name: distribution(axis) for name, axis in self._axes.items()}
+
+    def sample_relative(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        search_space: dict[str, BaseDistribution],  # noqa: ARG002
+    ) -> dict[str, Any]:
+        """Return the coordinates of an allowed configuration, or none where none was found."""
+        if self._barren:
+            return {}
+        trials = [one for one in study.get_trials(deepcopy=False) if one.number != trial.number]
+        for place, offer in self.candidates(study, trials):
+            there = coordinates(place, self._space)
+            params = self._space.configuration(there)
+            if self._wanted(params):
+                self._offered[key_of(params)] = offer
+                return {name: there[name] for name in self._axes}
+        self._barren = True  # thousands of candidates were looked at: as many more would not help
+        return {}
+
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """Return a value drawn at random, where no candidate was found."""
+        return self._independent.sample_independent(study, trial, param_name, param_distribution)
+
+    def offer(self, params: Params) -> Offer | None:
+        """Return what a configuration that was drawn is expected to bring; None where unknown."""
+        return self._offered.get(key_of(params))
+
+
+class SiftingTPE(Sifter, TPESampler):
+    """Optuna's TPE, choosing among allowed candidates; see `Sifter`."""
+
+    def __init__(
+        self, seed: int, space: Space, rules: RuleBook, wanted: Callable[[Params], bool]
+    ) -> None:
+        TPESampler.__init__(self, seed=seed, multivariate=True, constant_liar=True)
+        Sifter.__init__(self, seed, space, rules, wanted)
+
+    def candidates(
+        self, study: optuna.Study, trials: list[FrozenTrial]
+    ) -> Iterator[tuple[Floats, Offer | None]]:
+        """Yield places that the rules allow, the most promising of each batch first."""
+        finished = sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in trials)
+        models = self._models(study, trials, finished) if finished >= _STARTUP else {}
+        for batch in self._batches(models):
+            yield from ((place, None) for place in batch)
+
+    def _models(
+        self, study: optuna.Study, trials: list[FrozenTrial], finished: int
+    ) -> dict[tuple[str, ...], _Model]:
+        """Return good and bad, for what is always there and for each parameter that is not."""
+        ended = [one for one in trials if one.state in (TrialState.COMPLETE, TrialState.RUNNING)]
+        # Optuna's split goes by feasibility first. Of a pruned trial that may not be known, but it
+        # was not worth its rest: it teaches what is bad, and never passes for good.
+        good, bad = _split_trials(study, ended, default_gamma(finished))
+        pruned = [one for one in trials if one.state is TrialState.PRUNED]
+        halves = good, sorted([*bad, *pruned], key=lambda one: one.number)
+        always = tuple(one for one in self._axes if self._space[one].when is None)
+        blocks = [always, *((one,) for one in self._axes if one not in always)]
+        return {
+            names: tuple(  # type: ignore[misc]
+                fit(
+                    {name: self._axes[name] for name in names},
+                    [one.params for one in half if one.params.keys() >= set(names)],
+                )
+                for half in halves
+            )
+            for names in blocks
+            if names
+        }
+
+    def _batches(self, models: Mapping[tuple[str, ...], _Model]) -> Iterator[Floats]:
+        """Yield places of candidates that the rules allow, the most promising first."""
+        rows: list[Floats] = []
+        scores: list[Floats] = []
+        for _ in range(_BATCHES):
+            places, score = self._drawn(models)
+            rows.append(places[:_CANDIDATES])
+            scores.append(score[:_CANDIDATES])
+            if sum(map(len, rows)) >= _CANDIDATES:
+                yield np.concatenate(rows)[np.argsort(-np.concatenate(scores), kind="stable")]
+                rows, scores = [], []
+        if rows:
+            yield np.concatenate(rows)[np.argsort(-np.concatenate(scores), kind="stable")]
+
+    def _drawn(self, models: Mapping[tuple[str, ...], _Model]) -> tuple[Floats, Floats]:
+        random = self._rng.rng
+        at = {name: column for column, name in enumerate(self._space.axes)}
+        places = random.uniform(size=(_BATCH, len(at)))
+        for names, (good, _) in models.items():
+            drawn = good.draw(random.uniform(size=(_BATCH, 1 + len(names))))
+            for name, column in drawn.items():
+                places[:, at[name]] = column
+        places = np.clip(places, 0.0, 1.0)
+        values, there = configurations(self._space, places)
+        left = np.flatnonzero(allowed(self._rules, values, there))[:_CANDIDATES]
+        if self.unruled is None:
+            first = np.arange(_CANDIDATES)
+            best = int(np.argmax(self._scores(models, places[first], there, first)))
+            self.unruled = self._space.configuration(coordinates(places[best], self._space))
+        return places[left], self._scores(models, places[left], there, left)
+
+    def _scores(
+        self,
+        models: Mapping[tuple[str, ...], _Model],
+        places: Floats,
+        there: Mapping[str, Mask],
+        rows: npt.NDArray[np.int_],
+    ) -> Floats:
+        at = {name: column for column, name in enumerate(self._space.axes)}
+        score = np.zeros(len(rows))
+        for names, (good, bad) in models.items():
+            some = {name: places[:, at[name]] for name in names}
+            ratio = good.log_density(some) - bad.log_density(some)
+            score += np.where(there[names[0]][rows], ratio, 0.0) if len(names) == 1 else ratio
+        return score

@@ -1,0 +1,174 @@
+"""The pages that people look at: Prefect's and MLflow's servers, for as long as wanted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from satisfice.domain.errors import OutsideFault, UserMistake
+from satisfice.tasks.files.home import home, tracking_url
+from satisfice.tasks.processes.signals import undisturbed
+from satisfice.tasks.servers.addresses import NOTE, answers, noted, settle_prefect
+
+PATIENCE = 120.0  # seconds; a first start creates two databases
+LEAVING = 20.0  # seconds for a server that was told to end
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Addresses of the pages that people look at."""
+
+    prefect: str
+    mlflow: str
+
+
+@contextmanager
+def pages(prefect_port: int, mlflow_port: int) -> Iterator[Pages]:
+    """Serve Prefect's and MLflow's pages on loopback, and end both servers at the end.
+
+    To be used from the main thread, since it must not lose a server to a Ctrl-C.
+
+    Where `MLFLOW_TRACKING_URI` names a server, its pages are there already and none is started.
+
+    Raises:
+        UserMistake: They are being served already, or a port is taken.
+        OutsideFault: A server did not start; the message holds the end of its log.
+    """
+    _refuse_twice()
+    prefect_page, mlflow_page = (f"http://127.0.0.1:{one}" for one in (prefect_port, mlflow_port))
+    served = tracking_url().startswith(("http://", "https://"))
+    _refuse_taken(prefect_port, "--prefect-port")
+    if not served:
+        _refuse_taken(mlflow_port, "--mlflow-port")
+    settle_prefect()
+    servers: list[_Server] = []
+    try:
+        with undisturbed():
+            servers.append(_start_prefect(prefect_port))
+        if served:
+            mlflow_page = tracking_url().rstrip("/")
+        else:
+            with undisturbed():
+                servers.append(_start_mlflow(mlflow_port))
+        for one in servers:
+            one.wait_until_it_answers()
+        note = {"prefect": f"{prefect_page}/api", "mlflow": mlflow_page, "pid": os.getpid()}
+        (home() / NOTE).write_text(json.dumps(note))
+        yield Pages(prefect_page, mlflow_page)
+    finally:
+        (home() / NOTE).unlink(missing_ok=True)
+        for one in servers:
+            one.tell_to_end()
+        for one in servers:
+            one.end()
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    name: str
+    process: subprocess.Popen[bytes]
+    health: str
+    log: Path
+
+    def wait_until_it_answers(self) -> None:
+        end = time.monotonic() + PATIENCE
+        while not answers(self.health, timeout=2.0):
+            if self.process.poll() is not None or time.monotonic() > end:
+                tail = self.log.read_text(errors="replace")[-1500:].strip()
+                raise OutsideFault(
+                    f"the {self.name} server did not start; the end of its log:\n{tail}",
+                    f"the whole log is in {self.log}",
+                )
+            time.sleep(0.1)
+
+    def tell_to_end(self) -> None:
+        self._signal(signal.SIGTERM)
+
+    def end(self) -> None:
+        """Wait for its end, and see to it that nothing of it is left, also when interrupted."""
+        try:
+            self.process.wait(LEAVING)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            self._signal(signal.SIGKILL)  # MLflow's server leaves its own children behind
+            self.process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, number)
+
+
+def _start_prefect(port: int) -> _Server:
+    address = f"http://127.0.0.1:{port}/api"
+    settings = {**os.environ, "PREFECT_UI_API_URL": address}
+    settings["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "INFO"  # the log is where it may complain
+    settings.pop("PREFECT_API_URL", None)
+    command = [
+        *(sys.executable, "-P", "-m", "prefect", "server", "start", "--host", "127.0.0.1"),
+        *("--port", str(port)),
+    ]
+    return _start("prefect", command, settings, f"{address}/health")
+
+
+def _start_mlflow(port: int) -> _Server:
+    command = [
+        *(sys.executable, "-P", "-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1"),
+        *("--port", str(port), "--backend-store-uri", tracking_url()),
+        *("--serve-artifacts", "--artifacts-destination", str(home() / "mlartifacts")),
+    ]
+    # Its jobs score traces of language models, in seven more processes.
+    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    health = f"http://127.0.0.1:{port}/health"
+    return _start("mlflow", command, {**os.environ, **quiet}, health)
+
+
+def _start(name: str, command: Sequence[str], settings: dict[str, str], health: str) -> _Server:
+    log = home() / f"{name}-server.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=settings,
+            start_new_session=True,  # the terminal's Ctrl-C is for us, and we end them
+        )
+    return _Server(name, process, health, log)
+
+
+def _refuse_twice() -> None:
+    address = noted("prefect")
+    if address is not None:
+        pid = json.loads((home() / NOTE).read_text()).get("pid")
+        raise UserMistake(
+            f"the pages are being served already: {address.removesuffix('/api')}",
+            f"process {pid} serves them: look there, or end it first",
+        )
+
+
+def _refuse_taken(port: int, option: str) -> None:
+    if _is_free(port):
+        return
+    other = next((one for one in range(port + 1, min(port + 100, 65536)) if _is_free(one)), None)
+    way_out = f"`satisfice ui {option} {other}`" if other else f"`satisfice ui {option} PORT`"
+    raise UserMistake(f"port {port} is taken by another program", f"choose another: {way_out}")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers do
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,1 @@
+"""`study.yaml` -> `Study`, or an error that names the line."""

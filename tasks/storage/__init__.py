@@ -1,0 +1,1 @@
+"""The Optuna store and our tables beside it."""

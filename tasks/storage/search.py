@@ -1,0 +1,404 @@
+"""One search in the store: its trials, its decisions, its clock.
+
+Trials are Optuna's, each with attributes of ours. Whatever a method has returned from is there
+after `kill -9` and after a power cut; what was cut short is not there at all, since each method
+writes once. Imports optuna and sqlalchemy: only for whoever opens a store.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+import optuna
+from optuna.storages._rdb import models
+from optuna.trial import FrozenTrial
+from optuna.trial import TrialState as OptunaState
+from sqlalchemy import Insert, and_, func, select
+
+from satisfice.domain.decisions.decision import Decision
+from satisfice.domain.economics.cost import NOTHING, Budget, Cost, Ledger
+from satisfice.domain.economics.worth import Direction
+from satisfice.domain.rules.rule import Verdict
+from satisfice.domain.space.space import Params, Space
+from satisfice.domain.summary import DecisionRecord, Ending
+from satisfice.domain.trials.history import (
+    Audit,
+    Failure,
+    History,
+    Purpose,
+    TrialRecord,
+    TrialState,
+)
+from satisfice.tasks.sampling.draws import distributions
+from satisfice.tasks.storage.database import Database, decisions, guarded, searches
+from satisfice.tasks.storage.optuna_tables import attribute_rows, insert_trial
+from satisfice.tasks.storage.optuna_tables import attributes as _attributes
+from satisfice.tasks.storage.optuna_tables import steps as _steps
+from satisfice.tasks.storage.optuna_tables import system_attributes as _system_attributes
+from satisfice.tasks.storage.optuna_tables import trials as _trials
+from satisfice.tasks.storage.optuna_tables import values as _values
+from satisfice.tasks.storage.trial_records import (
+    ATTEMPT,
+    BEGUN,
+    RESULT,
+    constraints,
+    for_optuna,
+    outside,
+    read_numbers,
+    read_record,
+    read_verdict,
+    write_begun,
+    write_numbers,
+    write_result,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchInfo:
+    """What the store knows of a search without looking at its trials.
+
+    Attributes:
+        search: The search's id, `digits-3`; also the name of its Optuna study.
+        study: The study's name.
+        folder: Path of the study folder.
+        text: `study.yaml` as it was when the search began.
+        seed: Seeds the proposals.
+        started: Seconds since the epoch (UTC).
+        elapsed: Wall-clock seconds so far, pauses not counted.
+        ending: Why it ended; empty while it has not.
+        data: Digest of the data that it began with; empty where none was recorded.
+        code: Digest of the study's code, likewise.
+        sweep: The request and the plan of a sweep (`tasks.storage.sweep_records`); empty for a
+            search.
+    """
+
+    search: str
+    study: str
+    folder: str
+    text: str
+    seed: int
+    started: float
+    elapsed: float
+    ending: str
+    data: str = ""
+    code: str = ""
+    sweep: str = ""
+
+
+class Search:
+    """One search in the store. A single coordinator writes; anybody may read.
+
+    Attributes:
+        database: Where it stands.
+        info: What is known without the trials; follows `advance` and `end`.
+        optuna_study: The Optuna study with the trials, for samplers. The default configuration and
+            confirmations and audits are in it too: the purpose in the attribute `satisfice` tells
+            them apart.
+    """
+
+    def __init__(self, database: Database, info: SearchInfo, optuna_study: optuna.Study) -> None:
+        self.database = database
+        self.info = info
+        self.optuna_study = optuna_study
+        self._engine = database.engine
+        self._storage = database.storage
+        self._study_id = optuna_study._study_id
+        self._ids: dict[int, int] = {}  # Optuna's, by number
+
+    @guarded
+    def next_number(self) -> int:
+        """Return the number that the next trial will get."""
+        query = select(func.count()).where(_trials.c.study_id == self._study_id)
+        with self._engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    @guarded
+    def begin_trial(
+        self,
+        params: Params,
+        space: Space,
+        seed: int,
+        purpose: Purpose,
+        verdict: Verdict,
+        notes: Mapping[str, Any] = MappingProxyType({}),
+        audit: Audit | None = None,
+    ) -> int:
+        """Record that a trial begins, in one write and before it runs.
+
+        Args:
+            params: The active parameters.
+            space: The space that they are from.
+            seed: The seed that it will be trained with.
+            purpose: What it is for.
+            verdict: What the rules said.
+            notes: What the sampler wants to find in Optuna's system attributes later.
+            audit: What it is about, where it is an audit.
+
+        Returns:
+            The trial's number, counted from 0.
+        """
+        kinds = distributions(space, params)
+        return self._insert(
+            FrozenTrial(
+                number=-1,  # Optuna gives number and id
+                trial_id=-1,
+                state=OptunaState.RUNNING,
+                value=None,
+                datetime_start=datetime.now(),  # noqa: DTZ005  Optuna wants naive local time
+                datetime_complete=None,
+                params={name: params[name] for name in kinds},
+                distributions=kinds,
+                user_attrs={BEGUN: write_begun(params, seed, purpose, verdict, audit)},
+                system_attrs=dict(notes) if audit is None else {**notes, **outside(audit)},
+                intermediate_values={},
+            )
+        )
+
+    @guarded
+    def tell(self, record: TrialRecord, decided: DecisionRecord | None = None) -> None:
+        """Record how a trial ended, in one write; of two tellings the first one stands.
+
+        Args:
+            record: The trial.
+            decided: What was decided with it, for the same write.
+
+        Parameters, seed and purpose are those that the trial was begun with. Optuna's interface
+        would take a transaction for each report of the curve, so this goes to its tables.
+
+        Raises:
+            ValueError: The record says that the trial still runs, or there is no such trial.
+        """
+        if record.state is TrialState.RUNNING:
+            raise ValueError(f"trial {record.number} still runs: there is nothing to tell")
+        state, value, steps = for_optuna(record)
+        trial_id = self._trial_id(record.number)
+        ended = (
+            _trials.update()
+            .where(_trials.c.trial_id == trial_id, _trials.c.state == OptunaState.RUNNING)
+            .values(state=state, datetime_complete=datetime.now(UTC).replace(tzinfo=None))
+        )
+        with self._engine.begin() as connection:
+            if connection.execute(ended).rowcount == 0:
+                return
+            told = {
+                _attributes: {RESULT: write_result(record)},
+                _system_attributes: constraints(record.margins),
+            }
+            for table, some in told.items():
+                for row in attribute_rows(some):
+                    connection.execute(table.insert().values(trial_id=trial_id, **row))
+            if value is not None:
+                kind = models.TrialValueModel.TrialValueType.FINITE
+                connection.execute(
+                    _values.insert().values(
+                        trial_id=trial_id, objective=0, value=value, value_type=kind
+                    )
+                )
+            if steps:
+                rows = [_step_row(trial_id, step, at_step) for step, at_step in steps.items()]
+                connection.execute(_steps.insert(), rows)
+            if decided is not None:
+                connection.execute(self._decision_row(decided))
+
+    def fail(self, number: int, failure: Failure, reason: str, cost: Cost) -> None:
+        """Record that a trial failed.
+
+        Args:
+            number: The trial's number.
+            failure: Why.
+            reason: The same in one sentence.
+            cost: What it took.
+        """
+        self.tell(
+            TrialRecord(number, {}, TrialState.FAILED, cost=cost, failure=failure, reason=reason)
+        )
+
+    @guarded
+    def verdict(self, number: int) -> Verdict:
+        """Return what the rules said of a trial when it began.
+
+        Raises:
+            ValueError: There is no such trial.
+        """
+        query = select(_attributes.c.value_json).where(
+            _attributes.c.trial_id == self._trial_id(number), _attributes.c.key == BEGUN
+        )
+        with self._engine.connect() as connection:
+            return read_verdict(json.loads(connection.execute(query).scalar_one()))
+
+    @guarded
+    def verdicts(self) -> dict[int, Verdict]:
+        """Return, by number, what the rules said of each trial when it began."""
+        query = (
+            select(_trials.c.number, _attributes.c.value_json)
+            .join(_attributes, _attributes.c.trial_id == _trials.c.trial_id)
+            .where(_trials.c.study_id == self._study_id, _attributes.c.key == BEGUN)
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return {number: read_verdict(json.loads(begun)) for number, begun in rows}
+
+    @guarded
+    def next_attempt(self, number: int) -> int:
+        """Record that a running trial is taken up again; return which attempt this is, from 2 on.
+
+        Raises:
+            ValueError: There is no such trial.
+        """
+        trial_id = self._trial_id(number)
+        query = select(_attributes.c.value_json).where(
+            _attributes.c.trial_id == trial_id, _attributes.c.key == ATTEMPT
+        )
+        with self._engine.connect() as connection:
+            last = connection.scalar(query)
+        attempt = (1 if last is None else int(last)) + 1
+        self._storage.set_trial_user_attr(trial_id, ATTEMPT, attempt)
+        return attempt
+
+    def history(self) -> History:
+        """Return the finished trials that compete, in the order in which they finished.
+
+        Reads all of them: the coordinator does so once and then keeps its own.
+        """
+        direction = Direction(self.optuna_study.direction.name.lower())
+        return History(tuple(one for one in self._finished() if one.purpose.competes), direction)
+
+    def confirmations(self) -> tuple[TrialRecord, ...]:
+        """Return the finished confirmations, in the order in which they finished."""
+        return tuple(one for one in self._finished() if one.purpose is Purpose.CONFIRMATION)
+
+    def audits(self) -> tuple[TrialRecord, ...]:
+        """Return the finished audits, in the order in which they finished."""
+        return tuple(one for one in self._finished() if one.purpose is Purpose.AUDIT)
+
+    def ledger(self, budget: Budget) -> Ledger:
+        """Return the book of the search so far; what still runs is neither spent nor promised.
+
+        Args:
+            budget: The limits; confirmations count towards all of them but the number of trials.
+        """
+        finished = self._finished()
+        return Ledger(
+            budget,
+            spent=sum((one.cost for one in finished), start=NOTHING),
+            trials=sum(one.purpose is not Purpose.CONFIRMATION for one in finished),
+            elapsed=self.info.elapsed,
+        )
+
+    @guarded
+    def running(self) -> tuple[TrialRecord, ...]:
+        """Return the trials that were begun and not told, by number."""
+        query = (
+            select(_trials.c.number, _attributes.c.value_json)
+            .join(_attributes, _attributes.c.trial_id == _trials.c.trial_id)
+            .where(
+                _trials.c.study_id == self._study_id,
+                _trials.c.state == OptunaState.RUNNING,
+                _attributes.c.key == BEGUN,
+            )
+            .order_by(_trials.c.number)
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return tuple(read_record(number, json.loads(begun), None) for number, begun in rows)
+
+    @guarded
+    def decide(self, record: DecisionRecord) -> None:
+        """Append a decision."""
+        with self._engine.begin() as connection:
+            connection.execute(self._decision_row(record))
+
+    def _decision_row(self, record: DecisionRecord) -> Insert:
+        return decisions.insert().values(
+            search=self.info.search,
+            place=record.place,
+            after=record.after,
+            stop=record.decision.stop,
+            reason=record.decision.reason,
+            evidence=json.dumps(write_numbers(record.decision.evidence)),
+            at=record.at,
+        )
+
+    @guarded
+    def decisions(self, place: str = "search") -> tuple[DecisionRecord, ...]:
+        """Return the decisions of one kind, in the order in which they were made.
+
+        Args:
+            place: As in `DecisionRecord`. Those of the schedule are the one that began this search
+                and, since it ended, those to begin no other one.
+        """
+        query = (
+            select(decisions)
+            .where(decisions.c.search == self.info.search, decisions.c.place == place)
+            .order_by(decisions.c.id)
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return tuple(
+            DecisionRecord(
+                row.place,
+                row.after,
+                Decision(row.stop, row.reason, read_numbers(json.loads(row.evidence))),
+                row.at,
+            )
+            for row in rows
+        )
+
+    def advance(self, elapsed: float) -> None:
+        """Record the wall-clock seconds so far, pauses not counted."""
+        self._update(elapsed=elapsed)
+
+    def end(self, ending: Ending, elapsed: float) -> None:
+        """Record why the search ended, and its wall-clock seconds."""
+        self._update(ending=ending.value, elapsed=elapsed)
+
+    @guarded
+    def _update(self, **changes: Any) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(
+                searches.update().where(searches.c.search == self.info.search).values(**changes)
+            )
+        self.info = replace(self.info, **changes)
+
+    @guarded
+    def _finished(self) -> list[TrialRecord]:
+        begun, result = _attributes.alias(), _attributes.alias()
+        query = (
+            select(_trials.c.number, begun.c.value_json, result.c.value_json)
+            .join(begun, and_(begun.c.trial_id == _trials.c.trial_id, begun.c.key == BEGUN))
+            .join(result, and_(result.c.trial_id == _trials.c.trial_id, result.c.key == RESULT))
+            .where(_trials.c.study_id == self._study_id)
+            .order_by(result.c.trial_user_attribute_id)  # counts up; a clock may be set back
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [read_record(number, json.loads(one), json.loads(two)) for number, one, two in rows]
+
+    def _insert(self, trial: FrozenTrial) -> int:
+        with self._engine.begin() as connection:
+            trial_id, number = insert_trial(connection, self._study_id, trial)
+        self._ids[number] = trial_id
+        return number
+
+    def _trial_id(self, number: int) -> int:
+        if number in self._ids:
+            return self._ids[number]
+        try:
+            return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+        except KeyError:
+            raise ValueError(f"search {self.info.search} has no trial {number}") from None
+
+
+def _step_row(trial_id: int, step: int, value: float) -> dict[str, Any]:
+    stored, kind = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr(value)
+    return {
+        "trial_id": trial_id,
+        "step": step,
+        "intermediate_value": stored,
+        "intermediate_value_type": kind,
+    }

@@ -1,0 +1,254 @@
+"""Checkpoints of a trial: whole on the disk or not at all, checked by digest, loaded without code.
+
+A checkpoint is trusted if the trial's event log knows its digest. The log learns it before the file
+takes its place, and the one before is kept, so there is no moment at which a crash leaves neither.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import random
+import time
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from satisfice.domain.errors import ProblemFault
+from satisfice.tasks.files.atomic import sync_folder, write_beside, write_whole
+from satisfice.tasks.problem.contract import Problem
+
+CURRENT = "checkpoint.pt"
+PREVIOUS = "checkpoint.previous.pt"
+MODEL = "model.pt"
+
+SHARE = 0.05  # the most that saving may take of the training time
+FIRST_AFTER = 1.0  # seconds of training that are worth a first checkpoint
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state of a training between two epochs.
+
+    Attributes:
+        epoch: The last epoch that is done.
+        metrics: What was reported last.
+        states: The `state_dict()` of every tracked object, by the name it is tracked under.
+        randomness: The states of the random generators.
+    """
+
+    epoch: int
+    metrics: Mapping[str, float]
+    states: Mapping[str, Any]
+    randomness: Mapping[str, Any]
+
+
+def save(folder: Path, checkpoint: Checkpoint, announce: Callable[[str], object]) -> None:
+    """Make a checkpoint the current one, and the current one the previous one.
+
+    Args:
+        folder: The trial's folder.
+        checkpoint: What to save.
+        announce: Called with the digest once the content is on the disk, and before it counts.
+    """
+    import torch
+
+    content = io.BytesIO()
+    torch.save(dict(vars(checkpoint)), content)
+    text = content.getbuffer()
+    current = folder / CURRENT
+    temporary = write_beside(current, text)
+    announce(hashlib.sha256(text).hexdigest())
+    if current.exists():
+        current.replace(folder / PREVIOUS)
+    temporary.replace(current)
+    sync_folder(folder)
+
+
+def load(
+    folder: Path, digests: set[str], refuse: Callable[[str, str], object]
+) -> Checkpoint | None:
+    """Load the latest checkpoint that is whole.
+
+    Args:
+        folder: The trial's folder.
+        digests: The digests that the event log knows.
+        refuse: Called with the file's name and the reason for each one that is passed over.
+
+    Returns:
+        The checkpoint; None where there is none to trust, so that the training has to begin anew.
+    """
+    for name in (CURRENT, PREVIOUS):
+        try:
+            text = (folder / name).read_bytes()
+        except FileNotFoundError:
+            continue
+        digest = hashlib.sha256(text).hexdigest()
+        if digest not in digests:
+            refuse(name, f"its digest {digest[:16]} is none that the event log knows")
+            continue
+        try:
+            return _read(text)
+        except Exception as error:  # noqa: BLE001 - torch raises whatever it stumbles over
+            refuse(name, f"it does not load: {error}")
+    return None
+
+
+def tracked_bytes(tracked: Mapping[str, Any]) -> dict[str, float]:
+    """Return `checkpoint_bytes`, the size of all tensors that a checkpoint of these holds.
+
+    Args:
+        tracked: Objects with a `state_dict()`, by name; of none, nothing is known.
+    """
+    if not tracked:
+        return {}
+    return {"checkpoint_bytes": float(sum(_bytes(one.state_dict()) for one in tracked.values()))}
+
+
+def _bytes(state: Any) -> int:
+    """Return the size of the tensors in a state: in mappings and lists of whatever depth."""
+    if isinstance(state, Mapping):
+        return sum(map(_bytes, state.values()))
+    if isinstance(state, list | tuple):
+        return sum(map(_bytes, state))
+    return int(getattr(state, "nbytes", 0))
+
+
+def remove(folder: Path) -> None:
+    """Remove the checkpoints of a trial that will not be resumed."""
+    for name in (CURRENT, PREVIOUS):
+        (folder / name).unlink(missing_ok=True)
+
+
+def save_model(
+    folder: Path, model: Any, params: Mapping[str, Any], example_input: Any, *, rebuildable: bool
+) -> Path:
+    """Save a trained model.
+
+    Args:
+        folder: The trial's folder.
+        model: The module.
+        params: The parameters that it was built from.
+        example_input: A batch of one for it, or None.
+        rebuildable: Whether the study's `build(params)` makes such a module; then its weights are
+            saved (`state_dict`, `params`), and otherwise the whole `module` as a pickle.
+
+    Returns:
+        The file.
+    """
+    import torch
+
+    content = io.BytesIO()
+    if isinstance(example_input, torch.Tensor):
+        # A view of the data would be saved with all of the data.
+        example_input = example_input.detach().cpu().clone()
+    kept: dict[str, Any] = {"params": dict(params), "example_input": example_input}
+    if rebuildable and isinstance(model, torch.nn.Module):
+        kept["state_dict"] = model.state_dict()
+    else:
+        kept["module"] = model
+    torch.save(kept, content)
+    write_whole(folder / MODEL, content.getbuffer())
+    return folder / MODEL
+
+
+def load_model(path: Path, problem: Problem) -> tuple[Any, Any]:
+    """Load what `save_model` saved.
+
+    Args:
+        path: The file. Only one that our own training wrote: a pickle can run any code.
+        problem: The study's code.
+
+    Returns:
+        The model, on the processor and in evaluation mode, and an input for it; None where no
+        input is known.
+    """
+    import torch
+
+    saved = torch.load(path, map_location="cpu", weights_only=False)
+    model = saved.get("module")
+    if model is None:
+        if problem.build is None:
+            raise ProblemFault(
+                f"{path} holds weights, and {problem.file} no longer defines build(params)",
+                "Restore build(params) as it was when the model was trained.",
+            )
+        model = problem.build(saved["params"])
+        model.load_state_dict(saved["state_dict"])
+    example = saved["example_input"]
+    return model.eval(), problem.input_for(saved["params"]) if example is None else example
+
+
+def randomness() -> dict[str, Any]:
+    """Return the states of Python's, NumPy's and PyTorch's global random generators."""
+    import numpy as np
+    import torch
+
+    name, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)  # noqa: NPY002
+    state = {
+        "python": random.getstate(),
+        "numpy": (name, [int(key) for key in keys], position, has_gauss, gauss),
+        "torch": torch.get_rng_state(),
+    }
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        state["cuda"] = torch.cuda.get_rng_state_all()
+    return state
+
+
+def restore_randomness(state: Mapping[str, Any]) -> None:
+    """Put the global random generators back into the states that `randomness` returned."""
+    import numpy as np
+    import torch
+
+    random.setstate(state["python"])
+    np.random.set_state(state["numpy"])  # noqa: NPY002
+    torch.set_rng_state(state["torch"])
+    if "cuda" in state:
+        torch.cuda.set_rng_state_all(state["cuda"])
+
+
+@dataclass
+class Throttle:
+    """Tells when the next checkpoint is worth its time.
+
+    Attributes:
+        clock: Returns seconds; only their differences count.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    _since: float = field(init=False)
+    _took: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._since = self.clock()
+
+    def due(self) -> bool:
+        """Tell whether enough was trained since the last one."""
+        return self.clock() - self._since >= max(FIRST_AFTER, self._took / SHARE)
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """Take the time that saving one takes."""
+        began = self.clock()
+        yield
+        self._since = self.clock()
+        self._took = self._since - began
+
+
+def _read(text: bytes) -> Checkpoint:
+    import torch
+
+    with torch.serialization.safe_globals([*_numpy(), Counter, OrderedDict, defaultdict]):
+        return Checkpoint(**torch.load(io.BytesIO(text), map_location="cpu", weights_only=True))
+
+
+def _numpy() -> list[Any]:
+    """Return what the pickles of NumPy's arrays and numbers are made with."""
+    import numpy as np
+
+    dtypes = {type(np.dtype(code)) for code in np.typecodes["All"]}
+    makers = [np.zeros(1).__reduce__()[0], np.float64().__reduce__()[0]]
+    return [np.ndarray, np.dtype, *dtypes, *makers]

@@ -1,0 +1,169 @@
+"""The pruning question in a training process: a small snapshot of the curves of other trials.
+
+The coordinator writes the snapshot after each result; a training looks at it at the end of an
+epoch, and reads it when it has changed. Neither needs to know the other, and nothing here
+imports more than numpy.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from satisfice.domain.decisions.decision import Decision
+from satisfice.domain.decisions.pruning import CURVES, Curve, Standing, decide
+from satisfice.domain.economics.cost import Prices
+from satisfice.domain.economics.worth import Direction, Per, Worth
+from satisfice.domain.trials.history import CurvePoint, History
+
+_POINTS = 25  # of a curve; between them it is read as straight lines
+
+Stamp: TypeAlias = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the pruning question may look at besides the trial's own curve.
+
+    Attributes:
+        curves: Curves of the latest finished trials.
+        incumbent: The best value of a finished trial; None without one.
+        direction: Which way the metric gets better.
+        worth: What a gain over the incumbent is worth.
+        second: The price of a second of training, energy included.
+        currency: What money is counted in.
+    """
+
+    curves: tuple[Curve, ...]
+    incumbent: float | None
+    direction: Direction
+    worth: Worth
+    second: float
+    currency: str
+
+
+def snapshot_of(history: History, worth: Worth, prices: Prices) -> Snapshot:
+    """Choose from a history what a running trial is compared with."""
+    best, spent = history.best, history.spent
+    return Snapshot(
+        curves=tuple(one.curve for one in history.complete if one.curve)[-CURVES:],
+        incumbent=None if best is None else best.value,
+        direction=history.direction,
+        worth=worth,
+        second=spent.money / spent.seconds if spent.seconds > 0 else prices.hour / 3600,
+        currency=prices.currency,
+    )
+
+
+def write_snapshot(path: str | Path, history: History, worth: Worth, prices: Prices) -> None:
+    """Write the snapshot of a search, so that a reader finds the old one or the new one, whole.
+
+    Args:
+        path: Where to.
+        history: The finished trials.
+        worth: What a gain over the incumbent is worth.
+        prices: What resources cost; energy is counted as the trials so far have used it.
+    """
+    taken = snapshot_of(history, worth, prices)
+    document = {
+        "curves": [
+            [[point.epoch, point.value, point.seconds] for point in _thinned(curve)]
+            for curve in taken.curves
+        ],
+        "incumbent": taken.incumbent,
+        "direction": taken.direction.value,
+        "worth": {"money": worth.money, "per": worth.per.value, "target": worth.target},
+        "second": taken.second,
+        "currency": taken.currency,
+    }
+    path = Path(path)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.new")
+    unfinished.write_text(json.dumps(document, separators=(",", ":"), allow_nan=False))
+    unfinished.replace(path)
+
+
+def _thinned(curve: Curve) -> Curve:
+    if len(curve) <= _POINTS:
+        return curve
+    steps = range(_POINTS)
+    return tuple(curve[round(one * (len(curve) - 1) / (_POINTS - 1))] for one in steps)
+
+
+def read_snapshot(path: str | Path) -> Snapshot | None:
+    """Read a snapshot; None where there is none yet."""
+    try:
+        text = Path(path).read_text()
+    except FileNotFoundError:
+        return None
+    document: dict[str, Any] = json.loads(text)
+    worth = document["worth"]
+    return Snapshot(
+        curves=tuple(
+            tuple(CurvePoint(int(epoch), value, seconds) for epoch, value, seconds in curve)
+            for curve in document["curves"]
+        ),
+        incumbent=document["incumbent"],
+        direction=Direction(document["direction"]),
+        worth=Worth(worth["money"], Per(worth["per"]), worth["target"]),
+        second=document["second"],
+        currency=document["currency"],
+    )
+
+
+_latest: dict[str, tuple[Stamp, Snapshot]] = {}  # a process trains one trial, from one snapshot
+
+
+def should_stop(
+    path: str | None, curve: tuple[CurvePoint, ...], epoch: int, epochs: int
+) -> Decision | None:
+    """Decide at the end of an epoch whether the rest of the trial is worth training.
+
+    Args:
+        path: The snapshot; None where trials are not pruned.
+        curve: The trial's reports so far.
+        epoch: The epoch that has just ended, from 1.
+        epochs: The number of epochs that the trial plans.
+
+    Returns:
+        The decision; None where nothing asks for one: no snapshot, or no report.
+    """
+    if path is None or not curve or epoch < 1:
+        return None
+    snapshot = _fresh(path)
+    if snapshot is None:
+        return None
+    return decide(standing(snapshot, curve, epochs, curve[-1].seconds / epoch))
+
+
+def standing(snapshot: Snapshot, curve: Curve, epochs: int, epoch_seconds: float) -> Standing:
+    """Put a running trial beside a snapshot of the others."""
+    return Standing(
+        curve=curve,
+        epochs=epochs,
+        others=snapshot.curves,
+        incumbent=snapshot.incumbent,
+        direction=snapshot.direction,
+        worth=snapshot.worth,
+        second=snapshot.second,
+        epoch_seconds=epoch_seconds,
+        currency=snapshot.currency,
+    )
+
+
+def _fresh(path: str) -> Snapshot | None:
+    try:
+        file = os.stat(path)  # noqa: PTH116 - a microsecond instead of five, at every epoch
+    except FileNotFoundError:
+        return None
+    stamp = (file.st_mtime_ns, file.st_size, file.st_ino)
+    known = _latest.get(path)
+    if known is not None and known[0] == stamp:
+        return known[1]
+    snapshot = read_snapshot(path)
+    if snapshot is not None:
+        _latest.clear()
+        _latest[path] = (stamp, snapshot)
+    return snapshot

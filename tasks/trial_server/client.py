@@ -1,0 +1,273 @@
+"""The trial server of a study: a process that is ready to train at once.
+
+It preloads PyTorch, imports the study's code, runs `load()` once, and then forks a child for each
+trial. Several threads may use one server at a time.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+from typing import Self
+
+from satisfice.domain.errors import OutsideFault, ProblemFault
+from satisfice.domain.quality import QualityAttributes
+from satisfice.domain.rules.predicted import EXAMPLES, counted_for
+from satisfice.domain.space.space import Params
+from satisfice.domain.study import Study
+from satisfice.domain.trials.orders import TrialOrder
+from satisfice.tasks.files.home import home
+from satisfice.tasks.trial_server.channel import Message, Setting
+from satisfice.tasks.trial_server.process import Child, Ended, Gone, ServerProcess
+from satisfice.tasks.trial_server.serialization import plain, rebuild
+
+RESTARTS = 3  # a server that dies again and again has a cause that starting it anew does not mend
+
+
+@dataclass(frozen=True, slots=True)
+class ServerReady:
+    """What a server knows once the data is loaded.
+
+    Attributes:
+        digest: Digest of the data.
+        rows: Number of rows by split.
+        source: The data's name, as the study gives it.
+        seconds: How long the imports and `load()` took.
+        manifest: The manifest of the data; it goes with the server unless somebody takes it.
+        environment: Versions by package.
+        resident_mib: Memory of the idle server, in MiB.
+    """
+
+    digest: str
+    rows: Mapping[str, int]
+    source: str
+    seconds: float
+    manifest: Path
+    environment: Mapping[str, str]
+    resident_mib: float
+
+
+class TrialServer:
+    """The trial server of a study.
+
+    It starts in the background, at once. It ends with `close()`, or with the process that made it,
+    however that dies, and everything that it has forked ends with it. One that dies by itself is
+    started again when it is next needed.
+
+    Args:
+        study: The study.
+
+    Attributes:
+        study: The study.
+        closed: Whether `close()` was called.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.closed = False
+        servers = home() / "servers"
+        servers.mkdir(exist_ok=True)
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{study.name}-", dir=servers))
+        self._starting = threading.Lock()
+        self._predicting = threading.Lock()
+        self._ready: ServerReady | None = None
+        self._fault: ProblemFault | None = None
+        self._predictor: Child | None = None
+        self._restarts = 0
+        self._process = self._start()
+
+    @property
+    def pid(self) -> int:
+        """The number of the server's process."""
+        return self._process.pid
+
+    def ready(self) -> ServerReady:
+        """Wait until the data is loaded.
+
+        Raises:
+            ProblemFault: Importing the study's code or its `load()` raised.
+            OutsideFault: The process died.
+        """
+        with self._starting:
+            if self.closed:
+                raise OutsideFault(f"the trial server of {self.study.name} was closed")
+            if self._ready is None:
+                self._ready = self._receive()
+            elif not self._process.alive:
+                self._restart(self._ready)
+            return self._ready
+
+    def predict(self, params: Params, predictions: Iterable[str] | None = None) -> dict[str, float]:
+        """Count what can be known of a configuration before it is trained.
+
+        Args:
+            params: The active parameters.
+            predictions: What is to be predicted; None: what the study's rules speak of.
+
+        Returns:
+            What of that can be counted: `predicted.parameters`, `predicted.macs`; and the sizes
+            that the forecasts among it rest on (`domain.prediction.model.Sizes`).
+
+        Raises:
+            ProblemFault: The study's `build(params)` raised, or ended its process.
+        """
+        # Counting operations takes seconds the first time: only what a rule speaks of is asked for.
+        names = counted_for(self.study.rules.predictions if predictions is None else predictions)
+        question = {"params": dict(params), "names": [one for one in names if one != EXAMPLES]}
+        known = {EXAMPLES: float(self.ready().rows["train"])} if EXAMPLES in names else {}
+        with self._predicting:
+            # The study's code might end its process or fill it: a child answers, and is replaced.
+            for _ in range(2):
+                predictor = self._predictor or self._fork({"do": "predict"})
+                self._predictor = None
+                try:
+                    answer: dict[str, float] = predictor.ask(question)
+                except Gone:
+                    predictor.close()
+                    continue
+                except Ended:
+                    predictor.close()
+                    raise
+                except BaseException:
+                    self._predictor = predictor
+                    raise
+                self._predictor = predictor
+                return answer | known
+        raise Gone(f"the trial server of {self.study.name} died twice over one prediction")
+
+    def measure(self, model: Path) -> QualityAttributes:
+        """Measure the quality attributes of a model that a trial has saved.
+
+        Nothing should be trained meanwhile: it makes the latency worse than it is.
+
+        Raises:
+            ProblemFault: The study's code raised, or no input for the model is known.
+        """
+        with self._fork({"do": "measure", "model": str(model)}) as child:
+            result: QualityAttributes = rebuild(QualityAttributes, child.answer())
+        return result
+
+    def score(self, model: Path, trained_on: Path) -> list[dict[str, float]]:
+        """Score a model that a trial has saved on the validation split; see `tasks.models.scoring`.
+
+        Args:
+            model: The file of the model.
+            trained_on: The manifest of the data that it was trained on.
+
+        Raises:
+            ProblemFault: The study's code raised, a file is not what it was, or no example is left.
+        """
+        request = {"do": "score", "model": str(model), "trained_on": str(trained_on)}
+        with self._fork(request) as child:
+            scores: list[dict[str, float]] = child.answer()
+        return scores
+
+    def train(self, order: TrialOrder) -> Child:
+        """Fork a process that trains; it tells how it goes in the event log of the order.
+
+        Raises:
+            ProblemFault: The data is not what the gate has passed.
+            OutsideFault: The server is dead and does not start again.
+        """
+        digest = self.ready().digest
+        if order.data_digest != digest:
+            raise ProblemFault(
+                f"the data of {self.study.name} has changed: the data gate passed "
+                f"{order.data_digest}, and load() returned {digest}",
+                "Start the search again, so that the data is validated again.",
+            )
+        return self._fork({"do": "train", "order": plain(order)})
+
+    def close(self) -> None:
+        """End the process and everything that it has forked, and wait for it."""
+        self.closed = True
+        self._process.close()
+        rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _start(self) -> ServerProcess:
+        study = self.study
+        setting = Setting(
+            study.folder,
+            study.problem,
+            study.objective.metric,
+            study.resources.watts_per_core,
+            study.resources.threads,
+            str(self._folder),
+            # Not again after a restart: by then the manifest has been read.
+            "" if self._restarts else str(self._folder / "manifest.npz"),
+        )
+        return ServerProcess(setting, self._folder / "server.log")
+
+    def _receive(self) -> ServerReady:
+        if self._fault is not None:
+            raise self._fault  # whoever asks again is told the same
+        message = self._process.first_message()
+        if "fault" in message:
+            self._fault = ProblemFault(message["fault"], message["hint"])
+            raise self._fault
+        return ServerReady(
+            source=self.study.data.source,
+            manifest=self._folder / "manifest.npz",
+            **message["ready"],
+        )
+
+    def _restart(self, before: ServerReady) -> None:
+        if self._restarts == RESTARTS:
+            raise self._process.gone()
+        self._restarts += 1
+        self._process.close()
+        self._process = self._start()
+        if self.closed:  # meanwhile
+            self._process.close()
+        if self._receive().digest != before.digest:
+            self._process.close()
+            raise ProblemFault(
+                f"load() of {self.study.name} returned other data than before",
+                "Make load() repeatable: fix its seeds, and read files that do not change.",
+            )
+
+    def _fork(self, request: Message) -> Child:
+        self.ready()
+        return Child(self._process, request)
+
+
+_registered: dict[str, TrialServer] = {}
+_own: dict[str, tuple[str, TrialServer]] = {}
+_lock = threading.Lock()
+
+
+def register(server: TrialServer) -> None:
+    """Let the orders of this study that are run in this process use this server."""
+    with _lock:
+        _registered[server.study.folder] = server
+
+
+def server_for(order: TrialOrder) -> TrialServer:
+    """Return the server for an order: the registered one, or one of this process's own.
+
+    A worker process has nobody to register one: it starts its own with the first order of a search
+    and keeps it for the others.
+    """
+    with _lock:
+        registered = _registered.get(order.study)
+        if registered is not None and not registered.closed:
+            return registered
+        search, server = _own.get(order.study, ("", None))
+        if server is None or server.closed or search != order.search:
+            if server is not None:
+                server.close()  # the study may have changed since that search
+            from satisfice.tasks.spec.reader import read_study
+
+            server = TrialServer(read_study(order.study))
+            _own[order.study] = (order.search, server)
+        return server

@@ -1,0 +1,243 @@
+"""The trial server's process and the children that it forks, as the search's process holds them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+from satisfice.domain.errors import OutsideFault, ProblemFault
+from satisfice.tasks.trial_server.channel import Line, Message, Setting
+from satisfice.tasks.trial_server.serialization import to_json
+
+PATIENCE = 10.0  # seconds for a process that was told to end
+TAIL = 1500  # characters of a process's output that an error repeats
+LOOK_SECONDS = 1.0  # how often one looks whether the server is still there
+
+# One thread until a child opens a pool of its own: a pool does not survive a fork.
+_POOLS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB")
+_ENVIRONMENT = {
+    **{f"{name}_NUM_THREADS": "1" for name in _POOLS},
+    "PYTHONHASHSEED": "0",  # the order of a set of texts is part of "the same seed"
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # what deterministic CUDA algorithms ask for
+    # `torch.cuda.is_available()` at a problem's top shall not open CUDA: it survives no fork.
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+    "PYTHONUNBUFFERED": "1",  # what a killed training has printed is worth reading
+}
+
+
+class Gone(OutsideFault):
+    """The server's process has died, and its children with it."""
+
+
+class Ended(ProblemFault):
+    """The study's code ended the process that it was run in."""
+
+
+class ServerProcess:
+    """One process of a trial server, in a session of its own: no Ctrl-C of a terminal reaches it.
+
+    Args:
+        setting: What it is told of its study.
+        log: Where its output goes.
+    """
+
+    def __init__(self, setting: Setting, log: Path) -> None:
+        ours, its = socket.socketpair()
+        self._line = Line(ours)
+        self._sending = threading.Lock()
+        self._log = log
+        # -P: the working directory is the user's, and may hide the standard library.
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "satisfice.tasks.trial_server.server",
+            str(its.fileno()),
+            to_json(setting),
+        ]
+        with its, log.open("ab") as output:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=[its.fileno()],
+                start_new_session=True,
+                env={**os.environ, **_ENVIRONMENT},
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
+    def first_message(self) -> Message:
+        """Wait for what the process says once it is prepared.
+
+        Raises:
+            Gone: It died before.
+        """
+        try:
+            return self._line.receive()[0][0]
+        except EOFError:
+            raise self.gone() from None
+
+    def send(self, message: Message, carried: socket.socket | None = None) -> None:
+        """Send a request.
+
+        Raises:
+            Gone: The process is dead.
+        """
+        try:
+            with self._sending:
+                self._line.send(message, carried)
+        except OSError:
+            raise self.gone() from None
+
+    def gone(self) -> Gone:
+        """Return the error that says how the process died."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(PATIENCE)
+        how = how_it_ended(self._process.returncode)
+        return Gone(f"the trial server {how}; its last words:\n{self.last_words()}", _HINT)
+
+    def last_words(self) -> str:
+        """Return the end of what the process has printed."""
+        try:
+            return self._log.read_text(errors="replace")[-TAIL:].strip() or "(it printed nothing)"
+        except OSError:
+            return "(its output is gone)"
+
+    def close(self) -> None:
+        """End the process with its children, and wait until it has ended."""
+        with suppress(OSError):
+            self._line.end.shutdown(socket.SHUT_RDWR)  # wakes whoever waits at it; closing does not
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.pid, signal.SIGKILL)
+            self._process.wait()
+        self._line.close()
+
+
+class Child:
+    """A process that the server forked, held by a stream: closing it ends the process.
+
+    Args:
+        server: The server's process.
+        request: What the child is to do.
+
+    Raises:
+        Gone: The server is dead.
+        OutsideFault: It could not fork.
+    """
+
+    def __init__(self, server: ServerProcess, request: Message) -> None:
+        ours, its = socket.socketpair()
+        self._server = server
+        self._line = Line(ours)
+        self._messages: list[Message] = []
+        self._ended = False
+        self.pid = 0
+        try:
+            with its:
+                server.send(request, its)
+            first = self._next()
+        except BaseException:
+            self._line.close()
+            raise
+        if "pid" not in first:
+            self._line.close()
+            raise OutsideFault(first["fault"], "See whether the machine has processes to spare.")
+        self.pid = first["pid"]
+
+    def wait(self, timeout: float) -> Message | None:
+        """Wait for the next message of the child or about it; None after the timeout.
+
+        Raises:
+            Gone: The server is dead, and nobody will tell what became of the child.
+        """
+        if not self._messages:
+            try:
+                self._messages = [message for message, _ in self._line.receive(timeout)]
+            except EOFError:
+                raise self._server.gone() from None
+        if self._messages:
+            message = self._messages.pop(0)
+            self._ended = "exit" in message
+            return message
+        if not self._server.alive:
+            raise self._server.gone()
+        return None
+
+    def ask(self, question: Message) -> Any:
+        """Send a question and return the answer; see `answer`."""
+        with suppress(OSError):  # the answer will be how it ended
+            self._line.send(question)
+        return self.answer()
+
+    def answer(self) -> Any:
+        """Wait for an answer.
+
+        Raises:
+            ProblemFault: The study's code raised.
+            Ended: It ended the process.
+        """
+        message = self._next()
+        if "exit" in message:
+            how = how_it_ended(message["exit"])
+            raise Ended(f"the process of the study's code {how}", self._server.last_words())
+        if "fault" in message:
+            raise ProblemFault(message["fault"], message["hint"])
+        return message["answer"]
+
+    def kill(self) -> None:
+        """Kill the process and what it started; its exit is told as always."""
+        with suppress(Gone):
+            self._server.send({"do": "kill", "pid": self.pid})
+
+    def close(self) -> None:
+        """End the process, if it has not ended, without waiting for it."""
+        self._line.close()
+        if self.pid and not self._ended and not self._server.alive:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)  # no server will do it
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _next(self) -> Message:
+        while (message := self.wait(LOOK_SECONDS)) is None:
+            pass
+        return message
+
+
+def how_it_ended(code: int | None) -> str:
+    """Say how a process ended, from its exit code: `was killed by signal 9 (SIGKILL)`."""
+    if code is None:
+        return "has not ended"
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = "unknown"
+    return f"was killed by signal {-code} ({name})"
+
+
+_HINT = "If the machine ran out of memory, use fewer workers or state resources.memory."

@@ -1,0 +1,222 @@
+"""The trial server's process: it holds PyTorch, the study's code and its data, and forks.
+
+Started by `tasks.trial_server.client` as `python -m satisfice.tasks.trial_server.server`. PyTorch's
+pool of threads is never opened here, because it does not survive a fork. This process ends with the
+search.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import gc
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from satisfice.domain.errors import ProblemFault, SatisficeError
+from satisfice.domain.trials.orders import TrialOrder
+from satisfice.tasks.models.counting import predict
+from satisfice.tasks.problem.contract import Problem, load_data, load_problem
+from satisfice.tasks.problem.data import Data
+from satisfice.tasks.trial.attempt import run
+from satisfice.tasks.trial.limits import resident_mib
+from satisfice.tasks.trial_server.channel import OUTPUT, Line, Message, Setting, when_closed
+from satisfice.tasks.trial_server.forks import Forks, leave
+from satisfice.tasks.trial_server.rehearsal import rehearse
+from satisfice.tasks.trial_server.serialization import from_json, plain, rebuild
+
+
+@dataclass(frozen=True)
+class Server:
+    """What the children are forked with."""
+
+    setting: Setting
+    problem: Problem
+    data: Data
+
+    def work(self, request: Message, line: Line) -> None:
+        """Do in a child what was asked for."""
+        _ROLES[request["do"]](self, request, line)
+
+    def rehearse(self) -> None:
+        """Train nothing."""
+        rehearse(self.problem, self.data, self.setting)
+
+
+def _train(server: Server, request: Message, line: Line) -> None:  # noqa: ARG001
+    order: TrialOrder = rebuild(TrialOrder, request["order"])
+    output = os.open(Path(order.folder) / OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    faulthandler.enable()
+    run(order, server.problem, server.data, server.setting)
+
+
+def _predict(server: Server, request: Message, line: Line) -> None:  # noqa: ARG001
+    """Answer for one configuration after the other."""
+    import numpy as np
+
+    example = server.problem.example
+    shape = None if example is None else tuple(np.shape(example)[1:])
+    with contextlib.suppress(EOFError):
+        while True:
+            for question, _ in line.receive():
+                asked = partial(predict, server.problem, question["params"], shape)
+                line.send(_answer(partial(asked, question["names"])))
+
+
+def _measure(server: Server, request: Message, line: Line) -> None:
+    import torch
+
+    from satisfice.tasks.models.inference import measure
+    from satisfice.tasks.trial.checkpoints import load_model
+
+    def work() -> Any:
+        torch.set_num_threads(server.setting.threads)
+        path = Path(request["model"])
+        model, example = load_model(path, server.problem)
+        if example is None:
+            raise ProblemFault(
+                "nothing is known that the model could be measured with",
+                "define example_input(params), or call trial.finish(example_input=...)",
+            )
+        return plain(measure(model, example, server.setting.watts_per_core, path))
+
+    line.send(_answer(work))
+
+
+def _score(server: Server, request: Message, line: Line) -> None:
+    import torch
+
+    from satisfice.tasks.models.scoring import score
+
+    def work() -> Any:
+        torch.set_num_threads(server.setting.threads)
+        files = map(Path, (server.setting.manifest, request["trained_on"]))
+        return score(server.problem, Path(request["model"]), server.data.validation, *files)
+
+    line.send(_answer(work))
+
+
+_ROLES: dict[str, Callable[[Server, Message, Line], None]] = {
+    "train": _train,
+    "predict": _predict,
+    "measure": _measure,
+    "score": _score,
+}
+
+
+def _answer(work: Callable[[], Any]) -> Message:
+    try:
+        return {"answer": work()}
+    except Exception as error:  # noqa: BLE001 - it is raised again at the other end
+        return _fault(error)
+
+
+def _fault(error: BaseException) -> Message:
+    if isinstance(error, SatisficeError):
+        return {"fault": error.message, "hint": error.hint}
+    return {"fault": "".join(traceback.format_exception(error)).rstrip(), "hint": ""}
+
+
+@contextlib.contextmanager
+def _ending_with(line: Line) -> Iterator[None]:
+    """End this process as soon as the search is gone, even in the midst of a long `load()`."""
+    done, stop = os.pipe()
+
+    def watch() -> None:
+        if when_closed(line.end, done):
+            os.killpg(0, signal.SIGKILL)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        os.close(stop)
+        thread.join()
+        os.close(done)
+
+
+def _prepare(setting: Setting) -> tuple[Server, Message]:
+    began = time.monotonic()
+    import numpy as np
+    import torch
+
+    torch.set_num_threads(1)
+    # What children would import, each for itself: a second for the first optimizer alone.
+    import numpy.ma  # by `np.median`
+    import threadpoolctl  # type: ignore[import-untyped]  # noqa: F401
+    import torch._dynamo
+
+    import satisfice.tasks.energy.meter
+    import satisfice.tasks.trial.pruning  # noqa: F401
+
+    folder = Path(setting.folder)
+    sys.path.insert(0, str(folder.resolve()))  # for what train() imports later
+    problem = load_problem(folder, setting.problem)
+    data = load_data(problem)
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        raise ProblemFault(
+            f"{problem.file}: importing it or load() has begun to use the GPU",
+            "Keep the data on the processor until train(): CUDA does not survive a fork.",
+        )
+    digest = data.digest()
+    if setting.manifest:
+        from satisfice.tasks.validation.manifest import write_manifest
+
+        write_manifest(data, Path(setting.manifest))
+    if len(data.train):
+        problem = replace(problem, example=data.train.take(np.arange(1)).x)
+    server = Server(setting, problem, data)
+    server.rehearse()
+    ready: Message = {
+        "digest": digest,
+        "rows": {name: len(split) for name, split in data.splits.items()},
+        "seconds": time.monotonic() - began,
+        "environment": {
+            "python": ".".join(map(str, sys.version_info[:3])),
+            "numpy": np.__version__,
+            "torch": str(torch.__version__),
+        },
+    }
+    return server, ready
+
+
+def main() -> None:
+    """Run the process: its arguments are the descriptor of the line to the search and a setting."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    line = Line(socket.socket(fileno=int(sys.argv[1])))
+    os.set_inheritable(line.end.fileno(), False)
+    setting = from_json(Setting, sys.argv[2])
+    try:
+        with _ending_with(line):
+            server, ready = _prepare(setting)
+    except BaseException as error:  # noqa: BLE001 - user code may raise anything
+        traceback.print_exc()
+        line.tell(_fault(error))
+        leave(1)
+    gc.collect()
+    gc.freeze()  # no collection in a child writes to, and so copies, the server's memory
+    ready["resident_mib"] = resident_mib(os.getpid())
+    line.tell({"ready": ready})
+    forks = Forks(line, server.work, server.rehearse)
+    forks.serve()
+    forks.end()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.killpg(0, signal.SIGTERM)  # what load() may have started
+    leave(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Great Expectations: the data gate."""
