@@ -20,21 +20,21 @@ class SatisficeError(Exception):
         return f"{self.message}\n  {self.hint}" if self.hint else self.message
 
 
-class UserMistake(SatisficeError):
+class UserError(SatisficeError):
     """Something that the user wrote or asked for cannot be done; nothing was started."""
 
 
-class ProblemFault(SatisficeError):
+class StudyCodeError(SatisficeError):
     """The study's own code (`problem.py`, `expectations.py`) raised, or broke its contract."""
 
 
-class OutsideFault(SatisficeError):
+class ExternalSystemError(SatisficeError):
     """A system that we stand on (a database, a server, the disk) failed us."""
 
 
-class StudyBusy(UserMistake):
+class StudyBusy(UserError):
     """Another process is running this study."""
 
 
-class NoAllowedConfiguration(UserMistake):
+class NoAllowedConfiguration(UserError):
     """The rules leave nothing of the search space that could be found."""

@@ -21,13 +21,15 @@ from satisfice.domain.sweep.plan import Sweep
 from satisfice.domain.trials.history import History, TrialRecord
 
 SCHEDULE = "schedule"  # the place of decisions whether a scheduled search begins
-NOT_WORTH_IT = "Not worth it tonight"  # a schedule's state in Prefect where no search was begun
+NOT_WORTH_IT = (
+    "Skipped: expected gain below cost"  # a schedule's state in Prefect where no search was begun
+)
 
 
 class Ending(StrEnum):
     """Why a search ended; the name of its final state in Prefect."""
 
-    WORTHWHILE_STOP = "Worthwhile stop"
+    NOT_WORTH_CONTINUING = "Not worth continuing"
     BUDGET_SPENT = "Budget spent"
     PLAN_DONE = "Plan done"  # of a sweep: each of its configurations was trained
     DATA_GATE_FAILED = "Data gate failed"
@@ -37,6 +39,11 @@ class Ending(StrEnum):
     NOTHING_ALLOWED = "Nothing allowed"  # by what predictions have learnt, every rest is forbidden
     STOPPED_BY_HAND = "Stopped by hand"
     INTERRUPTED = "Interrupted"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Ending | None:
+        """Read what earlier versions have stored."""
+        return cls.NOT_WORTH_CONTINUING if value == "Worthwhile stop" else None
 
 
 @dataclass(frozen=True, slots=True)

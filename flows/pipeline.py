@@ -150,7 +150,7 @@ def _search(
         searching = schedule.begin(spec, store, ready, night)
         spec = replace(spec, seed=searching.info.seed)
         return _carry_out(spec, store, searching, ready, backstage)
-    schedule.skip(night)
+    schedule.record_skip(night)
     _screen().say(f"\n{spec.name}: {NOT_WORTH_IT}\n  {night.decision.reason}")
     if reaches_prefect():
         show_not_worth_it(spec.name, night.decision)
@@ -180,7 +180,7 @@ def _carry_out(
         spec = replace(spec, confirming=replace(spec.confirming, share=0.0))
     scheduled = why_begun(searching)
     if scheduled is not None:
-        spec = schedule.within(spec, scheduled)
+        spec = schedule.capped_budget(spec, scheduled)
     folder = search_folder(searching.info.search)
     shipping = Shipping(folder, tracking_url(), backstage)
     artifacts = Artifacts(searching.info.search, spec)

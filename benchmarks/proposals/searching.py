@@ -67,7 +67,7 @@ class Search:
     def __init__(self, task: Table, seed: int, rate: float, overhead: float) -> None:
         self._task, self._overhead = task, overhead
         # What the stop was taught, it was not taught by this family.
-        self._policy = StoppingPolicy(LEAST, taught=taught(task.family))
+        self._policy = StoppingPolicy(LEAST, constants=taught(task.family))
         self._random = np.random.default_rng([seed, *task.name.encode(), int(1000 * rate)])
         self._metric, money = np.exp(self._random.uniform(-7, 7, 2))
         self._usual = LENGTH * (task.usual_seconds + overhead)

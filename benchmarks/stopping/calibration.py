@@ -16,7 +16,13 @@ import numpy as np
 from benchmarks.stopping.policies import LEAST, Offer, searches
 from benchmarks.stopping.tables import Floats
 from benchmarks.stopping.traces import LENGTH, RATES, Trace
-from satisfice.domain.decisions.forecast import Gains, Taught, expected_cost, gains, ways
+from satisfice.domain.decisions.forecast import (
+    ForecastConstants,
+    Gains,
+    expected_cost,
+    gains,
+    remaining_gap,
+)
 from satisfice.domain.decisions.noise import level_of
 from satisfice.domain.economics.cost import NOTHING
 from satisfice.domain.economics.worth import Per
@@ -51,7 +57,7 @@ class Forecast:
     read: float
 
 
-def forecasts(trace: Trace, taught: Taught) -> Iterator[Forecast]:
+def forecasts(trace: Trace, taught: ForecastConstants) -> Iterator[Forecast]:
     """Yield the forecasts of a search at each rate."""
     incumbent = trace.incumbent()
     for rate in RATES:
@@ -73,7 +79,7 @@ def forecasts(trace: Trace, taught: Taught) -> Iterator[Forecast]:
                 float(found.means(np.inf)[0]),
                 float(found.quantile(0.9)[0, 0]),
                 _of_mixture(found, came),
-                ways(level, situation.worth, NOTHING)[0],
+                remaining_gap(level, situation.worth, NOTHING)[0],
             )
 
 

@@ -1,11 +1,11 @@
 """Fit what measured searches teach about searches: `python -m benchmarks.stopping.fit`.
 
-Prints the two constants of `domain.decisions.forecast.Taught`: fitted on all families (what the
-product has) and on all but one (what the benchmark judges that family with), and writes them to
-`taught.json`. The pace is the smallest at which the one-sided 90 % bound of the next 20 trials'
-gain holds often enough in each family. Given it, the allowance maximises the mean of utility /
-oracle over both orders, four rates and the families; it is the mean of the best ones of a grid, as
-single points win by luck.
+Prints the two constants of `domain.decisions.forecast.ForecastConstants`: fitted on all families
+(what the product has) and on all but one (what the benchmark judges that family with), and writes
+them to `taught.json`. The pace is the smallest at which the one-sided 90 % bound of the next 20
+trials' gain holds often enough in each family. Given it, the allowance maximises the mean of
+utility / oracle over both orders, four rates and the families; it is the mean of the best ones of a
+grid, as single points win by luck.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from benchmarks.stopping.tables import FAMILIES, Floats
 from benchmarks.stopping.traces import ORDERS, RATES, Trace, traces
 from satisfice.domain.decisions.forecast import (
     USUAL,
-    Taught,
+    ForecastConstants,
     allowance,
     expected_cost,
     law,
+    remaining_gap,
     trust,
-    ways,
 )
 from satisfice.domain.decisions.noise import level_of
 from satisfice.domain.economics.cost import NOTHING
@@ -42,10 +42,10 @@ HOLDS = 0.9  # how often the bound has to hold in each family that is fitted on
 BEST = 3
 
 
-def taught(family: str = "") -> Taught:
+def taught(family: str = "") -> ForecastConstants:
     """Return what was fitted without a family; on all of them, where it was not fitted on."""
     known = json.loads(KEPT.read_text())
-    return Taught(**known.get(family, known["all"]))
+    return ForecastConstants(**known.get(family, known["all"]))
 
 
 def readings(trace: Trace) -> tuple[Floats, Floats, Floats]:
@@ -61,16 +61,16 @@ def readings(trace: Trace) -> tuple[Floats, Floats, Floats]:
         assert level is not None
         rows.append(
             (
-                ways(level, one.worth, NOTHING)[1],
+                remaining_gap(level, one.worth, NOTHING)[1],
                 expected_cost(one.history).money,
-                np.log(allowance(one.history, Taught(allowance=1.0))),
+                np.log(allowance(one.history, ForecastConstants(allowance=1.0))),
             )
         )
     read, cost, variance = np.array(rows).T
     return read, cost, variance
 
 
-def stop(found: tuple[Floats, Floats, Floats], price: float, one: Taught) -> int:
+def stop(found: tuple[Floats, Floats, Floats], price: float, one: ForecastConstants) -> int:
     """Return when `domain.decisions.stopping.decide` stops: where the next trial does not pay.
 
     The law falls ever more slowly, so that no number of trials pays where one does not.
@@ -87,7 +87,7 @@ def stop(found: tuple[Floats, Floats, Floats], price: float, one: Taught) -> int
     return int(count[ends[0] if len(ends) else -1])
 
 
-def scores(found: list[Trace], points: list[Taught]) -> Floats:
+def scores(found: list[Trace], points: list[ForecastConstants]) -> Floats:
     """Return utility and, last, the oracle's, summed over traces: shape (rates, points + 1)."""
     total = np.zeros((len(RATES), len(points) + 1))
     for trace in found:
@@ -102,7 +102,7 @@ def scores(found: list[Trace], points: list[Taught]) -> Floats:
 
 def held(found: list[Trace]) -> Floats:
     """Return for each pace how often the bound holds, which is in proportion to it."""
-    told = [one for trace in found for one in forecasts(trace, Taught(pace=1.0))]
+    told = [one for trace in found for one in forecasts(trace, ForecastConstants(pace=1.0))]
     came, upper = (np.array([getattr(one, name) for one in told]) for name in ("came", "upper"))
     return np.array([np.mean(came <= pace * upper) for pace in PACES])
 
@@ -113,12 +113,14 @@ def slowest(holds: Mapping[str, Floats], without: str) -> float:
     return PACES[int(np.argmax(worst >= HOLDS))] if worst[-1] >= HOLDS else PACES[-1]
 
 
-def choose(pace: float, ratios: Mapping[str, Floats], points: list[Taught], without: str) -> Taught:
+def choose(
+    pace: float, ratios: Mapping[str, Floats], points: list[ForecastConstants], without: str
+) -> ForecastConstants:
     """Return the middle of the best points of a pace, every family but one counting alike."""
     mean = np.mean([each for family, each in ratios.items() if family != without], axis=0)
     mine = [at for at in np.argsort(-mean) if points[at].pace == pace]
     best = float(np.mean([points[at].allowance for at in mine[:BEST]]))
-    return Taught(pace, round(best, 2))
+    return ForecastConstants(pace, round(best, 2))
 
 
 def main() -> None:
@@ -142,7 +144,9 @@ def main() -> None:
         told = " ".join(f"{pace:g}: {share:.3f}" for pace, share in zip(PACES, shares, strict=True))
         print(f"{family}: the bound holds, by pace, {told}", flush=True)
     paces = {name: slowest(holds, name) for name in ("", *FAMILIES)}
-    points = [Taught(pace, one) for pace in sorted(set(paces.values())) for one in ALLOWANCES]
+    points = [
+        ForecastConstants(pace, one) for pace in sorted(set(paces.values())) for one in ALLOWANCES
+    ]
     ratios = {}
     for family, each in searched.items():
         sums = [scores(one, points) for one in each]

@@ -15,13 +15,13 @@ import numpy as np
 
 from benchmarks.stopping.policies import LEAST, Offer, searches
 from benchmarks.stopping.tables import Floats
-from satisfice.domain.decisions.forecast import Taught
+from satisfice.domain.decisions.forecast import ForecastConstants
 from satisfice.domain.decisions.situation import Pending
 from satisfice.domain.decisions.stopping import StoppingPolicy, decide
 from satisfice.domain.economics.cost import NOTHING
 
 
-def given_out(given: Offer, workers: int, taught: Taught) -> int:
+def given_out(given: Offer, workers: int, taught: ForecastConstants) -> int:
     """Return how many trials are given before our decision stops a search.
 
     Args:
@@ -29,7 +29,7 @@ def given_out(given: Offer, workers: int, taught: Taught) -> int:
         workers: Number of trials that run at the same time.
         taught: What the decision knows of searches in general.
     """
-    policy = StoppingPolicy(LEAST, taught=taught)
+    policy = StoppingPolicy(LEAST, constants=taught)
     whole = list(searches(given))[-1]
     records, length = whole.history.trials, len(given.values)
     running: list[tuple[float, int, float]] = []  # when it ends, its number, when it began

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.stopping.tables import Floats
 from benchmarks.stopping.traces import LENGTH, Trace
-from satisfice.domain.decisions.forecast import Taught
+from satisfice.domain.decisions.forecast import ForecastConstants
 from satisfice.domain.decisions.situation import Situation
 from satisfice.domain.decisions.stopping import StoppingPolicy, decide
 from satisfice.domain.economics.cost import EnergyMode, Prices
@@ -72,9 +72,9 @@ def searches(given: Offer) -> Iterator[Situation]:
         yield Situation(History(records[:count], Direction.MAXIMIZE), worth, prices)
 
 
-def ours(taught: Taught) -> Callable[[Offer], int]:
+def ours(taught: ForecastConstants) -> Callable[[Offer], int]:
     """Ask `domain.decisions.stopping.decide` after each trial, with what it was taught."""
-    policy = StoppingPolicy(LEAST, taught=taught)
+    policy = StoppingPolicy(LEAST, constants=taught)
 
     def stop(given: Offer) -> int:
         for count, situation in enumerate(searches(given), LEAST):

@@ -92,7 +92,7 @@ def findings(
     audits: Sequence[TrialRecord],
     history: History,
     worth: Worth,
-    in_vain: Mapping[str, str],
+    not_auditable: Mapping[str, str],
 ) -> tuple[RuleAudit, ...]:
     """Say of each rule that is audited what its audits say.
 
@@ -101,14 +101,16 @@ def findings(
         audits: The finished audits of all of them.
         history: The trials of the search; those beside the audits are in it.
         worth: What a gain is worth.
-        in_vain: By rule id, why it cannot be audited.
+        not_auditable: By rule id, why it cannot be audited.
     """
     found = []
     for rule in rules:
         if rule.audit:
             own = [one for one in audits if one.audit and one.audit.rule == rule.id]
             own = [one for one in own if one.failure not in _NOT_ITS_FAULT]
-            why = in_vain.get(rule.id, "its share of what was spent did not pay for a training")
+            why = not_auditable.get(
+                rule.id, "its share of what was spent did not pay for a training"
+            )
             nothing = RuleAudit(rule.id, Finding.NOT_AUDITED, why)
             found.append(_finding(rule.id, own, history, worth) if own else nothing)
     return tuple(found)

@@ -18,7 +18,7 @@ The cost: the larger of what recent trials took and of a log-normal mean, since 
 drift into dear configurations and costs have heavy tails, and an allowance for a tail that no trial
 has shown yet. Trials in flight take part by how long they have run (`durations`).
 
-The constants are in `Taught`; docs/decisions/0014 and 0020 have what was tried.
+The constants are in `ForecastConstants`; docs/decisions/0014 and 0020 have what was tried.
 """
 
 from __future__ import annotations
@@ -49,12 +49,14 @@ _EARLY = 10  # values that count as drawn before the sampler learns; later, a th
 _BEST = 0.25  # the share of the values that are the best ones; at least three
 USUAL = 0.005  # the price of a trial, where the way is worth 1 and nothing is known of it
 _UNSURE = 3.0  # variance of the logarithm of the way as it is read, times the number of values
-_WAYS = ndtri((np.arange(8) + 0.5) / 8)  # equally likely places of the way, in standard deviations
+_QUANTILES = ndtri(
+    (np.arange(8) + 0.5) / 8
+)  # equally likely places of the way, in standard deviations
 _SMALLEST = 1e-280  # nothing is divided by less
 
 
 @dataclass(frozen=True, slots=True)
-class Taught:
+class ForecastConstants:
     """What measured searches teach about searches: `python -m benchmarks.stopping.fit`.
 
     Attributes:
@@ -99,7 +101,7 @@ class Gains:
 
     Attributes:
         chances: Shape (horizons,): the probability of a new best.
-        scales: Shape (horizons, ways): the mean of what it then brings, in money.
+        scales: Shape (horizons, remaining_gap): the mean of what it then brings, in money.
         doubt: How much shorter the way is by its shorter reading, as a factor; at most 1.
     """
 
@@ -112,7 +114,7 @@ class Gains:
         """Say what `ahead` values bring after `before` others; the mean is the power law's."""
         chances = ahead / (before + ahead)
         means = pace * law(before, ahead)
-        spread = np.exp(_WAYS * math.sqrt(1 - trust(before)))
+        spread = np.exp(_QUANTILES * math.sqrt(1 - trust(before)))
         return cls(chances, (means / chances)[:, None] * spread / np.mean(spread), doubt)
 
     def means(self, cap: float) -> Floats:
@@ -139,7 +141,10 @@ class Gains:
 
 
 def outlooks(
-    situation: Situation, horizon: int, level: Level | None = None, taught: Taught = Taught()
+    situation: Situation,
+    horizon: int,
+    level: Level | None = None,
+    constants: ForecastConstants = ForecastConstants(),
 ) -> tuple[Outlook, ...]:
     """Forecast gain and cost of h more trials, for a growing grid of h.
 
@@ -152,7 +157,7 @@ def outlooks(
             about the way of the next one.
         horizon: The largest h.
         level: What `level_of` says of the history, where it has been read already.
-        taught: What is known of searches in general.
+        constants: What is known of searches in general.
 
     Returns:
         Outlooks by growing `trials`; none where two values or the budget for one trial are missing.
@@ -162,9 +167,9 @@ def outlooks(
     if level is None or len(level.values) < 2 or most < 1:
         return ()
     each = expected_cost(situation.history, situation.pending)
-    loaded = each * allowance(situation.history, taught, situation.pending)
+    loaded = each * allowance(situation.history, constants, situation.pending)
     grid = np.array(_grid(most))
-    found = gains(situation, level, each, grid, taught)
+    found = gains(situation, level, each, grid, constants)
     cap = _most_worth(level, situation.worth)
     means = found.means(cap)
     low, upper, high = np.minimum(found.quantile(0.05, 0.90, 0.95), cap)
@@ -176,7 +181,9 @@ def outlooks(
     )
 
 
-def gains(situation: Situation, level: Level, each: Cost, ahead: Counts, taught: Taught) -> Gains:
+def gains(
+    situation: Situation, level: Level, each: Cost, ahead: Counts, constants: ForecastConstants
+) -> Gains:
     """Forecast what some numbers of further trials are worth, were there no target.
 
     Args:
@@ -184,16 +191,16 @@ def gains(situation: Situation, level: Level, each: Cost, ahead: Counts, taught:
         level: What `level_of` says of it; at least two values.
         each: The expected cost of a trial.
         ahead: The numbers of further trials, beyond the pending ones.
-        taught: What is known of searches in general.
+        constants: What is known of searches in general.
     """
     n = len(level.values)
     valued = (n + 0.5) / (len(situation.history.trials) + 0.5)
-    way, shorter = ways(level, situation.worth, each)
+    way, shorter = remaining_gap(level, situation.worth, each)
     before, after = n + len(situation.pending) * valued, np.asarray(ahead * valued, float)
-    return Gains.of(taught.pace * way, before, after, shorter / way if way > 0 else 1.0)
+    return Gains.of(constants.pace * way, before, after, shorter / way if way > 0 else 1.0)
 
 
-def ways(level: Level, worth: Worth, each: Cost) -> tuple[float, float]:
+def remaining_gap(level: Level, worth: Worth, each: Cost) -> tuple[float, float]:
     """Read from a search what the way from the median configuration to the best one is worth.
 
     Args:
@@ -216,12 +223,12 @@ def ways(level: Level, worth: Worth, each: Cost) -> tuple[float, float]:
     usual = each.money / USUAL if each.money > 0 else 1.0
     way, shorter = (
         math.exp(believed * math.log(read) + (1 - believed) * math.log(usual))
-        for read in (come, max(min(come, worth.unit * _crowding(level.values)), _SMALLEST))
+        for read in (come, max(min(come, worth.unit * _tail_gap(level.values)), _SMALLEST))
     )
     return way, shorter
 
 
-def _crowding(values: Floats) -> float:
+def _tail_gap(values: Floats) -> float:
     """Read the way, on the scale, from the mean excess of the best values over the next one.
 
     Ties are what the metric's steps make of differences: half a step is left between them.
@@ -301,10 +308,12 @@ def _dearness(cost: Cost) -> tuple[float, float]:
     return cost.money, cost.seconds
 
 
-def allowance(history: History, taught: Taught, pending: Sequence[Pending] = ()) -> float:
+def allowance(
+    history: History, constants: ForecastConstants, pending: Sequence[Pending] = ()
+) -> float:
     """Return the factor by which dear trials that none has shown yet raise the expected cost."""
     found = _durations(history, pending)
-    return math.exp(taught.allowance * found.variance) if found else 1.0
+    return math.exp(constants.allowance * found.variance) if found else 1.0
 
 
 def _durations(history: History, pending: Sequence[Pending]) -> LogNormal | None:

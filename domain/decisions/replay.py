@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from satisfice.domain.decisions.decision import Decision
-from satisfice.domain.decisions.situation import Offer, Pending, Situation
+from satisfice.domain.decisions.situation import NextTrialEstimate, Pending, Situation
 from satisfice.domain.decisions.stopping import decide
 from satisfice.domain.economics.cost import NOTHING, Budget, Prices
 from satisfice.domain.economics.worth import Worth
@@ -98,13 +98,15 @@ def rewound(end: Situation, after: int, record: DecisionRecord | None) -> Situat
     )
 
 
-def _offer(evidence: Mapping[str, float], history: History, worth: Worth) -> Offer | None:
+def _offer(
+    evidence: Mapping[str, float], history: History, worth: Worth
+) -> NextTrialEstimate | None:
     """Return what a model expected then, at today's worth and prices; None where none was asked."""
     if "offer_cost" not in evidence:
         return None
     spent = evidence.get("spent", 0.0)
     dearer = history.spent.money / spent if spent > 0 else 1.0
-    return Offer(
+    return NextTrialEstimate(
         evidence["offer_steps"] * worth.unit,
         evidence["offer_cost"] * dearer,
         int(evidence["offer_least"]),

@@ -28,7 +28,7 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class NextTrialEstimate:
     """What a model of the space expects of the configuration that would be trained next.
 
     Attributes:
@@ -67,4 +67,4 @@ class Situation:
     pending: tuple[Pending, ...] = ()
     workers: int = 1
     space: Space | None = None
-    offer: Offer | None = None
+    offer: NextTrialEstimate | None = None

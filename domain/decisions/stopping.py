@@ -7,9 +7,15 @@ from collections import Counter
 from dataclasses import dataclass
 
 from satisfice.domain.decisions.decision import Decision
-from satisfice.domain.decisions.forecast import Outlook, Taught, affordable, expected_cost, outlooks
+from satisfice.domain.decisions.forecast import (
+    ForecastConstants,
+    Outlook,
+    affordable,
+    expected_cost,
+    outlooks,
+)
 from satisfice.domain.decisions.noise import Level, level_of
-from satisfice.domain.decisions.situation import Offer, Situation
+from satisfice.domain.decisions.situation import NextTrialEstimate, Situation
 from satisfice.domain.economics.text import HOURS, STEPS, counted, duration, money, number, sums
 from satisfice.domain.trials.feasibility import shortfall
 from satisfice.domain.trials.history import TrialState
@@ -27,12 +33,13 @@ class StoppingPolicy:
             or when three times as many trials have left no value at all.
         horizon: The largest number of further trials that is weighed. A search without a budget
             also ends after so many from which no forecast can be made.
-        taught: What measured searches teach about searches; a benchmark takes the other families'.
+        constants: What measured searches teach about searches; a benchmark takes the other
+            families'.
     """
 
     min_trials: int = 5
     horizon: int = 100
-    taught: Taught = Taught()
+    constants: ForecastConstants = ForecastConstants()
 
     def __post_init__(self) -> None:
         if self.min_trials < 1:
@@ -73,7 +80,7 @@ def decide(situation: Situation, policy: StoppingPolicy = StoppingPolicy()) -> D
     if affordable(situation) < 1:
         told = "; ".join(filter(None, (shortfall(situation.history), _too_dear(situation))))
         return Decision.to_stop(told, **facts, affordable=0.0)
-    outlook = outlooks(situation, policy.horizon, level, policy.taught)
+    outlook = outlooks(situation, policy.horizon, level, policy.constants)
     return _too_early(situation, policy, outlook, facts) or _weigh(situation, outlook, facts)
 
 
@@ -139,7 +146,7 @@ def _weigh(situation: Situation, outlook: tuple[Outlook, ...], facts: dict[str, 
     return Decision.to_stop(sentence, **evidence)
 
 
-def _told_by(situation: Situation, offer: Offer, following: Outlook) -> str:
+def _told_by(situation: Situation, offer: NextTrialEstimate, following: Outlook) -> str:
     """Say why the next configuration is worth its price all the same; empty: it is not.
 
     The values know what searches bring, a model knows this one, and the best of its candidates is

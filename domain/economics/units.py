@@ -13,12 +13,12 @@ from difflib import get_close_matches
 from typing import TypeAlias
 
 from satisfice.domain.economics.worth import Amount, Per
-from satisfice.domain.errors import UserMistake
+from satisfice.domain.errors import UserError
 
 Units: TypeAlias = Mapping[str, tuple[float, str]]  # word -> factor, unit of the result
 
 
-class QuantityError(UserMistake):
+class QuantityError(UserError):
     """A text that is no amount of the wanted kind."""
 
 
@@ -163,7 +163,7 @@ SPENDING = Measure("an amount", "3 EUR", ALL_UNITS, currencies=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class StatedWorth:
     """What a user says a gain of the metric is worth.
 
     Attributes:
@@ -186,7 +186,7 @@ class OfferMeasure(Measure):
         target = rf"(?:\s*,?\s+up to\s+(-?{_DIGITS}))?"
         return rf"^\s*{self.body}\s+per\s+({_any_of(STEPS)}){target}\s*$"
 
-    def read_offer(self, text: str) -> Offer:
+    def read_offer(self, text: str) -> StatedWorth:
         """Read a worth.
 
         Raises:
@@ -196,7 +196,7 @@ class OfferMeasure(Measure):
         if match is None:
             raise QuantityError(f"expected {self.expected}", self._guess(text))
         target = None if match[4] is None else float(match[4].replace("_", ""))
-        return Offer(self.amount(match[1], match[2]), STEPS[match[3]], target)
+        return StatedWorth(self.amount(match[1], match[2]), STEPS[match[3]], target)
 
     def _guess(self, text: str) -> str:
         amount, per, rest = text.partition(" per ")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from satisfice.domain.errors import UserMistake
+from satisfice.domain.errors import UserError
 
 MAX_LENGTH = 500
 MAX_DEPTH = 40
@@ -27,7 +27,7 @@ NO_RESULT = (ArithmeticError, TypeError, ValueError)  # what an operation withou
 _Closure = Callable[[Mapping[str, Any]], Any]
 
 
-class ExpressionError(UserMistake):
+class ExpressionError(UserError):
     """An expression that cannot be read.
 
     Attributes:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import chain
 
 from satisfice.domain.rules.conflicts import Clash, find_clash
-from satisfice.domain.rules.evaluator import Judge
+from satisfice.domain.rules.evaluator import RuleEvaluator
 from satisfice.domain.rules.neighbours import allowed_near, forbidden_near
 from satisfice.domain.rules.rule import Rule, implied_by
 from satisfice.domain.space.space import Params, Space
@@ -78,7 +78,7 @@ class Findings:
         together: How much they allow together.
         seen: How many configurations were held against the rules.
         whole: Whether these are all there are.
-        predictions: How many predictions were asked for.
+        predictions: How many predictions were made.
         default: The ids of the rules that the default configuration breaks; None without one.
         warnings: What may be wrong with single rules.
         clash: Rules that contradict each other, where nothing is allowed.
@@ -95,7 +95,7 @@ class Findings:
 
 
 def examine(
-    space: Space, judge: Judge, configurations: Iterable[Params], whole: bool = False
+    space: Space, judge: RuleEvaluator, configurations: Iterable[Params], whole: bool = False
 ) -> Findings:
     """Say what the rules of a study do to its space.
 
@@ -106,10 +106,10 @@ def examine(
         whole: Whether these are all there are.
 
     Raises:
-        ProblemFault: No model can be built for what all rules on parameters allow.
+        StudyCodeError: No model can be built for what all rules on parameters allow.
     """
     seen = _Seen(judge, configurations, whole)
-    rules, asked = judge.rules.rules, judge.asked
+    rules, predictions_made = judge.rules.rules, judge.predictions_made
     together = seen.share(range(seen.decided), frozenset(one.id for one in rules))
     found, warnings = [_finding(seen, rule) for rule in rules], list[Warned]()
     allowed: Clash | Params | None = seen.allowed
@@ -125,7 +125,7 @@ def examine(
     found = [one for one in found if one.rule.id not in implied or one.forbidden is not None]
     warnings = [one for one in warnings if one.rule not in implied]
     default = space.defaults()
-    judge.leave = 1
+    judge.prediction_budget = 1
     breaks: tuple[str, ...] | None = None
     if default is not None:
         broken = judge.broken(default)
@@ -136,14 +136,16 @@ def examine(
         together=together,
         seen=len(seen.all),
         whole=whole,
-        predictions=asked,
+        predictions=predictions_made,
         default=breaks,
         warnings=tuple(warnings),
         clash=clash,
     )
 
 
-def contradiction(space: Space, judge: Judge, configurations: Iterable[Params]) -> Clash | None:
+def contradiction(
+    space: Space, judge: RuleEvaluator, configurations: Iterable[Params]
+) -> Clash | None:
     """Return a smallest set of rules that nothing fulfils; None as soon as something fulfils all.
 
     Args:
@@ -151,7 +153,7 @@ def contradiction(space: Space, judge: Judge, configurations: Iterable[Params]) 
         judge: Knows the rules; it is given leave for some predictions.
         configurations: Drawn at random from the space.
     """
-    judge.leave = _AT_A_GLANCE
+    judge.prediction_budget = _AT_A_GLANCE
     default = space.defaults()
     seen: list[tuple[Params, frozenset[str]]] = []
     for params in configurations if default is None else chain([default], configurations):
@@ -170,7 +172,7 @@ class _Seen:
         decided: The first so many were held against all rules, as far as that can be.
     """
 
-    def __init__(self, judge: Judge, configurations: Iterable[Params], whole: bool) -> None:
+    def __init__(self, judge: RuleEvaluator, configurations: Iterable[Params], whole: bool) -> None:
         self.all: list[tuple[Params, frozenset[str]]] = []
         self.decided = 0
         self.whole = whole
@@ -178,7 +180,7 @@ class _Seen:
         plain = judge.rules.without_predictions
         for at, params in enumerate(configurations):
             allowed = plain.allow(params, {})
-            judge.leave = PREDICTIONS - judge.asked if allowed else 0
+            judge.prediction_budget = PREDICTIONS - judge.predictions_made if allowed else 0
             self.all.append((params, judge.broken(params)))
             if self.decided == at and (not allowed or judge.decides(params)):
                 self.decided += 1
@@ -217,7 +219,9 @@ def _finding(seen: _Seen, rule: Rule) -> RuleFinding:
     )
 
 
-def _with_example(space: Space, judge: Judge, found: RuleFinding, seen: _Seen) -> RuleFinding:
+def _with_example(
+    space: Space, judge: RuleEvaluator, found: RuleFinding, seen: _Seen
+) -> RuleFinding:
     """Look for something that a rule forbids near what was seen, where nothing that was is."""
     if found.forbidden is not None or seen.whole or found.rule.needs_prediction:
         return found
@@ -226,7 +230,7 @@ def _with_example(space: Space, judge: Judge, found: RuleFinding, seen: _Seen) -
 
 
 def _with_nearest(
-    space: Space, judge: Judge, found: RuleFinding, allowed: Params | None
+    space: Space, judge: RuleEvaluator, found: RuleFinding, allowed: Params | None
 ) -> RuleFinding:
     """Look for something allowed near what a rule forbids; what is known stands in for it."""
     if found.forbidden is None:
@@ -250,7 +254,7 @@ def _is_rare(of: int, whole: bool) -> bool:
     return Share(0, of, whole).interval[1] < _RARE
 
 
-def _needless(space: Space, judge: Judge, seen: _Seen) -> Iterator[Warned]:
+def _needless(space: Space, judge: RuleEvaluator, seen: _Seen) -> Iterator[Warned]:
     """Find rules that forbid nothing that another rule allows."""
     rules = judge.rules.rules
     forbidden = {one.id: frozenset(seen.forbidden(one)) for one in rules}
@@ -266,7 +270,12 @@ def _needless(space: Space, judge: Judge, seen: _Seen) -> Iterator[Warned]:
 
 
 def _is_implied(
-    space: Space, judge: Judge, seen: _Seen, rule: Rule, other: Rule, theirs: Collection[int]
+    space: Space,
+    judge: RuleEvaluator,
+    seen: _Seen,
+    rule: Rule,
+    other: Rule,
+    theirs: Collection[int],
 ) -> bool:
     """Tell whether it is no coincidence that all that one rule forbids is forbidden by another."""
     if rule.needs_prediction != other.needs_prediction:

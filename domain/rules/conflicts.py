@@ -8,7 +8,7 @@ from functools import partial
 from itertools import count
 
 from satisfice.domain.rules.batch_repair import SIEVED, mend
-from satisfice.domain.rules.evaluator import Judge
+from satisfice.domain.rules.evaluator import RuleEvaluator
 from satisfice.domain.rules.rule import Rule, RuleBook
 from satisfice.domain.space import enumeration
 from satisfice.domain.space.repair import allowed_step_by_step
@@ -37,7 +37,7 @@ class Clash:
 
 
 def find_clash(
-    space: Space, judge: Judge, seen: Sequence[tuple[Params, frozenset[str]]]
+    space: Space, judge: RuleEvaluator, seen: Sequence[tuple[Params, frozenset[str]]]
 ) -> Clash | Params:
     """Return a smallest set of rules that clash, or a configuration that fulfils all rules.
 
@@ -112,7 +112,7 @@ class _Search:
     """Looks for configurations that fulfil sets of rules, and remembers how the last look went."""
 
     def __init__(
-        self, space: Space, judge: Judge, seen: Sequence[tuple[Params, frozenset[str]]]
+        self, space: Space, judge: RuleEvaluator, seen: Sequence[tuple[Params, frozenset[str]]]
     ) -> None:
         self._space, self._judge, self._seen = space, judge, seen
         self.last: Params = {}
@@ -121,7 +121,7 @@ class _Search:
 
     def run(self, wanted: frozenset[str]) -> frozenset[str] | None:
         """Return what a configuration breaks that fulfils the wanted rules, if one is found."""
-        self._judge.leave = _PREDICTIONS
+        self._judge.prediction_budget = _PREDICTIONS
         self.looked_at, self.over = 0, None
         rules = [one for one in self._judge.rules.rules if one.id in wanted]
         if any(one.needs_prediction for one in rules):  # a prediction is about all parameters

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.domain.rules.predicted import Predicted
 from satisfice.domain.rules.rule import Predict, Rule, RuleBook
 from satisfice.domain.space.space import Key, Params, key_of
 
 
-class Judge:
+class RuleEvaluator:
     """Says which rules a configuration breaks.
 
     A prediction takes milliseconds: each is asked for once, and only while there is leave to.
@@ -21,14 +21,14 @@ class Judge:
 
     Attributes:
         rules: The rules of the study.
-        leave: How many more predictions may be asked for.
-        asked: How many were asked for.
+        prediction_budget: How many more predictions may be asked for.
+        predictions_made: How many were asked for.
     """
 
     def __init__(self, rules: RuleBook, predict: Predict) -> None:
         self.rules = rules
-        self.leave = 0
-        self.asked = 0
+        self.prediction_budget = 0
+        self.predictions_made = 0
         self._plain = rules.without_predictions
         self._predict = predict
         self._known: dict[Key, Predicted] = {}
@@ -55,22 +55,23 @@ class Judge:
         """Return the predictions for a configuration, or None where there is no leave to ask.
 
         Raises:
-            ProblemFault: No model can be built though all rules on parameters are fulfilled. Where
+            StudyCodeError: No model can be built though all rules on parameters are fulfilled.
+            Where
                 one of them is broken, nothing is predicted.
         """
         key = key_of(params)
         if key not in self._known:
-            if not self.leave:
+            if not self.prediction_budget:
                 return None
-            self.leave -= 1
-            self.asked += 1
+            self.prediction_budget -= 1
+            self.predictions_made += 1
             self._known[key] = self._ask(params)
         return self._known[key]
 
     def _ask(self, params: Params) -> Predicted:
         try:
             return self._predict(params)
-        except ProblemFault:
+        except StudyCodeError:
             if self._plain.allow(params, {}):
                 raise
             return {}

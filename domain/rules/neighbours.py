@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.domain.rules.batch_repair import mend
-from satisfice.domain.rules.evaluator import Judge
+from satisfice.domain.rules.evaluator import RuleEvaluator
 from satisfice.domain.rules.predicted import Predicted
 from satisfice.domain.rules.rule import Predict, Rule, RuleBook
 from satisfice.domain.space import enumeration
@@ -22,7 +22,7 @@ _STEP = 0.05  # of an axis; what lies nearer would hardly be trained otherwise
 _HALVINGS = 20  # of a distance of 1, a millionth remains
 
 
-def allowed_near(space: Space, judge: Judge, start: Params) -> dict[str, Value] | None:
+def allowed_near(space: Space, judge: RuleEvaluator, start: Params) -> dict[str, Value] | None:
     """Return the nearest configuration that is found to fulfil all rules.
 
     Args:
@@ -30,7 +30,7 @@ def allowed_near(space: Space, judge: Judge, start: Params) -> dict[str, Value] 
         judge: Knows the rules; it is given leave for some predictions.
         start: A configuration that breaks a rule.
     """
-    judge.leave = _PREDICTIONS
+    judge.prediction_budget = _PREDICTIONS
     plain = judge.rules.without_predictions
     fulfils = partial(judge.fulfils, judge.rules.rules)
     nearest = nearest_allowed(start, space, fulfils, _ATTEMPTS)
@@ -43,7 +43,11 @@ def allowed_near(space: Space, judge: Judge, start: Params) -> dict[str, Value] 
 
 
 def forbidden_near(
-    space: Space, judge: Judge, starts: Iterable[Params], broken: Rule, kept: Rule | None = None
+    space: Space,
+    judge: RuleEvaluator,
+    starts: Iterable[Params],
+    broken: Rule,
+    kept: Rule | None = None,
 ) -> Params | None:
     """Look for a configuration that breaks one rule, and keeps another if one is given.
 
@@ -82,13 +86,13 @@ def just_outside(
         start: A configuration that breaks none.
 
     Raises:
-        ProblemFault: None was found, and for one at least that breaks no other rule on parameters
+        StudyCodeError: None was found, and for one at least that breaks no other rule on parameters
             no model can be built; says why.
     """
     others = RuleBook(tuple(one for one in rules.rules if one.id != rule.id))
     plain = others.without_predictions
     known: list[Predicted] = []
-    faults: list[ProblemFault] = []
+    faults: list[StudyCodeError] = []
 
     def breaks_it_alone(params: Params) -> bool:
         if not rule.applies_to(params) or not plain.allow(params, {}):
@@ -101,7 +105,7 @@ def just_outside(
             return False
         try:
             known.append(predict(params))
-        except ProblemFault as fault:
+        except StudyCodeError as fault:
             faults.append(fault)
             return False
         return others.allow(params, known[-1]) and not rule.allows(params, known[-1])

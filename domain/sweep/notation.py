@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TypeAlias
 
-from satisfice.domain.errors import UserMistake
+from satisfice.domain.errors import UserError
 from satisfice.domain.space.space import Bounded, Choice, Derived, Float, Int, Ordinal, Space, Value
 
 NOTATION = (
@@ -54,34 +54,34 @@ def read_swept(texts: Iterable[str], space: Space, drawn: bool) -> tuple[Swept, 
         drawn: Whether points are drawn: then a range may leave out how many values it has.
 
     Raises:
-        UserMistake: Names the text that cannot be read, what is wrong with it, and the way out.
+        UserError: Names the text that cannot be read, what is wrong with it, and the way out.
     """
     swept: dict[str, Swept] = {}
     for text in texts:
         one = _read(text.strip(), space, drawn)
         if one.name in swept:
-            raise UserMistake(
+            raise UserError(
                 f"{one.name} is there twice: {swept[one.name].text!r} and {one.text!r}",
                 f"Name it once, with all of its values: {one.name}=...",
             )
         swept[one.name] = one
     if not swept:
-        raise UserMistake("a sweep needs at least one parameter", NOTATION)
+        raise UserError("a sweep needs at least one parameter", NOTATION)
     return tuple(swept.values())
 
 
 def _read(text: str, space: Space, drawn: bool) -> Swept:
     name, equals, over = (part.strip() for part in text.partition("="))
     if not (name and equals and over):
-        raise UserMistake(f"{text!r} does not say what to sweep", NOTATION)
+        raise UserError(f"{text!r} does not say what to sweep", NOTATION)
     if name not in space.names:
         near = get_close_matches(name, space.names, n=1)
         guess = f"did you mean {near[0]!r}? " if near else ""
         hint = f"{guess}The space has: {', '.join(space.names)}"
-        raise UserMistake(f"{text!r}: the study has no parameter {name!r}", hint)
+        raise UserError(f"{text!r}: the study has no parameter {name!r}", hint)
     domain = space[name].domain
     if isinstance(domain, Derived):
-        raise UserMistake(
+        raise UserError(
             f"{text!r}: {name} follows from others, as {domain.formula.text}, and cannot be chosen",
             f"Sweep what it follows from: {', '.join(domain.formula.names)}",
         )
@@ -98,21 +98,21 @@ def _read(text: str, space: Space, drawn: bool) -> Swept:
 def _read_range(text: str, name: str, domain: _Numeric, found: re.Match[str], drawn: bool) -> Swept:
     low, high = (_read_number(text, name, domain, found[end].strip()) for end in ("low", "high"))
     if not low < high:
-        raise UserMistake(f"{text!r} ranges from {low} to {high}", "Write the lower end first")
+        raise UserError(f"{text!r} ranges from {low} to {high}", "Write the lower end first")
     log = found["log"] is not None
     if log and not low > 0:
-        raise UserMistake(f"{text!r} begins at {low}", "A range of logarithms begins above 0")
+        raise UserError(f"{text!r} begins at {low}", "A range of logarithms begins above 0")
     count = found["count"]
     if count is None:
         if not drawn:
-            raise UserMistake(
+            raise UserError(
                 f"{text!r} does not say how many values it has",
                 f"Write {text}:5 for five of them, or draw points from the range with --random 20",
             )
         log = log or (domain.log and low > 0)
         return Swept(name, text, between=_part(domain, low, high, log))
     if not 2 <= int(count) <= _MOST:
-        raise UserMistake(
+        raise UserError(
             f"{text!r} asks for {count} values", f"A range has from 2 to {_MOST} of them"
         )
     part, steps = _part(domain, low, high, log), int(count) - 1
@@ -150,7 +150,7 @@ def _find(text: str, name: str, domain: Choice | Ordinal, word: str) -> Value:
     found = [one for one in _named(domain) if _says(word, one)]
     if not found:
         hint = f"It is one of {', '.join(map(_told, _named(domain)))}"
-        raise UserMistake(f"{text!r}: {word!r} is no value of {name}", hint)
+        raise UserError(f"{text!r}: {word!r} is no value of {name}", hint)
     # A word that stands there as it is comes before a number that it might be.
     return next((one for one in found if one == word), found[0])
 
@@ -169,10 +169,10 @@ def _read_number(text: str, name: str, domain: _Numeric, word: str) -> float:
         value = read(word)
     except ValueError:
         kind = "whole number" if _is_whole(domain) else "number"
-        raise UserMistake(f"{text!r}: {word!r} is no {kind}", NOTATION) from None
+        raise UserError(f"{text!r}: {word!r} is no {kind}", NOTATION) from None
     # Whether it lies between bounds that depend on others is asked of each configuration.
     if not (math.isfinite(value) if isinstance(domain, Bounded) else value in domain):
-        raise UserMistake(
+        raise UserError(
             f"{text!r}: {word} lies outside of {name}, which is {_in_words(domain)}",
             "Choose another value, or widen the space in study.yaml",
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from satisfice.domain.errors import UserMistake
+from satisfice.domain.errors import UserError
 from satisfice.domain.rules.rule import Verdict
 from satisfice.domain.space.space import Key, Params, Space, Value, key_of
 from satisfice.domain.sweep.notation import Swept
@@ -87,11 +87,11 @@ def grid(space: Space, swept: Sequence[Swept]) -> Iterator[dict[str, Value]]:
     """Yield the configuration of every combination of values, the last parameter changing fastest.
 
     Raises:
-        UserMistake: There are too many, or a parameter has no value at all.
+        UserError: There are too many, or a parameter has no value at all.
     """
     count = math.prod(len(one.values) for one in swept)
     if count > MOST:
-        raise UserMistake(
+        raise UserError(
             f"{' '.join(one.text for one in swept)} has {count:,} combinations, "
             f"and a grid has at most {MOST:,}",
             "Sweep fewer values, or draw some of the combinations with --random 50",
@@ -107,7 +107,7 @@ def configuration(space: Space, named: Params) -> dict[str, Value]:
     Whether each lies between bounds that depend on others is not asked here.
 
     Raises:
-        UserMistake: One that is there is not named and has no default.
+        UserError: One that is there is not named and has no default.
     """
     kept: dict[str, Value] = {}
     for one in space.parameters:
@@ -115,7 +115,7 @@ def configuration(space: Space, named: Params) -> dict[str, Value]:
             derived = one.axis is None
             value = one.value(None, kept) if derived else named.get(one.name, one.default)
             if value is None:
-                raise UserMistake(
+                raise UserError(
                     f"{one.name} has no default, and the sweep gives it no value",
                     f"Name it, as in {one.name}=..., or give it a default in study.yaml",
                 )
@@ -127,7 +127,7 @@ def refuse_absent(swept: Sequence[Swept], space: Space, configurations: Iterable
     """Refuse to sweep a parameter that is in none of the configurations.
 
     Raises:
-        UserMistake: Names it, and the condition that never holds.
+        UserError: Names it, and the condition that never holds.
     """
     missing = {one.name: one for one in swept}
     for params in configurations:
@@ -138,7 +138,7 @@ def refuse_absent(swept: Sequence[Swept], space: Space, configurations: Iterable
     for name, one in missing.items():
         when = space[name].when
         condition = "" if when is None else f"it is there when {when.text}"
-        raise UserMistake(
+        raise UserError(
             f"{one.text!r} would change nothing: {name} is in none of the configurations",
             f"{condition}; sweep what its condition names as well".lstrip("; "),
         )

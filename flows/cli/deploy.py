@@ -9,7 +9,7 @@ import sys
 from importlib import resources
 from pathlib import Path
 
-from satisfice.domain.errors import OutsideFault, UserMistake
+from satisfice.domain.errors import ExternalSystemError, UserError
 from satisfice.tasks.files.home import home
 from satisfice.tasks.servers.addresses import settle_prefect
 from satisfice.tasks.spec.reader import read_study
@@ -33,8 +33,8 @@ def deploy(study: str, cron: str, timezone: str) -> tuple[str, ...]:
         The names of the deployments.
 
     Raises:
-        UserMistake: The study or the schedule is wrong, or no server is running.
-        OutsideFault: Prefect's server does not answer, or refuses.
+        UserError: The study or the schedule is wrong, or no server is running.
+        ExternalSystemError: Prefect's server does not answer, or refuses.
     """
     name = read_study(study).name  # a mistake in it is told now, not at night
     meet_server()
@@ -55,7 +55,9 @@ def deploy(study: str, cron: str, timezone: str) -> tuple[str, ...]:
         command, env={**os.environ, **terms}, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise OutsideFault(f"`prefect deploy` failed:\n{(done.stdout + done.stderr)[-1500:]}")
+        raise ExternalSystemError(
+            f"`prefect deploy` failed:\n{(done.stdout + done.stderr)[-1500:]}"
+        )
     return f"search/{name}-nightly", f"search/{name}-on-demand", f"sweep/{name}-sweep"
 
 
@@ -63,13 +65,13 @@ def meet_server() -> None:
     """Settle on a Prefect server that stays.
 
     Raises:
-        UserMistake: No server is running.
-        OutsideFault: The server does not answer.
+        UserError: No server is running.
+        ExternalSystemError: The server does not answer.
     """
     settle_prefect()
     address = os.environ.get("PREFECT_API_URL")
     if not address:
-        raise UserMistake(
+        raise UserError(
             "no Prefect server is running, and a schedule needs one that stays",
             "start it in another terminal: `satisfice ui`",
         )
@@ -78,7 +80,7 @@ def meet_server() -> None:
     with get_client(sync_client=True) as client:
         trouble = client.api_healthcheck()
     if trouble is not None:
-        raise OutsideFault(
+        raise ExternalSystemError(
             f"the Prefect server at {address} does not answer: {trouble}",
             "PREFECT_API_URL names it: start it, or unset that and start `satisfice ui`",
         )
@@ -92,7 +94,7 @@ def _check_schedule(cron: str, timezone: str) -> None:
         CronSchedule(cron=cron, timezone=timezone)
     except ValidationError as error:
         told = "; ".join(one["msg"] for one in error.errors())
-        raise UserMistake(
+        raise UserError(
             f"{cron!r} in time zone {timezone!r} is no schedule: {told}",
             "such as --cron '0 2 * * *' --timezone Europe/Berlin: every night at two",
         ) from None

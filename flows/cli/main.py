@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from satisfice.domain.errors import OutsideFault, ProblemFault, SatisficeError, UserMistake
+from satisfice.domain.errors import ExternalSystemError, SatisficeError, StudyCodeError, UserError
 from satisfice.domain.summary import Ending
 from satisfice.tasks.files.control import Command
 from satisfice.tasks.servers.addresses import MLFLOW_PORT, PREFECT_PORT
@@ -23,11 +23,11 @@ class Exit(IntEnum):
 
     DONE = 0
     FAULT = 1
-    USER_MISTAKE = 2
+    USER_ERROR = 2
     DATA_GATE_FAILED = 3
     NOTHING_AFFORDABLE = 4
     NOTHING_WORKED = 5
-    OUTSIDE_FAULT = 6
+    EXTERNAL_SYSTEM_ERROR = 6
     NOTHING_FEASIBLE = 7
     INTERRUPTED = 130
 
@@ -35,11 +35,11 @@ class Exit(IntEnum):
 _MEANING = {
     Exit.DONE: "the search came to its end, or was not worth beginning (--if-worth)",
     Exit.FAULT: "a fault of Satisfice itself",
-    Exit.USER_MISTAKE: "a mistake in the study, its code or the command",
+    Exit.USER_ERROR: "a mistake in the study, its code or the command",
     Exit.DATA_GATE_FAILED: "the data did not pass its expectations",
     Exit.NOTHING_AFFORDABLE: "the budget does not pay for a single trial",
     Exit.NOTHING_WORKED: "every trial failed",
-    Exit.OUTSIDE_FAULT: "a database, a server or the disk failed",
+    Exit.EXTERNAL_SYSTEM_ERROR: "a database, a server or the disk failed",
     Exit.NOTHING_FEASIBLE: "no trial fulfilled the soft rules",
     Exit.INTERRUPTED: "interrupted; `satisfice resume STUDY` goes on",
 }
@@ -51,9 +51,9 @@ _OF_ENDING = {
     Ending.INTERRUPTED: Exit.INTERRUPTED,
 }
 _OF_ERROR: dict[type[SatisficeError], Exit] = {
-    UserMistake: Exit.USER_MISTAKE,
-    ProblemFault: Exit.USER_MISTAKE,
-    OutsideFault: Exit.OUTSIDE_FAULT,
+    UserError: Exit.USER_ERROR,
+    StudyCodeError: Exit.USER_ERROR,
+    ExternalSystemError: Exit.EXTERNAL_SYSTEM_ERROR,
 }
 _EPILOG = "\b\nExit codes:\n" + "\n".join(
     f"  {code.value:>3}  {meaning}" for code, meaning in _MEANING.items()
@@ -142,7 +142,7 @@ def sweep(study: str, parameters: tuple[str, ...], **options: Any) -> None:
         parameters, options.pop("random"), options.pop("again"), options.pop("confirm")
     )
     if options.pop("whole") and asked.random is not None:
-        raise UserMistake("--grid takes all combinations, and --random draws some", "Ask for one")
+        raise UserError("--grid takes all combinations, and --random draws some", "Ask for one")
     if options.pop("dry_run"):
         from satisfice.flows.stages.overrides import Limits
         from satisfice.flows.stages.sweep_plan import show_plan
@@ -333,7 +333,7 @@ def main() -> None:
         sys.exit(cli(standalone_mode=False))
     except click.ClickException as error:
         error.show()
-        sys.exit(Exit.USER_MISTAKE)
+        sys.exit(Exit.USER_ERROR)
     except SatisficeError as error:
         click.echo(f"satisfice: {error}", err=True)
         kinds = [code for kind, code in _OF_ERROR.items() if isinstance(error, kind)]

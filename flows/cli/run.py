@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, NoReturn
 
-from satisfice.domain.errors import OutsideFault, SatisficeError
+from satisfice.domain.errors import ExternalSystemError, SatisficeError
 from satisfice.domain.summary import Ending, SearchSummary
 from satisfice.domain.sweep.plan import SweepRequest
 from satisfice.flows.stages.sweep_points import understand
@@ -82,7 +82,7 @@ def run_flow(
         return concluded[0].ending
     if isinstance(outcome, BaseException):
         if not isinstance(outcome, SatisficeError) and not reaches_prefect():
-            raise OutsideFault(
+            raise ExternalSystemError(
                 f"Prefect's server does not answer: {outcome}",
                 "start it, or unset PREFECT_API_URL: then a search starts a server of its own",
             ) from outcome

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from satisfice.domain.decisions.decision import Decision
 from satisfice.domain.economics.text import counted
-from satisfice.domain.errors import UserMistake
+from satisfice.domain.errors import UserError
 from satisfice.domain.summary import SCHEDULE, Ending, SearchSummary, decision_of_sweep
 from satisfice.flows.stages.calibration import calibrate
 from satisfice.tasks.files import control, outcome
@@ -84,7 +84,7 @@ def tell_running(path: str, command: Command) -> str:
     with open_store() as store:
         info = latest(store, path)
         if info.ending or not store.is_locked(info.study):
-            raise UserMistake(
+            raise UserError(
                 f"no search of study {info.study!r} is running",
                 "`satisfice status` lists all searches",
             )
@@ -96,12 +96,12 @@ def latest(store: Store, path: str) -> SearchInfo:
     """Return the newest search of the study in a folder.
 
     Raises:
-        UserMistake: It was not searched yet.
+        UserError: It was not searched yet.
     """
     study = read_study(path)
     found = store.latest(study.name)
     if found is None:
-        raise UserMistake(
+        raise UserError(
             f"study {study.name!r} was not searched yet", f"`satisfice run {path}` begins a search"
         )
     return found

@@ -54,7 +54,7 @@ class WhatIf:
         """Return the study at these terms.
 
         Raises:
-            UserMistake: The worth cannot be read, or is in another currency.
+            UserError: The worth cannot be read, or is in another currency.
         """
         prices = study.prices
         if self.price_hour is not None:
@@ -128,7 +128,7 @@ def explain(
         every: Whether to show rows in which nothing changed, too.
 
     Raises:
-        UserMistake: There is no such search, or what is asked cannot be read.
+        UserError: There is no such search, or what is asked cannot be read.
     """
     calibrated = None
     with open_store() as store:

@@ -30,8 +30,8 @@ def work() -> int:
         0 after Ctrl-C; else what Prefect's worker ended with.
 
     Raises:
-        UserMistake: No server is running.
-        OutsideFault: Prefect's server does not answer.
+        UserError: No server is running.
+        ExternalSystemError: Prefect's server does not answer.
     """
     # Unlike a search, a worker has nothing else to say than Prefect's own lines.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "INFO")

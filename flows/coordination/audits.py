@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from satisfice.domain.audits.audit import ROOM, left_of_share, partners
 from satisfice.domain.economics.cost import NOTHING, Budget, Cost, Ledger, total
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.domain.prediction.predictor import Predictor
 from satisfice.domain.rules.neighbours import just_outside
 from satisfice.domain.rules.predicted import Predicted
@@ -16,7 +16,7 @@ from satisfice.domain.rules.rule import Rule
 from satisfice.domain.space.space import Params
 from satisfice.domain.study import Study
 from satisfice.domain.trials.history import Audit, History, Purpose, TrialRecord
-from satisfice.flows.coordination.next_trial import Wanted
+from satisfice.flows.coordination.next_trial import TrialRequest
 from satisfice.tasks.files.events import Event, EventLog
 from satisfice.tasks.storage.store import Search
 
@@ -38,7 +38,7 @@ class Auditor:
 
     Attributes:
         finished: The finished audits.
-        in_vain: By rule id, why a rule cannot be audited.
+        not_auditable: By rule id, why a rule cannot be audited.
     """
 
     def __init__(
@@ -55,11 +55,11 @@ class Auditor:
         self.finished = list(search.audits())
         known = (*self.finished, *search.running())
         self._begun = {one.number: one.audit for one in known if one.audit is not None}
-        self.in_vain: dict[str, str] = {
+        self.not_auditable: dict[str, str] = {
             fact["rule"]: fact["reason"] for fact in facts if fact["kind"] == "not audited"
         }
 
-    def next(self, history: History, ledger: Ledger, promise: Promise) -> Wanted | None:
+    def next(self, history: History, ledger: Ledger, promise: Promise) -> TrialRequest | None:
         """Return the audit that is due; None where none is.
 
         Args:
@@ -68,7 +68,7 @@ class Auditor:
             promise: Reserves for it.
         """
         for rule in self._rules:
-            if rule.id not in self.in_vain:
+            if rule.id not in self.not_auditable:
                 beside = {one.beside for one in self._begun.values() if one.rule == rule.id}
                 trials = partners(history, beside | self._tried[rule.id])
                 wanted = self._beside_one_of(trials, rule, self._left(rule, ledger), promise)
@@ -98,7 +98,7 @@ class Auditor:
 
     def _beside_one_of(
         self, trials: Sequence[TrialRecord], rule: Rule, left: Budget, promise: Promise
-    ) -> Wanted | None:
+    ) -> TrialRequest | None:
         shortest = min((one.cost.seconds for one in trials), default=math.inf)
         if not trials or promise(left, ROOM * shortest) is None:  # margins take longer to say so
             return None
@@ -111,23 +111,25 @@ class Auditor:
             self._tried[rule.id].add(beside.number)
         return wanted
 
-    def _outside(self, rule: Rule, beside: TrialRecord, most: Cost) -> Wanted | None:
+    def _outside(self, rule: Rule, beside: TrialRecord, most: Cost) -> TrialRequest | None:
         space, rules = self._study.space, self._study.rules
         # What was trained can be built, wherever that is possible before training at all.
         predict = self._predictor if self._predictor.builds(beside.params) else _nothing
         why = "nothing was found near what was trained that breaks it and no other rule"
         try:
             params = just_outside(space, rules, rule, predict, beside.params)
-        except ProblemFault as fault:
+        except StudyCodeError as fault:
             params, why = None, f"no model can be built outside of it: {fault.message}"
         if params is None:
             if len(self._tried[rule.id]) + 1 >= _TRIES:
-                self.in_vain[rule.id] = why
+                self.not_auditable[rule.id] = why
                 self._journal.append("not audited", rule=rule.id, reason=why)
             return None
         verdict = rules.judge(params, predict(params))
         audit = Audit(rule.id, beside.number)
-        return Wanted(params, verdict, Purpose.AUDIT, seed=beside.seed, audit=audit, most=most)
+        return TrialRequest(
+            params, verdict, Purpose.AUDIT, seed=beside.seed, audit=audit, most=most
+        )
 
     def _margin(self, rule: Rule, params: Params) -> float:
         """Return how far a configuration is from the limit of a rule; infinity if it is silent."""

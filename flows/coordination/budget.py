@@ -13,7 +13,7 @@ from satisfice.flows.coordination.clock import SearchClock
 
 
 @dataclass
-class Purse:
+class BudgetTracker:
     """The book of a search, by the limits of its study and by its clock.
 
     Attributes:

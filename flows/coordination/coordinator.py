@@ -31,9 +31,9 @@ from satisfice.domain.trials.history import Failure, History, Purpose, TrialReco
 from satisfice.domain.trials.orders import TrialOrder, TrialResult
 from satisfice.domain.trials.reservation import PATIENCE
 from satisfice.flows.coordination.audits import Auditor
-from satisfice.flows.coordination.budget import Purse
+from satisfice.flows.coordination.budget import BudgetTracker
 from satisfice.flows.coordination.clock import SearchClock
-from satisfice.flows.coordination.next_trial import Asking, Wanted
+from satisfice.flows.coordination.next_trial import TrialQueue, TrialRequest
 from satisfice.flows.coordination.orders import (
     OrderBook,
     order_facts,
@@ -116,7 +116,7 @@ class Coordinator:
         self.history = self.search.history()
         self.predictor = Predictor(self.study, self.predict)
         self.predictor.learn(self.history.trials)
-        self.asking = Asking(
+        self.asking = TrialQueue(
             self.study,
             self.search,
             self.predictor,
@@ -128,7 +128,7 @@ class Coordinator:
         self.auditor = Auditor(self.study, self.search, self.predictor, self.journal, facts)
         self.clock = SearchClock(info.elapsed)
         ledger = self.search.ledger(self.study.budget)
-        self.purse = Purse(self.study, self.clock, ledger, self.start.seconds)
+        self.purse = BudgetTracker(self.study, self.clock, ledger, self.start.seconds)
         self.live = LiveView()
         self.confirmations = list(self.search.confirmations())
         self.decision = Decision.to_continue("no trial has finished yet")
@@ -174,7 +174,7 @@ class Coordinator:
             self._take_up(ending)
             if ending is None and self.decision.stop and self.plan is None:
                 spent = self.decision.evidence.get("affordable") == 0
-                ending = Ending.BUDGET_SPENT if spent else Ending.WORTHWHILE_STOP
+                ending = Ending.BUDGET_SPENT if spent else Ending.NOT_WORTH_CONTINUING
             while ending is None and self._is_free():
                 if self.asking.is_done:
                     ending = Ending.PLAN_DONE
@@ -215,7 +215,7 @@ class Coordinator:
                         todo.clear()
                     break
                 one = todo.pop(0)
-                self._begin(Wanted(one.params, one.verdict, Purpose.CONFIRMATION), cost)
+                self._begin(TrialRequest(one.params, one.verdict, Purpose.CONFIRMATION), cost)
             if (leaving is not None or not todo) and self._is_drained(leaving):
                 self._show()
                 return
@@ -262,7 +262,7 @@ class Coordinator:
             self._begin(wanted, wanted.most or self._at_most(wanted, budget) or cost)
         return wanted is not None or self.asking.is_done
 
-    def _at_most(self, wanted: Wanted, budget: Budget) -> Cost | None:
+    def _at_most(self, wanted: TrialRequest, budget: Budget) -> Cost | None:
         """Return the most that a trial may take of which something is expected; None: unknown."""
         spent = self.history.spent
         if wanted.offer is None or not (wanted.offer.cost > 0 and spent.money > 0):
@@ -270,7 +270,7 @@ class Coordinator:
         seconds = PATIENCE * wanted.offer.cost * spent.seconds / spent.money
         return self._affordable(budget, Budget(seconds=seconds), expected=0.0)
 
-    def _begin(self, wanted: Wanted, cost: Cost) -> None:
+    def _begin(self, wanted: TrialRequest, cost: Cost) -> None:
         params, verdict, purpose = wanted.params, wanted.verdict, wanted.purpose
         seed = wanted.seed
         if seed is None:

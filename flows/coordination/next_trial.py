@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from satisfice.domain.decisions.situation import Offer
+from satisfice.domain.decisions.situation import NextTrialEstimate
 from satisfice.domain.economics.cost import Cost
 from satisfice.domain.errors import NoAllowedConfiguration
 from satisfice.domain.prediction.predictor import Predictor
@@ -26,7 +26,7 @@ from satisfice.tasks.storage.store import Search
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TrialRequest:
     """A configuration that is to be trained.
 
     Attributes:
@@ -49,10 +49,10 @@ class Wanted:
     seed: int | None = None
     audit: Audit | None = None
     most: Cost | None = None
-    offer: Offer | None = None
+    offer: NextTrialEstimate | None = None
 
 
-class Asking:
+class TrialQueue:
     """Says what is trained next, and counts what the rules have turned away on the way.
 
     Args:
@@ -96,7 +96,10 @@ class Asking:
         known = start.first if default is None else (*start.first, default)
         self._known = self._not_begun({key_of(one): one for one in known}.values())
         self._plan = None if plan is None else self._not_begun(plan)
-        self._barren, self._why_barren = -1, ""  # after how many trials no rule allowed anything
+        self._exhausted, self._why_exhausted = (
+            -1,
+            "",
+        )  # after how many trials no rule allowed anything
         self.excluded: Counter[str] = Counter()
         for fact in facts:
             if fact["kind"] == "excluded":
@@ -112,7 +115,7 @@ class Asking:
         """Whether proposals come with what they are expected to bring and to cost."""
         return self._plan is None and self._study.sampler == PRICED
 
-    def next(self, history: History, in_flight: int) -> Wanted | None:
+    def next(self, history: History, in_flight: int) -> TrialRequest | None:
         """Return what is trained next; None where there is nothing at the moment.
 
         Args:
@@ -128,7 +131,7 @@ class Asking:
         known = self._next_known()
         if known is not None:
             return known
-        if self._barren == len(history.trials):
+        if self._exhausted == len(history.trials):
             return None
         began = time.perf_counter()
         try:
@@ -138,11 +141,11 @@ class Asking:
                 raise
             # Predictions learn: what they allowed before they may rule out by now. What still runs
             # may teach them otherwise, so nobody asks again before it has.
-            self._barren, self._why_barren = len(history.trials), error.message
+            self._exhausted, self._why_exhausted = len(history.trials), error.message
             return None
         seconds = time.perf_counter() - began
         self.exclude(proposal.excluded)
-        return Wanted(
+        return TrialRequest(
             proposal.params,
             proposal.verdict,
             notes=proposal.notes,
@@ -150,7 +153,7 @@ class Asking:
             offer=proposal.offer,
         )
 
-    def offer(self) -> Offer | None:
+    def offer(self) -> NextTrialEstimate | None:
         """Return what the next proposal is expected to bring and to cost; None if nobody knows.
 
         The store knows all trials that have finished: the next proposal is this one.
@@ -162,7 +165,7 @@ class Asking:
 
     def why_nothing(self, history: History) -> str:
         """Say why the rules allow nothing any more; empty where that is not so."""
-        return self._why_barren if self._barren == len(history.trials) else ""
+        return self._why_exhausted if self._exhausted == len(history.trials) else ""
 
     def exclude(self, excluded: Mapping[str, Excluded]) -> None:
         """Count what rules have turned away, by rule id, and note an example of each."""
@@ -172,7 +175,7 @@ class Asking:
             self.excluded.update(rules)
             self._journal.append("excluded", rules=rules, examples=examples)
 
-    def _next_known(self) -> Wanted | None:
+    def _next_known(self) -> TrialRequest | None:
         """Return the next of the best known configurations, and then the default, if allowed."""
         while self._known:
             params = self._known.popleft()
@@ -180,18 +183,18 @@ class Asking:
             verdict = self._study.rules.judge_asking(params, self._predictor)
             if verdict.allowed:
                 purpose = Purpose.DEFAULT if is_default else Purpose.SEARCH
-                return Wanted(params, verdict, purpose)
+                return TrialRequest(params, verdict, purpose)
             if not is_default:
                 self.exclude(dict.fromkeys(verdict.broken, Excluded(1, params)))
         return None
 
-    def _next_of_plan(self, plan: deque[Params]) -> Wanted | None:
+    def _next_of_plan(self, plan: deque[Params]) -> TrialRequest | None:
         """Return the next of a plan, without what a prediction that has learnt forbids by now."""
         while plan:
             params = plan.popleft()
             verdict = self._study.rules.judge_asking(params, self._predictor)
             if verdict.allowed:
-                return Wanted(params, verdict)
+                return TrialRequest(params, verdict)
             self.exclude(dict.fromkeys(verdict.broken, Excluded(1, params)))
         return None
 

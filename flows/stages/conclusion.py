@@ -10,7 +10,7 @@ from typing import TypeVar
 from satisfice.domain.audits.savings import Avoided
 from satisfice.domain.decisions.calibration import Calibration
 from satisfice.domain.decisions.decision import Decision
-from satisfice.domain.errors import OutsideFault
+from satisfice.domain.errors import ExternalSystemError
 from satisfice.domain.quality import GateResult, QualityAttributes
 from satisfice.domain.study import Study
 from satisfice.domain.summary import Confirmed, DataReport, Ending, SearchSummary, decision_of_sweep
@@ -84,7 +84,7 @@ class Conclusion:
             environment=environment(coordinator.study.folder),
             sweep=sweep,
             audits=tuple(coordinator.auditor.finished),
-            not_audited=dict(coordinator.auditor.in_vain),
+            not_audited=dict(coordinator.auditor.not_auditable),
         )
         if ending is not Ending.INTERRUPTED:
             summary = self._with_winner(summary, folder)
@@ -148,7 +148,7 @@ class Conclusion:
 
     def _show(self, summary: SearchSummary, report: Path | None) -> None:
         if not reaches_prefect():
-            raise OutsideFault("its server does not answer")
+            raise ExternalSystemError("its server does not answer")
         self.artifacts.progress(share_used(summary.ledger))
         self.artifacts.outcome(summary)
         if summary.history.complete:

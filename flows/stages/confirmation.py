@@ -11,7 +11,7 @@ from satisfice.tasks.sampling.priced import Terms, leaders_of
 
 # Endings after which there is something to confirm.
 _CONFIRMED = (
-    Ending.WORTHWHILE_STOP,
+    Ending.NOT_WORTH_CONTINUING,
     Ending.BUDGET_SPENT,
     Ending.NOTHING_ALLOWED,
     Ending.PLAN_DONE,

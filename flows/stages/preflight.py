@@ -14,7 +14,7 @@ from satisfice.domain.errors import NoAllowedConfiguration
 from satisfice.domain.prediction.predictor import Predictor
 from satisfice.domain.rules.check import Findings, contradiction, examine
 from satisfice.domain.rules.conflicts import Clash
-from satisfice.domain.rules.evaluator import Judge
+from satisfice.domain.rules.evaluator import RuleEvaluator
 from satisfice.domain.rules.rule import Predict
 from satisfice.domain.space import enumeration
 from satisfice.domain.space.space import Params
@@ -55,7 +55,7 @@ def check_study(path: str, as_json: bool = False) -> bool:
         if study.rules.needs_prediction:
             with waiting("loading the data and the code that builds models"):
                 server.ready()
-        findings = _examined(study, Judge(study.rules, Predictor(study, server.predict)))
+        findings = _examined(study, RuleEvaluator(study.rules, Predictor(study, server.predict)))
         show(check_text.rules(findings))
         show(check_text.soft_rules(study))
         if findings.clash is None:
@@ -75,7 +75,7 @@ def refuse_contradictions(study: Study, predict: Predict) -> None:
         NoAllowedConfiguration: Names a smallest set of rules that nothing fulfils.
     """
     drawn = random_configurations(study.space, _LOOKS, study.seed)
-    clash = contradiction(study.space, Judge(study.rules, predict), drawn)
+    clash = contradiction(study.space, RuleEvaluator(study.rules, predict), drawn)
     if clash is not None:
         raise _refusal(study, clash)
 
@@ -84,7 +84,7 @@ def _refusal(study: Study, clash: Clash) -> NoAllowedConfiguration:
     return NoAllowedConfiguration(*check_text.clash(study.rules, clash, rule_lines(study)))
 
 
-def _examined(study: Study, judge: Judge) -> Findings:
+def _examined(study: Study, judge: RuleEvaluator) -> Findings:
     """Hold the rules against all configurations where these are few, else against a sample."""
     whole, count = enumeration.count(study.space) <= SAMPLES, SAMPLES
     configurations: Iterable[Params] = random_configurations(study.space, SAMPLES, study.seed)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from satisfice.domain.audits.savings import Avoided, by_forecasts, by_history
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.domain.prediction.predictor import Predictor
 from satisfice.domain.rules.predicted import EPOCH_SECONDS, Forecast
 from satisfice.domain.space.space import Params
@@ -63,7 +63,7 @@ def avoided(
 def _forecast(predictor: Predictor, params: Params) -> Forecast | None:
     try:
         said = predictor(params)[EPOCH_SECONDS]
-    except ProblemFault:
+    except StudyCodeError:
         return None
     assert isinstance(said, Forecast)  # noqa: S101 - what is learnt is never exact
     return said

@@ -36,7 +36,7 @@ from satisfice.tasks.validation.gate import validate
 
 
 @dataclass(frozen=True, slots=True)
-class Night:
+class ScheduledRun:
     """A scheduled search that may begin.
 
     Attributes:
@@ -48,7 +48,7 @@ class Night:
     past: tuple[Earlier, ...] = ()
 
 
-def consider(study: Study, store: Store, ready: ServerReady, behind: Backstage) -> Night:
+def consider(study: Study, store: Store, ready: ServerReady, behind: Backstage) -> ScheduledRun:
     """Decide whether a search is worth beginning, before its data is validated.
 
     Only on new data anything is run: the gate, and the champion on the validation split.
@@ -61,13 +61,15 @@ def consider(study: Study, store: Store, ready: ServerReady, behind: Backstage) 
     """
     every = earlier_searches(store, study)
     if not every:
-        return Night(Decision.to_continue(f"nothing is known of {study.name} yet"))
+        return ScheduledRun(Decision.to_continue(f"nothing is known of {study.name} yet"))
     same = [one for one in every if one.same]
     if not same:
         latest = every[-1].search.info
         other_code = latest.code != code_digest(study)
         changed = study.problem if other_code else "the space, the rules or the objective"
-        return Night(Decision.to_continue(f"{changed} is not what it was for {latest.search}"))
+        return ScheduledRun(
+            Decision.to_continue(f"{changed} is not what it was for {latest.search}")
+        )
     past = on_the_data(same, ready.digest) or on_the_data(same, same[-1].search.info.data)
     latest = past[-1].search.info
     champion = None
@@ -77,7 +79,7 @@ def consider(study: Study, store: Store, ready: ServerReady, behind: Backstage) 
         except SatisficeError as obstacle:
             why = obstacle.message.splitlines()[0]
             told = f"the data is new since {latest.search}, and no champion was scored on it: {why}"
-            return Night(Decision.to_continue(told))
+            return ScheduledRun(Decision.to_continue(told))
     situation = Situation(
         history=merged(past, study),
         worth=study.worth,
@@ -88,30 +90,30 @@ def consider(study: Study, store: Store, ready: ServerReady, behind: Backstage) 
     )
     confirmed = study.confirming.leaders + (study.space.defaults() is not None)
     repeats = confirmed * study.confirming.seeds
-    return Night(decide(situation, Past(latest.search, repeats, champion)), past)
+    return ScheduledRun(decide(situation, Past(latest.search, repeats, champion)), past)
 
 
-def skip(night: Night) -> None:
+def record_skip(run: ScheduledRun) -> None:
     """Record that no search begins tonight: beside the last one of those that say why."""
-    latest = night.past[-1]
+    latest = run.past[-1]
     after = len(latest.history.trials)
-    latest.search.decide(DecisionRecord(SCHEDULE, after, night.decision, time.time()))
+    latest.search.decide(DecisionRecord(SCHEDULE, after, run.decision, time.time()))
 
 
-def begin(study: Study, store: Store, ready: ServerReady, night: Night) -> Search:
-    """Begin the search of a night that is worth it.
+def begin(study: Study, store: Store, ready: ServerReady, run: ScheduledRun) -> Search:
+    """Begin the search of a run that is worth it.
 
     On the data of earlier searches it gets another seed than these, or it would draw the same.
     """
-    repeated = sum(one.search.info.data == ready.digest for one in night.past)
+    repeated = sum(one.search.info.data == ready.digest for one in run.past)
     other = replace(study, seed=study.seed + repeated)
     search = store.begin(other, ready.digest, code_digest(study))
-    search.decide(DecisionRecord(SCHEDULE, 0, night.decision, time.time()))
+    search.decide(DecisionRecord(SCHEDULE, 0, run.decision, time.time()))
     return search
 
 
-def within(study: Study, decision: Decision) -> Study:
-    """Return the study with no more budget than a night is expected to be worth."""
+def capped_budget(study: Study, decision: Decision) -> Study:
+    """Return the study with no more budget than a run is expected to be worth."""
     most = decision.evidence.get("most")
     budget = study.budget if most is None else study.budget.within(Budget(money=most))
     return replace(study, budget=budget)

@@ -75,7 +75,7 @@ def plan_sweep(
             where a rule needs it. What is learnt of earlier trials comes on top.
 
     Raises:
-        UserMistake: The notation cannot be read, or does not fit the space.
+        UserError: The notation cannot be read, or does not fit the space.
         NoAllowedConfiguration: The rules allow none of it; says which rule excludes how many.
     """
     earlier = list(comparable(store, study, data, code_digest(study)))

@@ -7,7 +7,7 @@ from itertools import islice
 
 import numpy as np
 
-from satisfice.domain.errors import UserMistake
+from satisfice.domain.errors import UserError
 from satisfice.domain.space.space import Value
 from satisfice.domain.study import Study
 from satisfice.domain.sweep.notation import read_swept
@@ -21,10 +21,10 @@ def understand(study: Study, request: SweepRequest) -> None:
     """Refuse what cannot be swept, before anything starts.
 
     Raises:
-        UserMistake: It cannot be read, or does not fit the space.
+        UserError: It cannot be read, or does not fit the space.
     """
     if request.random is not None and not 1 <= request.random <= MOST:
-        raise UserMistake(
+        raise UserError(
             f"{request.random} points cannot be drawn", f"Ask for 1 to {MOST:,} of them"
         )
     swept = read_swept(request.parameters, study.space, drawn=request.random is not None)
@@ -38,7 +38,7 @@ def configurations(study: Study, request: SweepRequest) -> Iterator[dict[str, Va
     Of points there are more than are asked for, as rules will turn some of them away.
 
     Raises:
-        UserMistake: It cannot be read, or does not fit the space.
+        UserError: It cannot be read, or does not fit the space.
     """
     swept = read_swept(request.parameters, study.space, drawn=request.random is not None)
     if request.random is None:

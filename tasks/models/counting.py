@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.domain.rules.predicted import (
     ACTIVATIONS,
     COUNTED,
@@ -47,10 +47,10 @@ def predict(
         and `largest_bytes`, what goes into and comes out of the largest of them.
 
     Raises:
-        ProblemFault: There is no `build`, or the model cannot be built or run without its values.
+        StudyCodeError: There is no `build`, or the model cannot be built or run without its values.
     """
     if getattr(problem, "build", None) is None:
-        raise ProblemFault(
+        raise StudyCodeError(
             "the rules ask for predicted.*, but problem.py defines no build(params)",
             "move the making of the model into build(params), and let train() call it",
         )
@@ -61,7 +61,7 @@ def predict(
         try:
             said |= count_work(model, example)
         except Exception as fault:
-            raise ProblemFault(
+            raise StudyCodeError(
                 f"the model cannot be run on an example of shape {tuple(example.shape)}: {fault}",
                 "define example_input(params), which returns the input for one example",
             ) from fault
@@ -76,7 +76,7 @@ def _build(problem: Any, params: Params) -> torch.nn.Module:
         with torch.device("meta"):
             model: torch.nn.Module = problem.build(dict(params))
     except Exception as fault:
-        raise ProblemFault(
+        raise StudyCodeError(
             f"build(params) failed on PyTorch's meta device: {type(fault).__name__}: {fault}",
             "predictions build the model without memory: build() must not read values of tensors",
         ) from fault
@@ -95,7 +95,7 @@ def _example(problem: Any, params: Params, shape: tuple[int, ...] | None) -> tor
 
     own = getattr(problem, "example_input", None)
     if own is None and shape is None:
-        raise ProblemFault(
+        raise StudyCodeError(
             "there is neither an example_input(params) nor a training example to run the model on",
             "define example_input(params), which returns the input for one example",
         )
@@ -104,7 +104,7 @@ def _example(problem: Any, params: Params, shape: tuple[int, ...] | None) -> tor
             example: torch.Tensor = own(dict(params)) if own else torch.empty((1, *(shape or ())))
         return example[:1].to("meta")
     except Exception as fault:
-        raise ProblemFault(
+        raise StudyCodeError(
             f"example_input(params) failed: {type(fault).__name__}: {fault}",
             "it returns a tensor: the input for one example, as a batch of one",
         ) from fault

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.tasks.problem.contract import Problem, describe
 from satisfice.tasks.problem.data import Split
 from satisfice.tasks.trial.checkpoints import load_model
@@ -34,11 +34,11 @@ def score(
         no parts where these are too small for the study's `evaluate`.
 
     Raises:
-        ProblemFault: The study's code raised, a file is not what it was, or no example is left.
+        StudyCodeError: The study's code raised, a file is not what it was, or no example is left.
     """
     evaluate = problem.evaluate
     if evaluate is None:
-        raise ProblemFault(f"{problem.file} defines no evaluate(model, split)")
+        raise StudyCodeError(f"{problem.file} defines no evaluate(model, split)")
 
     def on(rows: Any) -> dict[str, float]:
         scores = evaluate(loaded, validation.take(rows))
@@ -49,9 +49,9 @@ def score(
         loaded, _ = load_model(model, problem)
         whole = on(rows) if len(rows) else None
     except Exception as error:
-        raise ProblemFault(describe(error, problem.file)) from error
+        raise StudyCodeError(describe(error, problem.file)) from error
     if whole is None:
-        raise ProblemFault("it was trained on every example of the validation split")
+        raise StudyCodeError("it was trained on every example of the validation split")
     try:
         parts = np.array_split(rows, max(min(PARTS, len(rows) // FEWEST), 1))
         return [whole, *map(on, parts)]

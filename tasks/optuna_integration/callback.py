@@ -51,7 +51,7 @@ class MarginalGainCallback:
         decisions: Every decision of this process, in order.
 
     Raises:
-        UserMistake: Worth or prices cannot be read, or do not meet in one unit of money.
+        UserError: Worth or prices cannot be read, or do not meet in one unit of money.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class PricedPruner(BasePruner):
         decisions: The decision for each trial that was pruned, by its number.
 
     Raises:
-        UserMistake: Worth or prices cannot be read, or do not meet in one unit of money.
+        UserError: Worth or prices cannot be read, or do not meet in one unit of money.
     """
 
     def __init__(

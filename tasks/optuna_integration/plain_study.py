@@ -17,7 +17,7 @@ from optuna.trial import TrialState as OptunaState
 from satisfice.domain.decisions.situation import Pending, Situation
 from satisfice.domain.economics.cost import NOTHING, EnergyMode, Prices
 from satisfice.domain.economics.worth import Direction, Worth
-from satisfice.domain.errors import UserMistake
+from satisfice.domain.errors import UserError
 from satisfice.domain.trials.history import CurvePoint, Failure, History, TrialRecord, TrialState
 from satisfice.tasks.storage.trial_records import BEGUN, RESULT, read_record
 
@@ -39,7 +39,7 @@ def situation_of(study: Study, worth: Worth, prices: Prices, workers: int = 1) -
         workers: Number of trials that may run at the same time.
 
     Raises:
-        UserMistake: The study has several objectives.
+        UserError: The study has several objectives.
     """
     return PlainStudy(prices).situation(study, worth, workers)
 
@@ -92,10 +92,10 @@ def direction_of(study: Study) -> Direction:
     """Return which way a study's only objective gets better.
 
     Raises:
-        UserMistake: It has several.
+        UserError: It has several.
     """
     if len(study.directions) != 1:
-        raise UserMistake(
+        raise UserError(
             f"study {study.study_name!r} has {len(study.directions)} objectives, and a worth is "
             "stated for one",
             "Keep one as the objective, and make the others constraints (trial.set_constraint)",

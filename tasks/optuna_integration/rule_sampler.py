@@ -33,7 +33,7 @@ from optuna.distributions import (
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from satisfice.domain.errors import SatisficeError, UserMistake
+from satisfice.domain.errors import SatisficeError, UserError
 from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.rules.rule import PREDICTED, Rule, RuleBook, implied_by
 from satisfice.domain.space.space import (
@@ -46,7 +46,7 @@ from satisfice.domain.space.space import (
     Params,
     Space,
 )
-from satisfice.tasks.sampling.draws import Drawing, Lessons, distribution
+from satisfice.tasks.sampling.draws import Drawing, TrialTranslator, distribution
 from satisfice.tasks.sampling.proposer import Experts, Gatekeeper, Predict, Proposal, RuleSearch
 
 _FIXED = "fixed_params"  # where Optuna keeps what `enqueue_trial` was given
@@ -71,7 +71,7 @@ class RuleAwareSampler(BaseSampler):
             for a study that can be repeated.
 
     Raises:
-        UserMistake: A rule or a condition cannot be read, or names what is not in the space.
+        UserError: A rule or a condition cannot be read, or names what is not in the space.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class RuleAwareSampler(BaseSampler):
         implied = (one for one in implied_by(self._space) if one not in stated)
         self._rules = RuleBook((*stated, *implied))
         self._predict = predict or _no_prediction
-        self._lessons = Lessons(self._space)
+        self._lessons = TrialTranslator(self._space)
         self._random = np.random.default_rng(seed)
         known = (*self._space.names, *(PREDICTED if predict else ()))
         for rule in stated:
@@ -126,7 +126,7 @@ class RuleAwareSampler(BaseSampler):
         """Refuse a queued configuration that no draw of what it leaves open makes allowed.
 
         Raises:
-            UserMistake: Says which rule it breaks, and what is allowed near it.
+            UserError: Says which rule it breaks, and what is allowed near it.
         """
         if trial.system_attrs.get(_FIXED):  # Optuna would not even ask for what is queued
             try:
@@ -145,10 +145,10 @@ class RuleAwareSampler(BaseSampler):
         """Ask the other sampler for a parameter that the rules know nothing of.
 
         Raises:
-            UserMistake: The rules know of it, and the objective asks for it in another way.
+            UserError: The rules know of it, and the objective asks for it in another way.
         """
         if param_name in self._space.names:
-            raise UserMistake(
+            raise UserError(
                 f"the objective asks for {param_name!r} as {param_distribution}, and no such value "
                 "was held against the rules",
                 "give RuleAwareSampler the distributions that the objective uses, and in `when` "
@@ -192,7 +192,7 @@ def _rule(rule: str | Rule) -> Rule:
 
 def _space(kinds: Mapping[str, BaseDistribution], when: Mapping[str, str]) -> Space:
     for name in when.keys() - kinds.keys():
-        raise UserMistake(f"`when` has a condition for {name!r}, which is not in the space")
+        raise UserError(f"`when` has a condition for {name!r}, which is not in the space")
     parameters: list[Parameter] = []
     for name, kind in kinds.items():
         condition = Expression(when[name]) if name in when else None
@@ -209,7 +209,7 @@ def _domain(kind: BaseDistribution) -> Float | Int | Choice:
         return Int(kind.low, kind.high, kind.log, kind.step)
     if isinstance(kind, CategoricalDistribution):
         return Choice(tuple(kind.choices))  # type: ignore[arg-type]
-    raise UserMistake(f"{kind} is no distribution of Optuna's")
+    raise UserError(f"{kind} is no distribution of Optuna's")
 
 
 def _widest(parameter: Parameter) -> BaseDistribution:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, cast
 
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.tasks.problem.data import Data
 
 TELLING_LINES = 12  # the end of a traceback says what went wrong; the rest says how one got there
@@ -83,12 +83,12 @@ def load_problem(study_folder: Path, file: str) -> Problem:
         file: The file in it.
 
     Raises:
-        ProblemFault: The file is missing or raised, or a function is missing or takes other
+        StudyCodeError: The file is missing or raised, or a function is missing or takes other
             arguments than it will be given.
     """
     path = (study_folder / file).resolve()
     if not path.is_file():
-        raise ProblemFault(
+        raise StudyCodeError(
             f"{path}: there is no such file",
             "The study's `problem:` names a Python file in the study folder "
             "that defines load() and train(trial, data).",
@@ -102,21 +102,21 @@ def load_data(problem: Problem) -> Data:
     """Run the problem's `load()`.
 
     Raises:
-        ProblemFault: It raised, or returned something else than `Data`.
+        StudyCodeError: It raised, or returned something else than `Data`.
     """
     try:
         data = problem.load()
     except Exception as error:
-        raise problem_fault(error, problem.file, "load() raised") from error
+        raise study_code_error(error, problem.file, "load() raised") from error
     if isinstance(data, Data):
         return data
-    raise ProblemFault(
+    raise StudyCodeError(
         f"{_place(problem.load, problem.file)}: load() returned {type(data).__name__}, not Data",
         "Return satisfice.Data(train=Split(x, y), validation=Split(x, y), test=Split(x, y)).",
     )
 
 
-def problem_fault(error: BaseException, file: Path, what: str) -> ProblemFault:
+def study_code_error(error: BaseException, file: Path, what: str) -> StudyCodeError:
     """Turn an error that the study's code raised into one that names the user's own line.
 
     Args:
@@ -125,8 +125,8 @@ def problem_fault(error: BaseException, file: Path, what: str) -> ProblemFault:
         what: What was going on, `load() raised`.
     """
     lines = telling_lines(error, file)
-    hint = error.hint if isinstance(error, ProblemFault) else _HINTS.get(type(error), "")
-    return ProblemFault(f"{describe(error, file)}\n{what}:\n{lines}", hint or _HINT)
+    hint = error.hint if isinstance(error, StudyCodeError) else _HINTS.get(type(error), "")
+    return StudyCodeError(f"{describe(error, file)}\n{what}:\n{lines}", hint or _HINT)
 
 
 def describe(error: BaseException, file: Path) -> str:
@@ -167,7 +167,7 @@ def _import(path: Path) -> ModuleType:
     name = "problem_" + re.sub(r"\W", "_", f"{path.parent.name}_{path.stem}")
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ProblemFault(f"{path}: this is no Python file", "Its name has to end in `.py`.")
+        raise StudyCodeError(f"{path}: this is no Python file", "Its name has to end in `.py`.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # before it runs: dataclasses and pickles look their module up
     try:
@@ -175,7 +175,7 @@ def _import(path: Path) -> ModuleType:
             spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise problem_fault(error, path, "importing it raised") from error
+        raise study_code_error(error, path, "importing it raised") from error
     return module
 
 
@@ -196,12 +196,12 @@ def _function(module: ModuleType, name: str, path: Path) -> Callable[..., Any] |
         return None
     if not callable(function):
         fault = "is missing" if function is None else "is no function"
-        raise ProblemFault(f"{path}: {name} {fault}", f"Define `def {signature}:` in this file.")
+        raise StudyCodeError(f"{path}: {name} {fault}", f"Define `def {signature}:` in this file.")
     try:
         inspect.signature(function).bind(*wanted)
     except TypeError as error:
         takes = f"{name}{inspect.signature(function)}"
-        raise ProblemFault(
+        raise StudyCodeError(
             f"{_place(function, path)}: {takes} cannot be called as {signature}: {error}",
             f"Define it as `def {signature}:`.",
         ) from error

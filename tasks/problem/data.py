@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 
 Array = npt.NDArray[Any]
 
@@ -34,7 +34,7 @@ class Split:
     def __post_init__(self) -> None:
         counts = {len(self.x), len(self.y), *(() if self.group is None else (len(self.group),))}
         if len(counts) > 1:
-            raise ProblemFault(
+            raise StudyCodeError(
                 f"load() returned a split whose x, y and group differ in length: {sorted(counts)}"
             )
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.tasks.problem.data import Array, Data, Split
 
 Index = npt.NDArray[np.intp]
@@ -42,12 +42,12 @@ def split(
         seed: The same seed and the same examples give the same parts.
 
     Raises:
-        ProblemFault: The shares leave nothing for training, or too little holds together to fill
+        StudyCodeError: The shares leave nothing for training, or too little holds together to fill
             each part.
     """
     shares = np.array([1 - test - validation, validation, test])
     if (shares <= 0).any():
-        raise ProblemFault(
+        raise StudyCodeError(
             f"split(test={test}, validation={validation}) leaves one of the three parts empty",
             "each share is above 0, and together they stay below 1, as in test=0.2, validation=0.2",
         )
@@ -62,7 +62,7 @@ def split(
     )
     families = int(family.max(initial=-1)) + 1
     if not all(map(len, parts)):
-        raise ProblemFault(
+        raise StudyCodeError(
             f"{len(whole)} examples in {families} families cannot fill three parts: {sizes}",
             "examples of one group, or with the same x, stay together; give more and finer groups",
         )

@@ -19,7 +19,7 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TypeVar
 
-from satisfice.domain.errors import OutsideFault
+from satisfice.domain.errors import ExternalSystemError
 
 RESTARTS = 3  # one that dies again and again has a cause that starting it anew does not mend
 
@@ -60,12 +60,12 @@ class Companion:
         """Have a function run there, and wait for what it returns.
 
         Raises:
-            OutsideFault: The process died meanwhile.
+            ExternalSystemError: The process died meanwhile.
         """
         try:
             return self.submit(function, *arguments).result()
         except BrokenProcessPool:
-            raise OutsideFault(
+            raise ExternalSystemError(
                 f"the process that holds {', '.join(self._modules)} has died",
                 "If the machine ran out of memory, free some of it, and try again.",
             ) from None

@@ -96,7 +96,7 @@ def random_configurations(space: Space, count: int, seed: int) -> Iterator[dict[
         yield params
 
 
-class Lessons:
+class TrialTranslator:
     """What a sampler may learn from, in coordinates: a trial that has ended is read once."""
 
     def __init__(self, space: Space) -> None:

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from satisfice.domain.decisions.noise import Scale
 from satisfice.domain.decisions.pruning import expected_ends
-from satisfice.domain.decisions.situation import Offer
+from satisfice.domain.decisions.situation import NextTrialEstimate
 from satisfice.domain.economics.worth import Direction, Worth
 from satisfice.domain.rules.batch_repair import coordinates, place_of
 from satisfice.domain.rules.rule import RuleBook
@@ -25,7 +25,7 @@ from satisfice.domain.sampling.acquisition import Offers, Tried, nearby
 from satisfice.domain.sampling.encoding import Floats, columns
 from satisfice.domain.space.space import Choice, Params, Space
 from satisfice.domain.trials.history import Failure, Purpose, TrialRecord
-from satisfice.tasks.sampling.draws import Lessons
+from satisfice.tasks.sampling.draws import TrialTranslator
 from satisfice.tasks.sampling.rule_tpe import Sifter
 from satisfice.tasks.storage.trial_records import BEGUN, RESULT, read_record
 
@@ -82,7 +82,7 @@ class PricedSampler(Sifter):
         self,
         study: optuna.Study,  # noqa: ARG002
         trials: list[FrozenTrial],
-    ) -> Iterator[tuple[Floats, Offer | None]]:
+    ) -> Iterator[tuple[Floats, NextTrialEstimate | None]]:
         """Yield places that the rules allow, the best fair price first.
 
         Where another look at what was tried is priced higher, none is said to bring anything:
@@ -106,7 +106,7 @@ class PricedSampler(Sifter):
         least = _STARTUP + len(self._axes)
         gains = np.where(known.prices > known.again, known.gains, 0.0)
         for at in order:
-            yield places[at], Offer(float(gains[at]), float(known.costs[at]), least)
+            yield places[at], NextTrialEstimate(float(gains[at]), float(known.costs[at]), least)
 
     def _batches(self, past: _Past) -> Iterator[tuple[Floats, Floats, Mask]]:
         """Yield places, their columns, and which the rules allow, until these are enough."""
@@ -148,7 +148,7 @@ class Leader:
     """
 
     number: int
-    offer: Offer
+    offer: NextTrialEstimate
 
 
 def leaders(trials: Sequence[FrozenTrial], space: Space, terms: Terms) -> tuple[Leader, ...]:
@@ -162,14 +162,14 @@ def leaders(trials: Sequence[FrozenTrial], space: Space, terms: Terms) -> tuple[
     past = _Past.of(trials, space, terms)
     known = acquisition.leaders(past.tried, _CONSIDERED, terms.worth.unit, past.target(terms))
     return tuple(
-        Leader(trials[row].number, Offer(float(gain), float(cost)))
+        Leader(trials[row].number, NextTrialEstimate(float(gain), float(cost)))
         for row, gain, cost in zip(known.rows, known.gains, known.costs, strict=True)
     )
 
 
 def leaders_of(study: optuna.Study, space: Space, terms: Terms) -> tuple[Leader, ...]:
     """Return the leaders of a study in the store; see `leaders`. Confirmations count."""
-    translated = Lessons(space)
+    translated = TrialTranslator(space)
     trials = [
         translated.of(one)
         for one in study.get_trials(deepcopy=False)

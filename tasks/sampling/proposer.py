@@ -17,8 +17,8 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-from satisfice.domain.decisions.situation import Offer
-from satisfice.domain.errors import NoAllowedConfiguration, UserMistake
+from satisfice.domain.decisions.situation import NextTrialEstimate
+from satisfice.domain.errors import NoAllowedConfiguration, UserError
 from satisfice.domain.rules.batch_repair import first_allowed, mend
 from satisfice.domain.rules.predicted import Predicted
 from satisfice.domain.rules.rule import Predict, RuleBook, Verdict
@@ -28,7 +28,7 @@ from satisfice.domain.space.space import Domain, Float, Key, Params, Space, Valu
 from satisfice.domain.sweep.plan import Excluded, exclude
 from satisfice.domain.trials.history import Purpose
 from satisfice.tasks.sampling.constraints import constrained
-from satisfice.tasks.sampling.draws import Drawing, Lessons, configuration_of
+from satisfice.tasks.sampling.draws import Drawing, TrialTranslator, configuration_of
 from satisfice.tasks.sampling.priced import PricedSampler, Terms
 from satisfice.tasks.sampling.rule_tpe import Sifter, SiftingTPE
 from satisfice.tasks.sampling.samplers import SamplerFactory, tpe
@@ -76,7 +76,7 @@ class Proposal:
     repaired: bool
     notes: Mapping[str, Any] = field(default_factory=dict)
     repeated: bool = False
-    offer: Offer | None = None
+    offer: NextTrialEstimate | None = None
 
 
 @dataclass
@@ -109,10 +109,10 @@ class Proposer:
     sampler: SamplerFactory = tpe
     earlier: Sequence[FrozenTrial] = ()
     terms: Terms | None = None
-    _lessons: Lessons = field(init=False)
+    _lessons: TrialTranslator = field(init=False)
 
     def __post_init__(self) -> None:
-        self._lessons = Lessons(self.space)
+        self._lessons = TrialTranslator(self.space)
 
     def propose(self) -> Proposal:
         """Propose the configuration of the study's next trial.
@@ -301,7 +301,7 @@ class RuleSearch:
             fixed: Values by name; of a parameter that is not there a value does not count.
 
         Raises:
-            UserMistake: The values lie outside the space, or no draw of the others is allowed.
+            UserError: The values lie outside the space, or no draw of the others is allowed.
         """
         params: dict[str, Value] = {}
         for count in range(1, _DRAWS_AT_RANDOM + 1):
@@ -315,13 +315,13 @@ class RuleSearch:
             outside = self._space.outside(params)
             if outside:
                 told = ", ".join(f"{name} = {params.get(name)!r}" for name in outside)
-                raise UserMistake(f"a queued configuration lies outside the space: {told}")
+                raise UserError(f"a queued configuration lies outside the space: {told}")
             verdict = self._gatekeeper.judge(params)
             if verdict.allowed:
                 return Proposal(params, verdict, {}, count, repaired=False, notes=drawing.notes)
             drawing.turn_away()
         near = self._repair([params])
-        raise UserMistake(
+        raise UserError(
             f"a queued configuration breaks {', '.join(map(repr, verdict.broken))}: {params}",
             "" if near is None else f"the nearest that is allowed: {near}",
         )

@@ -24,7 +24,7 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.samplers._tpe.sampler import _split_trials, default_gamma
 from optuna.trial import FrozenTrial, TrialState
 
-from satisfice.domain.decisions.situation import Offer
+from satisfice.domain.decisions.situation import NextTrialEstimate
 from satisfice.domain.rules.batch_repair import coordinates
 from satisfice.domain.rules.rule import RuleBook
 from satisfice.domain.rules.vectorized import Mask, allowed, configurations
@@ -58,8 +58,8 @@ class Sifter(BaseSampler, ABC):
         self.unruled: Params | None = None
         self._independent = RandomSampler(seed=seed)
         self._space, self._rules, self._wanted = space, rules, wanted
-        self._offered: dict[Key, Offer | None] = {}
-        self._barren = False
+        self._offered: dict[Key, NextTrialEstimate | None] = {}
+        self._exhausted = False
         self._axes = {
             name: axis for name, axis in space.axes.items() if not distribution(axis).single()
         }
@@ -67,7 +67,7 @@ class Sifter(BaseSampler, ABC):
     @abstractmethod
     def candidates(
         self, study: optuna.Study, trials: list[FrozenTrial]
-    ) -> Iterator[tuple[Floats, Offer | None]]:
+    ) -> Iterator[tuple[Floats, NextTrialEstimate | None]]:
         """Yield places that the rules allow, the most promising first.
 
         Args:
@@ -93,7 +93,7 @@ class Sifter(BaseSampler, ABC):
         search_space: dict[str, BaseDistribution],  # noqa: ARG002
     ) -> dict[str, Any]:
         """Return the coordinates of an allowed configuration, or none where none was found."""
-        if self._barren:
+        if self._exhausted:
             return {}
         trials = [one for one in study.get_trials(deepcopy=False) if one.number != trial.number]
         for place, offer in self.candidates(study, trials):
@@ -102,7 +102,9 @@ class Sifter(BaseSampler, ABC):
             if self._wanted(params):
                 self._offered[key_of(params)] = offer
                 return {name: there[name] for name in self._axes}
-        self._barren = True  # thousands of candidates were looked at: as many more would not help
+        self._exhausted = (
+            True  # thousands of candidates were looked at: as many more would not help
+        )
         return {}
 
     def sample_independent(
@@ -115,7 +117,7 @@ class Sifter(BaseSampler, ABC):
         """Return a value drawn at random, where no candidate was found."""
         return self._independent.sample_independent(study, trial, param_name, param_distribution)
 
-    def offer(self, params: Params) -> Offer | None:
+    def offer(self, params: Params) -> NextTrialEstimate | None:
         """Return what a configuration that was drawn is expected to bring; None where unknown."""
         return self._offered.get(key_of(params))
 
@@ -131,7 +133,7 @@ class SiftingTPE(Sifter, TPESampler):
 
     def candidates(
         self, study: optuna.Study, trials: list[FrozenTrial]
-    ) -> Iterator[tuple[Floats, Offer | None]]:
+    ) -> Iterator[tuple[Floats, NextTrialEstimate | None]]:
         """Yield places that the rules allow, the most promising of each batch first."""
         finished = sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in trials)
         models = self._models(study, trials, finished) if finished >= _STARTUP else {}

@@ -15,7 +15,7 @@ from pathlib import Path
 from optuna.trial import FrozenTrial, create_trial
 
 from satisfice.domain.decisions.decision import Decision
-from satisfice.domain.errors import UserMistake
+from satisfice.domain.errors import UserError
 from satisfice.domain.rules.rule import Predict, Verdict
 from satisfice.domain.space.space import Params, key_of
 from satisfice.domain.study import Study
@@ -23,7 +23,8 @@ from satisfice.domain.summary import SCHEDULE
 from satisfice.domain.trials.feasibility import known, margins
 from satisfice.domain.trials.history import History, TrialRecord, TrialState
 from satisfice.tasks.sampling.draws import STAND_IN, distributions
-from satisfice.tasks.spec.reader import recorded_study, study_digest
+from satisfice.tasks.spec.digest import study_digest
+from satisfice.tasks.spec.reader import recorded_study
 from satisfice.tasks.storage.store import Search, SearchInfo, Store
 from satisfice.tasks.storage.trial_records import BEGUN, constraints, for_optuna, write_begun
 
@@ -46,7 +47,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
+class PriorTrials:
     """What a sampler may learn from before the search's own trials.
 
     Attributes:
@@ -212,7 +213,7 @@ def lessons(
     before: SearchInfo | None = None,
     *,
     sweeps: bool = True,
-) -> Lessons:
+) -> PriorTrials:
     """Return what a sampler may learn from: earlier trials that today's space and rules allow.
 
     Earlier searches are left out unless they are asked for, so that a search that is repeated
@@ -242,7 +243,9 @@ def lessons(
             refused += 1
     found = tuple(one for search in reversed(by_search.values()) for one in search)
     numbered = zip(range(-len(found), 0), found, strict=True)
-    return Lessons(found, tuple(_frozen(study, one, number) for number, one in numbered), refused)
+    return PriorTrials(
+        found, tuple(_frozen(study, one, number) for number, one in numbered), refused
+    )
 
 
 def _asks_the_same(info: SearchInfo, study: Study) -> bool:
@@ -258,7 +261,7 @@ def open_comparable(store: Store, info: SearchInfo, study: Study) -> Search | No
     try:
         same = recorded_study(info.text, info.folder).objective == study.objective
         return store.open(info.search) if same else None
-    except UserMistake:  # deleted behind our back, or written in words that we no longer know
+    except UserError:  # deleted behind our back, or written in words that we no longer know
         return None
 
 

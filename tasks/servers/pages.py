@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from satisfice.domain.errors import OutsideFault, UserMistake
+from satisfice.domain.errors import ExternalSystemError, UserError
 from satisfice.tasks.files.home import home, tracking_url
 from satisfice.tasks.processes.signals import undisturbed
 from satisfice.tasks.servers.addresses import NOTE, answers, noted, settle_prefect
@@ -40,8 +40,8 @@ def pages(prefect_port: int, mlflow_port: int) -> Iterator[Pages]:
     Where `MLFLOW_TRACKING_URI` names a server, its pages are there already and none is started.
 
     Raises:
-        UserMistake: They are being served already, or a port is taken.
-        OutsideFault: A server did not start; the message holds the end of its log.
+        UserError: They are being served already, or a port is taken.
+        ExternalSystemError: A server did not start; the message holds the end of its log.
     """
     _refuse_twice()
     prefect_page, mlflow_page = (f"http://127.0.0.1:{one}" for one in (prefect_port, mlflow_port))
@@ -84,7 +84,7 @@ class _Server:
         while not answers(self.health, timeout=2.0):
             if self.process.poll() is not None or time.monotonic() > end:
                 tail = self.log.read_text(errors="replace")[-1500:].strip()
-                raise OutsideFault(
+                raise ExternalSystemError(
                     f"the {self.name} server did not start; the end of its log:\n{tail}",
                     f"the whole log is in {self.log}",
                 )
@@ -150,7 +150,7 @@ def _refuse_twice() -> None:
     address = noted("prefect")
     if address is not None:
         pid = json.loads((home() / NOTE).read_text()).get("pid")
-        raise UserMistake(
+        raise UserError(
             f"the pages are being served already: {address.removesuffix('/api')}",
             f"process {pid} serves them: look there, or end it first",
         )
@@ -161,7 +161,7 @@ def _refuse_taken(port: int, option: str) -> None:
         return
     other = next((one for one in range(port + 1, min(port + 100, 65536)) if _is_free(one)), None)
     way_out = f"`satisfice ui {option} {other}`" if other else f"`satisfice ui {option} PORT`"
-    raise UserMistake(f"port {port} is taken by another program", f"choose another: {way_out}")
+    raise UserError(f"port {port} is taken by another program", f"choose another: {way_out}")
 
 
 def _is_free(port: int) -> bool:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from satisfice.domain.errors import OutsideFault
+from satisfice.domain.errors import ExternalSystemError
 from satisfice.tasks.files.home import home
 from satisfice.tasks.servers.addresses import answers
 
@@ -44,7 +44,7 @@ def start_temporary_server() -> Callable[[], None]:
         A function that waits until the server answers.
 
     Raises:
-        OutsideFault: From that function: the server has died, or does not answer.
+        ExternalSystemError: From that function: the server has died, or does not answer.
     """
     if os.environ.get("PREFECT_API_URL"):
         return lambda: None
@@ -66,7 +66,7 @@ def start_temporary_server() -> Callable[[], None]:
         end = time.monotonic() + PATIENCE
         while not answers(f"{address}/health", timeout=2.0):
             if server.poll() is not None or time.monotonic() > end:
-                raise OutsideFault(
+                raise ExternalSystemError(
                     f"Prefect's server did not start: {log.read_text(errors='replace')[-800:]}",
                     f"its whole log is in {log}",
                 )

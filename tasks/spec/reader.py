@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
-from dataclasses import asdict, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from satisfice.domain.economics.worth import Amount, Direction
-from satisfice.domain.errors import UserMistake
+from satisfice.domain.errors import UserError
 from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.quality import Gate
 from satisfice.domain.rules.rule import Rule, RuleBook, implied_by
-from satisfice.domain.space.priors import Prior, Weights
-from satisfice.domain.space.space import Domain, Parameter, Space
+from satisfice.domain.space.space import Parameter, Space
 from satisfice.domain.study import Confirming, DataSource, Objective, Resources, Study
 from satisfice.tasks.spec import amounts, consistency, schema, yaml_source
 from satisfice.tasks.spec.amounts import Document
@@ -33,16 +29,16 @@ def read_study(folder: str | Path) -> Study:
         folder: The study folder, or its `study.yaml`.
 
     Raises:
-        UserMistake: Names the file and the line, what was found and what was expected.
+        UserError: Names the file and the line, what was found and what was expected.
     """
     file = _file(Path(folder))
     try:
         text = file.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise UserMistake(f"{file}:{line}: expected a text in UTF-8") from None
+        raise UserError(f"{file}:{line}: expected a text in UTF-8") from None
     except OSError as error:
-        raise UserMistake(f"{file}: cannot be read: {error.strerror}") from None
+        raise UserError(f"{file}: cannot be read: {error.strerror}") from None
     written = yaml_source.parse(str(file), text)
     written.refuse(schema.mistakes(written.data))
     written.refuse(consistency.between(written.data, file.parent))
@@ -70,47 +66,6 @@ def rule_lines(study: Study) -> dict[str, int]:
     return {rule["id"]: written.line(("rules", at)) for at, rule in enumerate(stated)}
 
 
-def study_digest(study: Study) -> str:
-    """Return 16 hexadecimal digits that change when a search of the study would be another one.
-
-    Prose (reasons, sources, comments), the place of the folder, the budget and the resources do not
-    count: they say how far and how fast a search goes, not what it looks for.
-    """
-    spec = {
-        "study": study.name,
-        "problem": study.problem,
-        "data": asdict(study.data),
-        "objective": asdict(study.objective),
-        "worth": [study.worth.money, study.worth.per, study.worth.target],
-        "prices": asdict(study.prices),
-        "space": [
-            [one.name, _facts(one.domain), _text(one.when), one.default, _facts(one.prior)]
-            for one in study.space.parameters
-        ],
-        "sampler": study.sampler,
-        "rules": [
-            [rule.id, _text(rule.require), _text(rule.when), rule.confidence, rule.audit]
-            for rule in (*study.rules.rules, *study.soft_rules.rules)
-        ],
-        "gates": [_text(gate.require) for gate in study.gates],
-        "confirm": asdict(study.confirming),
-        "seed": study.seed,
-    }
-    return hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _facts(one: Domain | Prior | Weights | None) -> list[Any] | None:
-    if one is None:
-        return None
-    values = (getattr(one, field.name) for field in fields(one))
-    told = (_text(value) if isinstance(value, Expression) else value for value in values)
-    return [type(one).__name__, *told]
-
-
-def _text(expression: Expression | None) -> str | None:
-    return None if expression is None else " ".join(expression.text.split())
-
-
 def _file(path: Path) -> Path:
     if path.is_file():
         return path
@@ -125,7 +80,7 @@ def _file(path: Path) -> Path:
     near = get_close_matches((path.parent if path.suffix else path).name, names, n=1)
     guess = f"did you mean {names[near[0]]!r}? " if near else ""
     there = f"{guess}There are: {', '.join(list(folders)[:10])}"
-    raise UserMistake(f"{path}: {lacks}", there if folders else f"a study is a folder with {FILE}")
+    raise UserError(f"{path}: {lacks}", there if folders else f"a study is a folder with {FILE}")
 
 
 def _build(data: Document, folder: Path, text: str) -> Study:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from satisfice.domain.economics import units
 from satisfice.domain.economics.cost import Prices
 from satisfice.domain.economics.worth import Worth
-from satisfice.domain.errors import UserMistake
+from satisfice.domain.errors import UserError
 from satisfice.tasks.spec import amounts
 
 _PRICES = ("hour", "kwh", "kgco2e", "carbon")
@@ -24,7 +24,7 @@ def read_terms(
             without prices, an hour of the machine costs 1 h.
 
     Raises:
-        UserMistake: Something cannot be read, or the two do not meet in one unit of money.
+        UserError: Something cannot be read, or the two do not meet in one unit of money.
     """
     words = dict(prices) if isinstance(prices, Mapping) else {}
     _refuse_strangers(words)
@@ -48,16 +48,16 @@ def _prices(
     if not prices and not in_words:
         return Prices()
     for mistake in amounts.mistakes(found):
-        raise UserMistake(mistake.message, mistake.hint)
+        raise UserError(mistake.message, mistake.hint)
     return amounts.read_prices(found)
 
 
 def _refuse_strangers(words: Mapping[str, str]) -> None:
     for key, text in words.items():
         if key not in _PRICES:
-            raise UserMistake(f"unknown price {key!r}", f"Prices are: {', '.join(_PRICES)}")
+            raise UserError(f"unknown price {key!r}", f"Prices are: {', '.join(_PRICES)}")
         if not isinstance(text, str):
-            raise UserMistake(
+            raise UserError(
                 f"the price of {key} is {text!r}, expected text with a unit",
                 'Such as prices={"hour": "0.60 EUR"}',
             )
@@ -68,13 +68,13 @@ def _read_amounts(document: amounts.Document) -> amounts.Amounts:
         return amounts.read_amounts(document)
     except units.QuantityError as error:
         given = ", ".join(map(repr, (document.get("worth"), *document["prices"].values())))
-        raise UserMistake(f"{error.message}, got {given}", error.hint) from None
+        raise UserError(f"{error.message}, got {given}", error.hint) from None
 
 
 def _refuse_other_money(worth: str, prices: Prices) -> None:
     unit = units.WORTH.read_offer(worth).amount.unit
     if unit not in {"s", "kWh", prices.currency}:
-        raise UserMistake(
+        raise UserError(
             f"the worth is stated in {unit}, but the prices are in {prices.currency}",
             "Worth and prices share one currency",
         )

@@ -13,7 +13,7 @@ from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, Seq
 from ruamel.yaml.parser import ParserError
 from ruamel.yaml.scanner import ScannerError
 
-from satisfice.domain.errors import UserMistake
+from satisfice.domain.errors import UserError
 from satisfice.tasks.spec.shapes import Mistake, Path, Spot
 
 _QUOTES = "put quotes around text that holds any of : # , [ ] { }"
@@ -53,15 +53,15 @@ class Source:
         """Raise all mistakes as one, in the order of their lines; do nothing if there are none.
 
         Raises:
-            UserMistake: Names file and line, and shows the place.
+            UserError: Names file and line, and shows the place.
         """
         found = sorted(((self._place(one), one) for one in mistakes), key=lambda pair: pair[0].line)
         if len(found) == 1:
             place, mistake = found[0]
-            raise UserMistake(self._told(place, mistake), mistake.hint)
+            raise UserError(self._told(place, mistake), mistake.hint)
         if found:
-            blocks = (str(UserMistake(self._told(place, one), one.hint)) for place, one in found)
-            raise UserMistake("\n".join(blocks), f"{len(found)} mistakes in {self.path}")
+            blocks = (str(UserError(self._told(place, one), one.hint)) for place, one in found)
+            raise UserError("\n".join(blocks), f"{len(found)} mistakes in {self.path}")
 
     def line(self, path: Path) -> int:
         """Return the line of a value that is there, counted from 1."""
@@ -138,14 +138,14 @@ def parse(path: str, text: str) -> Source:
         text: What it holds.
 
     Raises:
-        UserMistake: It is no YAML, it is empty, or a key stands twice in one place.
+        UserError: It is no YAML, it is empty, or a key stands twice in one place.
     """
     reader = YAML(typ="safe", pure=True)
     reader.Constructor = _PlainConstructor
     try:
         root = reader.compose(text)
         if root is None:
-            raise UserMistake(f"{path}:1: the file is empty, expected a study")
+            raise UserError(f"{path}:1: the file is empty, expected a study")
         Source(path, text, None, root).refuse(_twice(root))
         return Source(path, text, reader.constructor.construct_document(root), root)
     except MarkedYAMLError as error:
@@ -155,14 +155,14 @@ def parse(path: str, text: str) -> Source:
         told = f"{path}:{place.line + 1}: this is not YAML: {error.problem}"
         notation = isinstance(error, ScannerError | ParserError)
         hint = _SPACES if "\\t" in error.problem else _QUOTES if notation else ""
-        raise UserMistake(told + _excerpt(text, place), hint) from None
+        raise UserError(told + _excerpt(text, place), hint) from None
     except YAMLError as error:  # a character that may not be there
         line = text.count("\n", 0, getattr(error, "position", 0)) + 1
-        raise UserMistake(f"{path}:{line}: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{path}:{line}: {str(error).splitlines()[0]}") from None
     except ValueError as error:  # a number with thousands of digits
-        raise UserMistake(f"{path}: this is not YAML: {error}") from None
+        raise UserError(f"{path}: this is not YAML: {error}") from None
     except RecursionError:
-        raise UserMistake(f"{path}: this is not YAML of a study: it nests too deep") from None
+        raise UserError(f"{path}: this is not YAML of a study: it nests too deep") from None
 
 
 def _within(text: str, place: _Place) -> _Place:

@@ -34,7 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from satisfice.domain.errors import OutsideFault, UserMistake
+from satisfice.domain.errors import ExternalSystemError, UserError
 from satisfice.tasks.storage.locks import hold
 
 VERSION = 1
@@ -112,19 +112,19 @@ def read_address(text: str) -> URL:
     """Read the address of a store.
 
     Raises:
-        UserMistake: It is none, or neither SQLite's nor PostgreSQL's.
+        UserError: It is none, or neither SQLite's nor PostgreSQL's.
     """
     hint = "Write sqlite:////folder/optuna.db or postgresql://user@host/database"
     try:
         url = make_url(text)
     except ArgumentError as error:
-        raise UserMistake("SATISFICE_STORE is no address of a database", hint) from error
+        raise UserError("SATISFICE_STORE is no address of a database", hint) from error
     if url.drivername in {"postgres", "postgresql"}:
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername not in _ENGINE:
-        raise UserMistake(f"a store cannot live in {url.drivername!r}", hint)
+        raise UserError(f"a store cannot live in {url.drivername!r}", hint)
     if url.drivername == "sqlite" and url.database in {None, "", ":memory:"}:
-        raise UserMistake("a store in memory would be lost with its process", hint)
+        raise UserError("a store in memory would be lost with its process", hint)
     return url
 
 
@@ -152,8 +152,8 @@ def open_database(url: URL) -> Database:
     """Connect, and make the tables that are not there yet, Optuna's and ours.
 
     Raises:
-        UserMistake: The store was written by another version, or its driver is not installed.
-        OutsideFault: The database cannot be reached, read or written.
+        UserError: The store was written by another version, or its driver is not installed.
+        ExternalSystemError: The database cannot be reached, read or written.
     """
     text = url.render_as_string(hide_password=False)
     options = _ENGINE[url.drivername]
@@ -161,7 +161,7 @@ def open_database(url: URL) -> Database:
         try:
             door = create_engine(url, poolclass=NullPool, **options)
         except ImportError as error:
-            raise UserMistake(
+            raise UserError(
                 "PostgreSQL's driver is not installed", "pip install 'satisfice[postgresql]'"
             ) from error
         with hold(door, ".opening", wait=True):  # two processes may open a new store at once
@@ -172,7 +172,7 @@ def open_database(url: URL) -> Database:
                     engine_kwargs=dict(options),
                 )
             except RuntimeError as error:  # Optuna's own check of its schema
-                raise UserMistake(
+                raise UserError(
                     f"the store {url} was written by another version of Optuna", str(error)
                 ) from error
             _metadata.create_all(storage.engine)
@@ -188,7 +188,7 @@ def _refuse_newer(engine: Engine) -> None:
     with engine.connect() as connection:
         found = connection.scalar(select(versions.c.version)) or VERSION
     if found > VERSION:
-        raise UserMistake(
+        raise UserError(
             f"the store {engine.url} was written by a newer Satisfice"
             f" (its tables have version {found}, this one knows {VERSION})",
             "Upgrade Satisfice, or name another store with SATISFICE_STORE",
@@ -215,7 +215,7 @@ _ELSE = "See whether the database runs and SATISFICE_STORE names it; then `satis
 
 @contextmanager
 def outside_faults(store: str) -> Iterator[None]:
-    """Tell the database's errors as `OutsideFault`, with the way out.
+    """Tell the database's errors as `ExternalSystemError`, with the way out.
 
     Args:
         store: The address for the message, without its password.
@@ -230,7 +230,9 @@ def outside_faults(store: str) -> Iterator[None]:
     ) as error:
         cause = _first_line(error)
         ways = (way for words, way in _WAYS_OUT if any(word in cause.lower() for word in words))
-        raise OutsideFault(f"the store {store} failed: {cause}", next(ways, _ELSE)) from error
+        raise ExternalSystemError(
+            f"the store {store} failed: {cause}", next(ways, _ELSE)
+        ) from error
 
 
 class _InDatabase(Protocol):
@@ -243,7 +245,7 @@ _Result = TypeVar("_Result")
 
 
 def guarded(method: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
-    """Let a method of something with a `database` tell its errors as `OutsideFault`."""
+    """Let a method of something with a `database` tell its errors as `ExternalSystemError`."""
 
     @wraps(method)
     def call(*args: _Given.args, **kwargs: _Given.kwargs) -> _Result:

@@ -19,7 +19,7 @@ from typing import Any
 import optuna
 from sqlalchemy import Row, func, select
 
-from satisfice.domain.errors import StudyBusy, UserMistake
+from satisfice.domain.errors import StudyBusy, UserError
 from satisfice.domain.study import Study
 from satisfice.tasks.files import home
 from satisfice.tasks.storage.database import (
@@ -46,8 +46,8 @@ def open_store(url: str | None = None) -> Store:
             `tasks.files.home.store_url()`.
 
     Raises:
-        UserMistake: The address is wrong, or the store was written by a newer version.
-        OutsideFault: The database cannot be reached, read or written.
+        UserError: The address is wrong, or the store was written by a newer version.
+        ExternalSystemError: The database cannot be reached, read or written.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return Store(open_database(read_address(url or home.store_url())))
@@ -131,14 +131,14 @@ class Store:
         """Open an existing search.
 
         Raises:
-            UserMistake: There is no such search; the hint names those that there are.
+            UserError: There is no such search; the hint names those that there are.
         """
         known = {info.search: info for info in self.searches()}
         if search not in known:
             near = get_close_matches(search, known, n=1)
             guess = f"did you mean {near[0]!r}? " if near else ""
             names = ", ".join(list(known)[-20:])
-            raise UserMistake(
+            raise UserError(
                 f"there is no search {search!r} in {self.database.url}",
                 f"{guess}The latest are: {names}"
                 if known
@@ -147,7 +147,7 @@ class Store:
         try:
             opened = optuna.load_study(study_name=search, storage=self.database.storage)
         except KeyError as error:
-            raise UserMistake(
+            raise UserError(
                 f"the trials of search {search!r} were deleted from {self.database.url}",
                 "Begin a new search with `satisfice run STUDY`",
             ) from error

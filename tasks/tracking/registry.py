@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from satisfice.domain.economics.worth import Direction
-from satisfice.domain.errors import OutsideFault, UserMistake
+from satisfice.domain.errors import ExternalSystemError, UserError
 from satisfice.domain.quality import GateResult
 from satisfice.domain.study import Study
 from satisfice.domain.summary import Confirmed, Registration, SearchSummary
@@ -54,7 +54,7 @@ def register(
         What became of it; without an alias where it was not registered, and why.
 
     Raises:
-        OutsideFault: MLflow is away.
+        ExternalSystemError: MLflow is away.
     """
     winner = summary.winner
     refusal = _refusal(study, summary, winner)
@@ -62,7 +62,9 @@ def register(
         return Registration(study.name, "", "", refusal)
     shipped = ship(folder, uri)
     if shipped.behind or not shipped.run:
-        raise OutsideFault(shipped.reason or f"MLflow at {uri} has no run of this search", _HINT)
+        raise ExternalSystemError(
+            shipped.reason or f"MLflow at {uri} has no run of this search", _HINT
+        )
     client = open_client(uri)
     note = ""
     try:
@@ -72,7 +74,7 @@ def register(
                 version, note = _add(client, study, summary, winner, shipped.run, model)
         alias, reason = _rank(client, study.name, version)
     except away() as error:
-        raise OutsideFault(f"MLflow at {uri}: {in_short(error)}", _HINT) from error
+        raise ExternalSystemError(f"MLflow at {uri}: {in_short(error)}", _HINT) from error
     return Registration(study.name, str(version.version), alias, f"{reason}{note}")
 
 
@@ -85,8 +87,8 @@ def restore(uri: str, model: str, version: str) -> Registration:
         version: The version.
 
     Raises:
-        UserMistake: There is no such version.
-        OutsideFault: MLflow is away.
+        UserError: There is no such version.
+        ExternalSystemError: MLflow is away.
     """
     client = open_client(uri)
     try:
@@ -97,13 +99,13 @@ def restore(uri: str, model: str, version: str) -> Registration:
                 raise
             known = [str(one.version) for one in client.search_model_versions(f"name='{model}'")]
             hint = f"its versions are: {', '.join(known)}" if known else "no model has that name"
-            raise UserMistake(f"model {model!r} has no version {version}", hint) from error
+            raise UserError(f"model {model!r} has no version {version}", hint) from error
         old = _with_alias(client, model, CHAMPION)
         if old is not None and str(old.version) == str(chosen.version):
             return Registration(model, version, CHAMPION, f"version {version} is champion already")
         _crown(client, model, chosen, old)
     except away() as error:
-        raise OutsideFault(f"MLflow at {uri}: {in_short(error)}", _HINT) from error
+        raise ExternalSystemError(f"MLflow at {uri}: {in_short(error)}", _HINT) from error
     instead = f" in place of version {old.version}" if old is not None else ""
     return Registration(model, version, CHAMPION, f"version {version} was restored{instead}")
 

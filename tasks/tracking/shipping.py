@@ -42,7 +42,7 @@ COST = "cost/"
 DATA_DOCS = "data"  # where the data docs lie among the files of a run
 _STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED"}
 _ENDED = {
-    Ending.WORTHWHILE_STOP: "FINISHED",
+    Ending.NOT_WORTH_CONTINUING: "FINISHED",
     Ending.BUDGET_SPENT: "FINISHED",
     Ending.NOTHING_ALLOWED: "FINISHED",
     Ending.PLAN_DONE: "FINISHED",

@@ -6,7 +6,7 @@ import os
 import random
 from pathlib import Path
 
-from satisfice.domain.errors import ProblemFault, SatisficeError
+from satisfice.domain.errors import SatisficeError, StudyCodeError
 from satisfice.domain.trials.history import Failure, Purpose, TrialState
 from satisfice.domain.trials.orders import TrialOrder
 from satisfice.tasks.files.events import EventLog
@@ -99,7 +99,7 @@ def _train(trial: Trial, problem: Problem, data: Data, metric: str) -> Outcome:
     if trial.outcome is not None:  # also where train() swallowed the end
         return trial.outcome
     if trial.value is None:
-        raise ProblemFault(
+        raise StudyCodeError(
             f"train() reported nothing, and the study is about {metric!r}",
             f"Call trial.report({metric}=...) once an epoch.",
         )
@@ -130,7 +130,7 @@ def _inferences(order: TrialOrder, trial: Trial, problem: Problem, watts_per_cor
     """Measure inferences as thoroughly as is asked for.
 
     Raises:
-        ProblemFault: A soft rule speaks of them, and no model is known or it does not run.
+        StudyCodeError: A soft rule speaks of them, and no model is known or it does not run.
     """
     if not (order.time_inferences or order.measure_inferences):
         return {}
@@ -148,7 +148,7 @@ def _inferences(order: TrialOrder, trial: Trial, problem: Problem, watts_per_cor
     except Exception as error:  # noqa: BLE001 - for a forecast less, the training's value stands
         why = describe(error, problem.file)
     if order.measure_inferences:
-        raise ProblemFault(
+        raise StudyCodeError(
             f"a rule speaks of the speed of inferences, and they cannot be measured: {why}",
             "Call trial.track(model=...), and end train() with trial.finish(example_input=...)",
         )

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.tasks.files.atomic import sync_folder, write_beside, write_whole
 from satisfice.tasks.problem.contract import Problem
 
@@ -172,7 +172,7 @@ def load_model(path: Path, problem: Problem) -> tuple[Any, Any]:
     model = saved.get("module")
     if model is None:
         if problem.build is None:
-            raise ProblemFault(
+            raise StudyCodeError(
                 f"{path} holds weights, and {problem.file} no longer defines build(params)",
                 "Restore build(params) as it was when the model was trained.",
             )

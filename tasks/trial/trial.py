@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from satisfice.domain.decisions.decision import Decision
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.domain.trials.history import CurvePoint, Failure, TrialState
 from satisfice.domain.trials.orders import TrialOrder
 from satisfice.tasks.files import control
@@ -228,7 +228,7 @@ class Trial:
             return
         missing = sorted(self._saved.states.keys() - self.tracked.keys())
         if missing:
-            raise ProblemFault(
+            raise StudyCodeError(
                 f"the checkpoint holds {', '.join(missing)}, which train() does not track",
                 "Call trial.track() with the same names as before, ahead of trial.epochs().",
             )

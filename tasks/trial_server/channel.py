@@ -38,7 +38,7 @@ class Setting:
     manifest: str
 
 
-class Line:
+class MessageStream:
     """One end of a stream of messages.
 
     Sending is one call of the system for what is short, but not locked: whoever shares an end

@@ -14,7 +14,7 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Self
 
-from satisfice.domain.errors import OutsideFault, ProblemFault
+from satisfice.domain.errors import ExternalSystemError, StudyCodeError
 from satisfice.domain.quality import QualityAttributes
 from satisfice.domain.rules.predicted import EXAMPLES, counted_for
 from satisfice.domain.space.space import Params
@@ -22,7 +22,7 @@ from satisfice.domain.study import Study
 from satisfice.domain.trials.orders import TrialOrder
 from satisfice.tasks.files.home import home
 from satisfice.tasks.trial_server.channel import Message, Setting
-from satisfice.tasks.trial_server.process import Child, Ended, Gone, ServerProcess
+from satisfice.tasks.trial_server.process import Child, ChildExited, ServerDied, ServerProcess
 from satisfice.tasks.trial_server.serialization import plain, rebuild
 
 RESTARTS = 3  # a server that dies again and again has a cause that starting it anew does not mend
@@ -75,7 +75,7 @@ class TrialServer:
         self._starting = threading.Lock()
         self._predicting = threading.Lock()
         self._ready: ServerReady | None = None
-        self._fault: ProblemFault | None = None
+        self._fault: StudyCodeError | None = None
         self._predictor: Child | None = None
         self._restarts = 0
         self._process = self._start()
@@ -89,12 +89,12 @@ class TrialServer:
         """Wait until the data is loaded.
 
         Raises:
-            ProblemFault: Importing the study's code or its `load()` raised.
-            OutsideFault: The process died.
+            StudyCodeError: Importing the study's code or its `load()` raised.
+            ExternalSystemError: The process died.
         """
         with self._starting:
             if self.closed:
-                raise OutsideFault(f"the trial server of {self.study.name} was closed")
+                raise ExternalSystemError(f"the trial server of {self.study.name} was closed")
             if self._ready is None:
                 self._ready = self._receive()
             elif not self._process.alive:
@@ -113,7 +113,7 @@ class TrialServer:
             that the forecasts among it rest on (`domain.prediction.model.Sizes`).
 
         Raises:
-            ProblemFault: The study's `build(params)` raised, or ended its process.
+            StudyCodeError: The study's `build(params)` raised, or ended its process.
         """
         # Counting operations takes seconds the first time: only what a rule speaks of is asked for.
         names = counted_for(self.study.rules.predictions if predictions is None else predictions)
@@ -126,10 +126,10 @@ class TrialServer:
                 self._predictor = None
                 try:
                     answer: dict[str, float] = predictor.ask(question)
-                except Gone:
+                except ServerDied:
                     predictor.close()
                     continue
-                except Ended:
+                except ChildExited:
                     predictor.close()
                     raise
                 except BaseException:
@@ -137,7 +137,7 @@ class TrialServer:
                     raise
                 self._predictor = predictor
                 return answer | known
-        raise Gone(f"the trial server of {self.study.name} died twice over one prediction")
+        raise ServerDied(f"the trial server of {self.study.name} died twice over one prediction")
 
     def measure(self, model: Path) -> QualityAttributes:
         """Measure the quality attributes of a model that a trial has saved.
@@ -145,7 +145,7 @@ class TrialServer:
         Nothing should be trained meanwhile: it makes the latency worse than it is.
 
         Raises:
-            ProblemFault: The study's code raised, or no input for the model is known.
+            StudyCodeError: The study's code raised, or no input for the model is known.
         """
         with self._fork({"do": "measure", "model": str(model)}) as child:
             result: QualityAttributes = rebuild(QualityAttributes, child.answer())
@@ -159,7 +159,8 @@ class TrialServer:
             trained_on: The manifest of the data that it was trained on.
 
         Raises:
-            ProblemFault: The study's code raised, a file is not what it was, or no example is left.
+            StudyCodeError: The study's code raised, a file is not what it was, or no example is
+            left.
         """
         request = {"do": "score", "model": str(model), "trained_on": str(trained_on)}
         with self._fork(request) as child:
@@ -170,12 +171,12 @@ class TrialServer:
         """Fork a process that trains; it tells how it goes in the event log of the order.
 
         Raises:
-            ProblemFault: The data is not what the gate has passed.
-            OutsideFault: The server is dead and does not start again.
+            StudyCodeError: The data is not what the gate has passed.
+            ExternalSystemError: The server is dead and does not start again.
         """
         digest = self.ready().digest
         if order.data_digest != digest:
-            raise ProblemFault(
+            raise StudyCodeError(
                 f"the data of {self.study.name} has changed: the data gate passed "
                 f"{order.data_digest}, and load() returned {digest}",
                 "Start the search again, so that the data is validated again.",
@@ -213,7 +214,7 @@ class TrialServer:
             raise self._fault  # whoever asks again is told the same
         message = self._process.first_message()
         if "fault" in message:
-            self._fault = ProblemFault(message["fault"], message["hint"])
+            self._fault = StudyCodeError(message["fault"], message["hint"])
             raise self._fault
         return ServerReady(
             source=self.study.data.source,
@@ -231,7 +232,7 @@ class TrialServer:
             self._process.close()
         if self._receive().digest != before.digest:
             self._process.close()
-            raise ProblemFault(
+            raise StudyCodeError(
                 f"load() of {self.study.name} returned other data than before",
                 "Make load() repeatable: fix its seeds, and read files that do not change.",
             )

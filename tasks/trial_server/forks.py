@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn, cast
 
-from satisfice.tasks.trial_server.channel import Line, Message, when_closed
+from satisfice.tasks.trial_server.channel import Message, MessageStream, when_closed
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
@@ -41,11 +41,15 @@ class Forks:
         make_ready: What a spare does before it waits.
     """
 
-    line: Line
-    work: Callable[[Message, Line], None]
+    line: MessageStream
+    work: Callable[[Message, MessageStream], None]
     make_ready: Callable[[], None]
-    _working: dict[int, Line] = field(default_factory=dict, init=False)  # with their streams
-    _spares: dict[int, Line] = field(default_factory=dict, init=False)  # with lines of our own
+    _working: dict[int, MessageStream] = field(
+        default_factory=dict, init=False
+    )  # with their streams
+    _spares: dict[int, MessageStream] = field(
+        default_factory=dict, init=False
+    )  # with lines of our own
     _owed: int = field(default=0, init=False)  # spares to be forked once nobody asks for anything
     _bells: tuple[socket.socket, ...] = field(default=(), init=False)
 
@@ -83,7 +87,7 @@ class Forks:
             if request["pid"] in self._working:  # not yet waited for: the number is still its own
                 _kill(request["pid"])
         elif carried is not None:
-            line = Line(carried)
+            line = MessageStream(carried)
             try:
                 pid = self._spare_for(request, carried) or self._fork(lambda: (request, line))
             except OSError as error:
@@ -111,11 +115,11 @@ class Forks:
         if len(self._spares) >= _SPARES:
             return
         try:
-            ours, its = map(Line, socket.socketpair())
+            ours, its = map(MessageStream, socket.socketpair())
         except OSError:
             return  # too many files are open: then the next one is forked when it is asked for
 
-        def wait() -> tuple[Message, Line]:
+        def wait() -> tuple[Message, MessageStream]:
             ours.close()
             self.make_ready()
             try:
@@ -123,7 +127,7 @@ class Forks:
             except EOFError:
                 leave(0)
             its.close()
-            return request, Line(cast(socket.socket, carried))
+            return request, MessageStream(cast(socket.socket, carried))
 
         try:
             self._spares[self._fork(wait)] = ours
@@ -131,7 +135,7 @@ class Forks:
             ours.close()
         its.close()
 
-    def _fork(self, request: Callable[[], tuple[Message, Line]]) -> int:
+    def _fork(self, request: Callable[[], tuple[Message, MessageStream]]) -> int:
         """Fork a child that learns from `request` what it has to do, and return its number."""
         sys.stdout.flush()
         sys.stderr.flush()
@@ -151,7 +155,7 @@ class Forks:
             line.tell({"exit": os.waitstatus_to_exitcode(status)})
             line.close()
 
-    def _be_child(self, learn: Callable[[], tuple[Message, Line]]) -> NoReturn:
+    def _be_child(self, learn: Callable[[], tuple[Message, MessageStream]]) -> NoReturn:
         code = 1
         try:
             parent = os.getppid()

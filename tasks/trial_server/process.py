@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-from satisfice.domain.errors import OutsideFault, ProblemFault
-from satisfice.tasks.trial_server.channel import Line, Message, Setting
+from satisfice.domain.errors import ExternalSystemError, StudyCodeError
+from satisfice.tasks.trial_server.channel import Message, MessageStream, Setting
 from satisfice.tasks.trial_server.serialization import to_json
 
 PATIENCE = 10.0  # seconds for a process that was told to end
@@ -32,11 +32,11 @@ _ENVIRONMENT = {
 }
 
 
-class Gone(OutsideFault):
+class ServerDied(ExternalSystemError):
     """The server's process has died, and its children with it."""
 
 
-class Ended(ProblemFault):
+class ChildExited(StudyCodeError):
     """The study's code ended the process that it was run in."""
 
 
@@ -50,7 +50,7 @@ class ServerProcess:
 
     def __init__(self, setting: Setting, log: Path) -> None:
         ours, its = socket.socketpair()
-        self._line = Line(ours)
+        self._line = MessageStream(ours)
         self._sending = threading.Lock()
         self._log = log
         # -P: the working directory is the user's, and may hide the standard library.
@@ -87,7 +87,7 @@ class ServerProcess:
         """Wait for what the process says once it is prepared.
 
         Raises:
-            Gone: It died before.
+            ServerDied: It died before.
         """
         try:
             return self._line.receive()[0][0]
@@ -98,7 +98,7 @@ class ServerProcess:
         """Send a request.
 
         Raises:
-            Gone: The process is dead.
+            ServerDied: The process is dead.
         """
         try:
             with self._sending:
@@ -106,12 +106,12 @@ class ServerProcess:
         except OSError:
             raise self.gone() from None
 
-    def gone(self) -> Gone:
+    def gone(self) -> ServerDied:
         """Return the error that says how the process died."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(PATIENCE)
         how = how_it_ended(self._process.returncode)
-        return Gone(f"the trial server {how}; its last words:\n{self.last_words()}", _HINT)
+        return ServerDied(f"the trial server {how}; its last words:\n{self.last_words()}", _HINT)
 
     def last_words(self) -> str:
         """Return the end of what the process has printed."""
@@ -140,14 +140,14 @@ class Child:
         request: What the child is to do.
 
     Raises:
-        Gone: The server is dead.
-        OutsideFault: It could not fork.
+        ServerDied: The server is dead.
+        ExternalSystemError: It could not fork.
     """
 
     def __init__(self, server: ServerProcess, request: Message) -> None:
         ours, its = socket.socketpair()
         self._server = server
-        self._line = Line(ours)
+        self._line = MessageStream(ours)
         self._messages: list[Message] = []
         self._ended = False
         self.pid = 0
@@ -160,14 +160,16 @@ class Child:
             raise
         if "pid" not in first:
             self._line.close()
-            raise OutsideFault(first["fault"], "See whether the machine has processes to spare.")
+            raise ExternalSystemError(
+                first["fault"], "See whether the machine has processes to spare."
+            )
         self.pid = first["pid"]
 
     def wait(self, timeout: float) -> Message | None:
         """Wait for the next message of the child or about it; None after the timeout.
 
         Raises:
-            Gone: The server is dead, and nobody will tell what became of the child.
+            ServerDied: The server is dead, and nobody will tell what became of the child.
         """
         if not self._messages:
             try:
@@ -192,20 +194,20 @@ class Child:
         """Wait for an answer.
 
         Raises:
-            ProblemFault: The study's code raised.
-            Ended: It ended the process.
+            StudyCodeError: The study's code raised.
+            ChildExited: It ended the process.
         """
         message = self._next()
         if "exit" in message:
             how = how_it_ended(message["exit"])
-            raise Ended(f"the process of the study's code {how}", self._server.last_words())
+            raise ChildExited(f"the process of the study's code {how}", self._server.last_words())
         if "fault" in message:
-            raise ProblemFault(message["fault"], message["hint"])
+            raise StudyCodeError(message["fault"], message["hint"])
         return message["answer"]
 
     def kill(self) -> None:
         """Kill the process and what it started; its exit is told as always."""
-        with suppress(Gone):
+        with suppress(ServerDied):
             self._server.send({"do": "kill", "pid": self.pid})
 
     def close(self) -> None:

@@ -23,14 +23,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from satisfice.domain.errors import ProblemFault, SatisficeError
+from satisfice.domain.errors import SatisficeError, StudyCodeError
 from satisfice.domain.trials.orders import TrialOrder
 from satisfice.tasks.models.counting import predict
 from satisfice.tasks.problem.contract import Problem, load_data, load_problem
 from satisfice.tasks.problem.data import Data
 from satisfice.tasks.trial.attempt import run
 from satisfice.tasks.trial.limits import resident_mib
-from satisfice.tasks.trial_server.channel import OUTPUT, Line, Message, Setting, when_closed
+from satisfice.tasks.trial_server.channel import (
+    OUTPUT,
+    Message,
+    MessageStream,
+    Setting,
+    when_closed,
+)
 from satisfice.tasks.trial_server.forks import Forks, leave
 from satisfice.tasks.trial_server.rehearsal import rehearse
 from satisfice.tasks.trial_server.serialization import from_json, plain, rebuild
@@ -44,7 +50,7 @@ class Server:
     problem: Problem
     data: Data
 
-    def work(self, request: Message, line: Line) -> None:
+    def work(self, request: Message, line: MessageStream) -> None:
         """Do in a child what was asked for."""
         _ROLES[request["do"]](self, request, line)
 
@@ -53,7 +59,7 @@ class Server:
         rehearse(self.problem, self.data, self.setting)
 
 
-def _train(server: Server, request: Message, line: Line) -> None:  # noqa: ARG001
+def _train(server: Server, request: Message, line: MessageStream) -> None:  # noqa: ARG001
     order: TrialOrder = rebuild(TrialOrder, request["order"])
     output = os.open(Path(order.folder) / OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(output, 1)
@@ -62,7 +68,7 @@ def _train(server: Server, request: Message, line: Line) -> None:  # noqa: ARG00
     run(order, server.problem, server.data, server.setting)
 
 
-def _predict(server: Server, request: Message, line: Line) -> None:  # noqa: ARG001
+def _predict(server: Server, request: Message, line: MessageStream) -> None:  # noqa: ARG001
     """Answer for one configuration after the other."""
     import numpy as np
 
@@ -75,7 +81,7 @@ def _predict(server: Server, request: Message, line: Line) -> None:  # noqa: ARG
                 line.send(_answer(partial(asked, question["names"])))
 
 
-def _measure(server: Server, request: Message, line: Line) -> None:
+def _measure(server: Server, request: Message, line: MessageStream) -> None:
     import torch
 
     from satisfice.tasks.models.inference import measure
@@ -86,7 +92,7 @@ def _measure(server: Server, request: Message, line: Line) -> None:
         path = Path(request["model"])
         model, example = load_model(path, server.problem)
         if example is None:
-            raise ProblemFault(
+            raise StudyCodeError(
                 "nothing is known that the model could be measured with",
                 "define example_input(params), or call trial.finish(example_input=...)",
             )
@@ -95,7 +101,7 @@ def _measure(server: Server, request: Message, line: Line) -> None:
     line.send(_answer(work))
 
 
-def _score(server: Server, request: Message, line: Line) -> None:
+def _score(server: Server, request: Message, line: MessageStream) -> None:
     import torch
 
     from satisfice.tasks.models.scoring import score
@@ -108,7 +114,7 @@ def _score(server: Server, request: Message, line: Line) -> None:
     line.send(_answer(work))
 
 
-_ROLES: dict[str, Callable[[Server, Message, Line], None]] = {
+_ROLES: dict[str, Callable[[Server, Message, MessageStream], None]] = {
     "train": _train,
     "predict": _predict,
     "measure": _measure,
@@ -130,7 +136,7 @@ def _fault(error: BaseException) -> Message:
 
 
 @contextlib.contextmanager
-def _ending_with(line: Line) -> Iterator[None]:
+def _ending_with(line: MessageStream) -> Iterator[None]:
     """End this process as soon as the search is gone, even in the midst of a long `load()`."""
     done, stop = os.pipe()
 
@@ -167,7 +173,7 @@ def _prepare(setting: Setting) -> tuple[Server, Message]:
     problem = load_problem(folder, setting.problem)
     data = load_data(problem)
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        raise ProblemFault(
+        raise StudyCodeError(
             f"{problem.file}: importing it or load() has begun to use the GPU",
             "Keep the data on the processor until train(): CUDA does not survive a fork.",
         )
@@ -196,7 +202,7 @@ def _prepare(setting: Setting) -> tuple[Server, Message]:
 def main() -> None:
     """Run the process: its arguments are the descriptor of the line to the search and a setting."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    line = Line(socket.socket(fileno=int(sys.argv[1])))
+    line = MessageStream(socket.socket(fileno=int(sys.argv[1])))
     os.set_inheritable(line.end.fileno(), False)
     setting = from_json(Setting, sys.argv[2])
     try:

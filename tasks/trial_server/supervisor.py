@@ -18,7 +18,7 @@ from satisfice.tasks.trial.limits import resident_mib
 from satisfice.tasks.trial.progress import LOG, Progress
 from satisfice.tasks.trial_server.channel import OUTPUT
 from satisfice.tasks.trial_server.client import TrialServer, server_for
-from satisfice.tasks.trial_server.process import Child, Gone, how_it_ended
+from satisfice.tasks.trial_server.process import Child, ServerDied, how_it_ended
 
 TICK_SECONDS = 0.2  # how often the limits are looked at
 CONCLUDING_SECONDS = 300.0  # for scoring and saving, once `train()` has returned
@@ -41,8 +41,8 @@ def run_order(order: TrialOrder, prices: Prices, server: TrialServer | None = No
         that it was interrupted and that an order with the next attempt takes it up.
 
     Raises:
-        ProblemFault: The study's code cannot be imported, or its data is not what the gate passed.
-        OutsideFault: There is no server, and none can be started.
+        StudyCodeError: The study's code cannot be imported, or its data is not what the gate
+        passed. ExternalSystemError: There is no server, and none can be started.
     """
     server = server or server_for(order)
     idle_mib = server.ready().resident_mib
@@ -109,7 +109,7 @@ class _Watch:
                         killed_at = time.monotonic()
                 elif time.monotonic() - killed_at > DYING_SECONDS:
                     return Failure.LOST, f"process {child.pid} was killed and does not go"
-        except Gone as gone:
+        except ServerDied as gone:
             self._listen()
             return Failure.LOST, gone.message.splitlines()[0]
         self._listen()

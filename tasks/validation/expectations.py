@@ -30,7 +30,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.tasks.validation.manifest import is_of_arrays, own_columns
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def suite_of(frame: DataFrame, file: Path | None) -> list[Expectation]:
         file: The study's `expectations.py`; None where it has none.
 
     Raises:
-        ProblemFault: The file cannot be run, returns something else, or names an unknown column.
+        StudyCodeError: The file cannot be run, returns something else, or names an unknown column.
     """
     own = [] if file is None else list(_read(file, frame))
     replaced = {_subject(one) for one in own}
@@ -119,7 +119,7 @@ def _read(file: Path, frame: DataFrame) -> Iterator[Expectation]:
 
     for one in _returned(file):
         if not isinstance(one, Expectation):
-            raise ProblemFault(
+            raise StudyCodeError(
                 f"{file}:{_line_of_function(file)}: expectations() returned {one!r} in its list,"
                 " which is no expectation",
                 "an expectation is an instance of a class of great_expectations.expectations",
@@ -133,11 +133,11 @@ def _read(file: Path, frame: DataFrame) -> Iterator[Expectation]:
 def _returned(file: Path) -> Iterable[object]:
     function = getattr(_run(file), "expectations", None)
     if not callable(function):
-        raise ProblemFault(f"{file}: there is no function `expectations`", SHAPE_OF_FILE)
+        raise StudyCodeError(f"{file}: there is no function `expectations`", SHAPE_OF_FILE)
     with _faults_of(file):
         returned = function()
     if not isinstance(returned, list | tuple):
-        raise ProblemFault(
+        raise StudyCodeError(
             f"{file}:{_line_of_function(file)}: expectations() returned"
             f" {type(returned).__name__}, not a list",
             SHAPE_OF_FILE,
@@ -169,24 +169,26 @@ def _faults_of(file: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         if error.filename != str(file):
             raise _fault(file, error) from error
-        raise ProblemFault(
+        raise StudyCodeError(
             f"{file}: there is no such file", "`data: {expectations: ...}` of study.yaml names it"
         ) from error
     except SyntaxError as error:
         found = (error.text or "").strip()
-        raise ProblemFault(
+        raise StudyCodeError(
             f"{error.filename}:{error.lineno}: {error.msg}", f"in the line: {found}"
         ) from error
     except Exception as error:  # whatever the study's code raises
         raise _fault(file, error) from error
 
 
-def _fault(file: Path, error: Exception) -> ProblemFault:
+def _fault(file: Path, error: Exception) -> StudyCodeError:
     frames = traceback.extract_tb(error.__traceback__)
     line = next((one.lineno for one in reversed(frames) if one.filename == str(file)), 1)
     text = " ".join(str(error).split())
     source = file.read_text().splitlines()[(line or 1) - 1].strip()
-    return ProblemFault(f"{file}:{line}: {type(error).__name__}: {text}", f"in the line: {source}")
+    return StudyCodeError(
+        f"{file}:{line}: {type(error).__name__}: {text}", f"in the line: {source}"
+    )
 
 
 def _refuse_unknown(file: Path, columns: Iterable[str], known: list[str]) -> None:
@@ -194,7 +196,7 @@ def _refuse_unknown(file: Path, columns: Iterable[str], known: list[str]) -> Non
         if column not in known:
             near = difflib.get_close_matches(column, known, 1)
             guess = f"did you mean {near[0]!r}? " if near else ""
-            raise ProblemFault(
+            raise StudyCodeError(
                 f"{file}:{_line_of_text(file, column)}: unknown column {column!r}",
                 f"{guess}The manifest has: {', '.join(known)}",
             )

@@ -60,7 +60,7 @@ def validate(study: Study, manifest: Path, digest: str, docs: Path | None) -> Da
         Great Expectations cannot evaluate has failed, with the reason among its examples.
 
     Raises:
-        ProblemFault: The study's `expectations.py` is broken; names the file and the line.
+        StudyCodeError: The study's `expectations.py` is broken; names the file and the line.
     """
     began = time.perf_counter()
     frame = read_manifest(manifest)

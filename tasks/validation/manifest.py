@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.tasks.problem.data import Array, Data, Split
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def write_manifest(data: Data, path: Path) -> None:
         path: The file; its folder is made if need be.
 
     Raises:
-        ProblemFault: Some splits are tables and others are arrays, or a table has a column whose
+        StudyCodeError: Some splits are tables and others are arrays, or a table has a column whose
             name the manifest needs, or the answers are arrays of something else than numbers.
     """
     splits = data.splits
@@ -75,7 +75,7 @@ def write_manifest(data: Data, path: Path) -> None:
     }
     tables = [hasattr(split.x, "columns") for split in splits.values()]
     if any(tables) and not all(tables):
-        raise ProblemFault(
+        raise StudyCodeError(
             "load() returned a table (DataFrame) in some splits and an array in others",
             "give x of train, validation and test the same type",
         )
@@ -136,7 +136,7 @@ def _labels(split: Split) -> Array:
     if labels.ndim == 1:
         return labels
     if labels.dtype.kind not in NUMERIC:
-        raise ProblemFault(
+        raise StudyCodeError(
             f"load() returned answers of shape {labels.shape} and type {labels.dtype}",
             "one answer an example may be of any type; an array each has to hold numbers",
         )
@@ -252,13 +252,13 @@ def _of_tables(splits: dict[str, Split]) -> Columns:
 
 def _refuse_columns(names: list[str], of_splits: list[list[str]]) -> None:
     if any(others != names for others in of_splits):
-        raise ProblemFault(
+        raise StudyCodeError(
             "the tables that load() returned differ in their columns from split to split",
             f"give each split the columns of train, in the same order: {', '.join(names)}",
         )
     for name in names:
         if name in {*COMMON, *DERIVED} or names.count(name) > 1:
-            raise ProblemFault(
+            raise StudyCodeError(
                 f"the table that load() returned needs another name for its column {name!r}",
                 f"names are given once, and these are taken: {', '.join((*COMMON, *DERIVED))}",
             )

@@ -27,7 +27,7 @@ from optuna.trial import FrozenTrial
 from satisfice.domain.decisions.decision import Decision
 from satisfice.domain.economics.cost import Budget, Cost, EnergyMode, Prices
 from satisfice.domain.economics.worth import Direction, Worth
-from satisfice.domain.errors import OutsideFault, StudyBusy, UserMistake
+from satisfice.domain.errors import ExternalSystemError, StudyBusy, UserError
 from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.rules.predicted import Forecast
 from satisfice.domain.rules.rule import Verdict
@@ -182,8 +182,8 @@ def test_the_end_of_a_search_is_kept(store_url: str) -> None:
     with open_store(store_url) as store:
         first, second = (store.begin(study_named()) for _ in range(2))
         first.advance(1.5)
-        second.end(Ending.WORTHWHILE_STOP, 62.5)
-        assert (second.info.ending, second.info.elapsed) == ("Worthwhile stop", 62.5)
+        second.end(Ending.NOT_WORTH_CONTINUING, 62.5)
+        assert (second.info.ending, second.info.elapsed) == ("Not worth continuing", 62.5)
     with open_store(store_url) as store:
         assert store.searches() == (first.info, second.info)
         assert store.latest("digits") == second.info
@@ -193,10 +193,10 @@ def test_the_end_of_a_search_is_kept(store_url: str) -> None:
 
 
 def test_an_unknown_search_is_told_with_those_that_there_are(store: Store) -> None:
-    with pytest.raises(UserMistake, match="satisfice run"):
+    with pytest.raises(UserError, match="satisfice run"):
         store.open("digits-1")
     store.begin(study_named())
-    with pytest.raises(UserMistake, match="no search 'digit-1'") as caught:
+    with pytest.raises(UserError, match="no search 'digit-1'") as caught:
         store.open("digit-1")
     assert "did you mean 'digits-1'" in caught.value.hint
 
@@ -204,7 +204,7 @@ def test_an_unknown_search_is_told_with_those_that_there_are(store: Store) -> No
 def test_a_study_that_was_deleted_behind_our_back_is_told(store_url: str, search: Search) -> None:
     optuna.delete_study(study_name="digits-1", storage=driver_url(store_url))
     with open_store(store_url) as store:
-        with pytest.raises(UserMistake, match="deleted"):
+        with pytest.raises(UserError, match="deleted"):
             store.open("digits-1")
         assert store.begin(study_named()).info.search == "digits-2"
 
@@ -745,7 +745,7 @@ def test_a_store_of_a_newer_version_is_refused(store_url: str) -> None:
     with engine.begin() as connection:
         connection.execute(sqlalchemy.text("UPDATE satisfice_version SET version = 99"))
     engine.dispose()
-    with pytest.raises(UserMistake, match=r"newer Satisfice.*version 99") as caught:
+    with pytest.raises(UserError, match=r"newer Satisfice.*version 99") as caught:
         open_store(store_url)
     assert "Upgrade" in caught.value.hint
 
@@ -756,7 +756,7 @@ def test_a_store_of_another_optuna_is_refused(store_url: str) -> None:
     with engine.begin() as connection:
         connection.execute(sqlalchemy.text("UPDATE alembic_version SET version_num = 'v99'"))
     engine.dispose()
-    with pytest.raises(UserMistake, match="another version of Optuna"):
+    with pytest.raises(UserError, match="another version of Optuna"):
         open_store(store_url)
 
 
@@ -764,7 +764,7 @@ def test_a_store_of_another_optuna_is_refused(store_url: str) -> None:
 def test_a_file_that_is_no_database_is_told(tmp_path: Path, beginning: bytes) -> None:
     path = tmp_path / "optuna.db"
     path.write_bytes(beginning + b"\xff no database \xff" * 500)
-    with pytest.raises(OutsideFault, match=r"optuna\.db") as caught:
+    with pytest.raises(ExternalSystemError, match=r"optuna\.db") as caught:
         open_store(f"sqlite:///{path}")
     assert "move it away" in caught.value.hint
     assert path.read_bytes().startswith(beginning + b"\xff no database")
@@ -778,14 +778,14 @@ def test_a_damaged_store_is_told(tmp_path: Path) -> None:
     with path.open("r+b") as file:
         file.seek(4096)
         file.write(os.urandom(path.stat().st_size - 4096))
-    with pytest.raises(OutsideFault) as caught, open_store(url) as store:
+    with pytest.raises(ExternalSystemError) as caught, open_store(url) as store:
         store.open("digits-1").history()
     assert "move it away" in caught.value.hint
 
 
 def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutsideFault) as caught:
+    with pytest.raises(ExternalSystemError) as caught:
         open_store(f"sqlite:///{tmp_path / 'file' / 'optuna.db'}")
     assert "SATISFICE_HOME" in caught.value.hint
 
@@ -811,7 +811,7 @@ def test_a_store_that_may_not_be_written_is_told() -> None:
         for mode in (0o755, 0o555):  # with and without a place for the lock's file
             (folder / "locks").chmod(mode | 0o222)
             folder.chmod(mode)
-            with not_as_root(), pytest.raises(OutsideFault) as caught:
+            with not_as_root(), pytest.raises(ExternalSystemError) as caught:
                 open_store(url)
             assert "Make the folder and the file writable" in caught.value.hint
         folder.chmod(0o755)
@@ -826,7 +826,7 @@ with open_store(url) as store:
         decision = Decision.to_continue("x" * 100_000)
         try:
             search.decide(DecisionRecord("search", after, decision, 0.0))
-        except OutsideFault as error:
+        except ExternalSystemError as error:
             say(str(error).replace("\\n", " "))
             say(after)
             break
@@ -843,7 +843,7 @@ def test_a_full_disk_is_told_and_what_was_written_stays(tmp_path: Path) -> None:
 
 
 def test_a_server_that_does_not_answer_is_told_without_the_password() -> None:
-    with pytest.raises(OutsideFault) as caught:
+    with pytest.raises(ExternalSystemError) as caught:
         open_store("postgresql://somebody:secret@127.0.0.1:1/store")
     assert "127.0.0.1:1" in caught.value.message
     assert "secret" not in str(caught.value)
@@ -852,7 +852,7 @@ def test_a_server_that_does_not_answer_is_told_without_the_password() -> None:
 
 @pytest.mark.parametrize("url", ["no address", "mysql://host/store", "sqlite://"])
 def test_an_address_that_is_none_of_ours_is_refused(url: str) -> None:
-    with pytest.raises(UserMistake) as caught:
+    with pytest.raises(UserError) as caught:
         open_store(url)
     assert "sqlite:///" in caught.value.hint
 

@@ -128,7 +128,7 @@ def nights(
 def test_the_first_night_is_a_search_like_any_other(nights: Nights) -> None:
     assert nights.first.code == 0, nights.first.output
     assert "why it began: nothing is known of tiny yet" in nights.first.output
-    assert "tiny-1: Worthwhile stop" in nights.first.output
+    assert "tiny-1: Not worth continuing" in nights.first.output
     assert "version 1 is champion" in nights.first.output
     assert _orders(nights, "tiny-1")[0]["purpose"] == Purpose.DEFAULT
 
@@ -144,7 +144,7 @@ def test_a_night_with_nothing_new_ends_before_anything_is_validated_or_trained(
         trials = len(store.open("tiny-1").history().trials)
 
     assert nights.same.code == 0, output
-    assert "tiny: Not worth it tonight" in output
+    assert "tiny: Skipped: expected gain below cost" in output
     assert recorded.decision.reason in " ".join(output.split())
     assert re.match(
         r"nothing is new since tiny-1: \d+ more trials? would bring [\d.]+ EUR \([\d.]+ points\)"
@@ -165,7 +165,7 @@ def test_prefect_has_that_night_by_its_name_with_its_reason(nights: Nights) -> N
             "flow_runs/filter",
             flow_runs={"name": {"any_": [f"search {nights.study}"]}},
         )
-        if one["state"]["name"] == "Not worth it tonight"
+        if one["state"]["name"] == "Skipped: expected gain below cost"
     )
     (page,) = ask_prefect(
         nights.service.prefect,
@@ -182,7 +182,7 @@ def test_prefect_has_that_night_by_its_name_with_its_reason(nights: Nights) -> N
 
 
 def test_status_and_why_tell_of_it(nights: Nights) -> None:
-    assert "Worthwhile stop; since then 1 night not worth it" in nights.status.output
+    assert "Not worth continuing; since then 1 night not worth it" in nights.status.output
     why = " ".join(nights.why.output.split())
     assert "why it began: nothing is known of tiny yet" in why
     assert re.search(r"1 night since was not worth it, on \d{4}-.*: nothing is new since tiny", why)

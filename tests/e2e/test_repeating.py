@@ -102,7 +102,7 @@ def test_the_same_seed_and_the_same_costs_are_the_same_search_bit_for_bit(
         outcomes.append(search(study, server, epoch_seconds=0.5))
     one, two = outcomes
 
-    assert one.ending is Ending.WORTHWHILE_STOP
+    assert one.ending is Ending.NOT_WORTH_CONTINUING
     assert len(one.trials) > 10
     assert {trial.state for trial in one.trials} >= states
     assert one.trials == two.trials  # parameters, seeds, curves, values, costs, reasons

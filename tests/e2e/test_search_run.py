@@ -36,7 +36,7 @@ def test_it_ends_by_its_decision(finished: Finished) -> None:
     output = finished.ended.output
 
     assert finished.ended.code == 0, output
-    assert "tiny-1: Worthwhile stop" in output
+    assert "tiny-1: Not worth continuing" in output
     assert "more trial" in output
     assert "would bring" in output
     assert "Traceback" not in output
@@ -55,7 +55,7 @@ def test_it_prints_one_line_a_trial(finished: Finished) -> None:
 def test_the_report_is_there(finished: Finished) -> None:
     page = finished.service.search().folder / "report.html"
 
-    assert "Worthwhile stop" in page.read_text()
+    assert "Not worth continuing" in page.read_text()
 
 
 def test_the_store_has_the_trials_and_the_decisions(finished: Finished) -> None:
@@ -63,7 +63,7 @@ def test_the_store_has_the_trials_and_the_decisions(finished: Finished) -> None:
         search = store.open("tiny-1")
         history, decisions = search.history(), search.decisions()
 
-    assert search.info.ending == "Worthwhile stop"
+    assert search.info.ending == "Not worth continuing"
     assert len(history.complete) > 5
     assert [one.after for one in decisions] == list(range(1, len(history.trials) + 1))
     assert [one.decision.stop for one in decisions[:-1]] == [False] * (len(decisions) - 1)
@@ -90,7 +90,7 @@ def test_prefect_has_the_run_by_its_ending_and_a_task_run_for_each_trial(
         )
         return {one["name"] for one in tasks if one["state"]["type"] == "COMPLETED"}
 
-    assert (flow["state"]["type"], flow["state"]["name"]) == ("COMPLETED", "Worthwhile stop")
+    assert (flow["state"]["type"], flow["state"]["name"]) == ("COMPLETED", "Not worth continuing")
     assert flow["parameters"]["study"] == str(finished.study)
     until(lambda: completed() == expected)  # Prefect's server records task runs by and by
 
@@ -192,7 +192,7 @@ def test_status_lists_the_search(finished: Finished) -> None:
 
     assert ended.code == 0, ended.output
     row = next(line for line in ended.output.splitlines() if line.startswith("tiny-1"))
-    assert row.rstrip().endswith("Worthwhile stop")
+    assert row.rstrip().endswith("Not worth continuing")
 
 
 def test_resume_says_that_there_is_nothing_to_resume(finished: Finished) -> None:

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from satisfice.domain.economics.cost import Prices
-from satisfice.domain.errors import OutsideFault, ProblemFault
+from satisfice.domain.errors import ExternalSystemError, StudyCodeError
 from satisfice.domain.trials.history import Failure, TrialState
 from satisfice.tasks.files.events import read
 from satisfice.tasks.trial_server.client import TrialServer
@@ -151,7 +151,7 @@ def test_closing_the_server_ends_its_trials_which_can_be_resumed(
     assert [one.state for one in results] == [TrialState.RUNNING] * 2
     assert all("resumes" in one.reason for one in results)
     until(lambda: _gone(processes), 10)
-    with pytest.raises(OutsideFault, match="was closed"):
+    with pytest.raises(ExternalSystemError, match="was closed"):
         run_order(given[0], PRICES, server)
 
 
@@ -160,7 +160,7 @@ def test_a_fault_of_load_reaches_whoever_waits(tmp_path: Path, home: Path) -> No
     study = write_study(tmp_path / "wrong", problem)
     with TrialServer(study) as server:
         for _ in range(2):
-            with pytest.raises(ProblemFault) as caught:
+            with pytest.raises(StudyCodeError) as caught:
                 server.ready()
             assert "problem.py:2: FileNotFoundError" in caught.value.message
             assert "the study folder" in caught.value.hint

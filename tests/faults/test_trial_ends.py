@@ -17,7 +17,7 @@ import pytest
 
 from satisfice.domain.economics.cost import EnergyMode, Prices
 from satisfice.domain.economics.worth import Direction, Worth
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.rules.rule import Rule, RuleBook
 from satisfice.domain.trials.history import (
@@ -265,11 +265,11 @@ def test_a_model_is_scored_on_what_it_was_not_trained_on(
     assert rows == {0: [10, 2, 2, 2, 2, 2], 4: [6, 2, 2, 2]}  # all of them, and equal parts
     whole, *parts = (one["accuracy"] for one in scored[4])
     assert whole == pytest.approx(sum(parts) / len(parts))
-    with pytest.raises(ProblemFault, match="trained on every example of the validation split"):
+    with pytest.raises(StudyCodeError, match="trained on every example of the validation split"):
         server.score(model, tmp_path / "10.npz")
-    with pytest.raises(ProblemFault, match="UnpicklingError"):
+    with pytest.raises(StudyCodeError, match="UnpicklingError"):
         server.score(broken, tmp_path / "0.npz")
-    with pytest.raises(ProblemFault, match="FileNotFoundError"):
+    with pytest.raises(StudyCodeError, match="FileNotFoundError"):
         server.score(model, tmp_path / "gone.npz")
 
 
@@ -317,7 +317,7 @@ def test_a_trial_that_is_not_worth_its_rest_is_pruned_with_the_reason(
 
 
 def test_orders_for_other_data_are_refused(give: Any, server: Any) -> None:
-    with pytest.raises(ProblemFault, match="the data gate passed 0123, and load"):
+    with pytest.raises(StudyCodeError, match="the data gate passed 0123, and load"):
         run_order(give("learn", data_digest="0123"), PRICES, server)
 
 
@@ -339,7 +339,7 @@ def test_forecasts_rest_on_what_is_counted(server: TrialServer) -> None:
 def test_predictions_outlive_a_build_that_ends_its_process(server: TrialServer) -> None:
     expected = {"predicted.parameters": 58.0, "predicted.macs": 48.0}
     assert server.predict({"act": "learn"}) == expected
-    with pytest.raises(ProblemFault, match="ended with exit code 5"):
+    with pytest.raises(StudyCodeError, match="ended with exit code 5"):
         server.predict({"act": "die in build"})
     assert server.predict({"act": "learn"}) == expected
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from satisfice.domain.economics.cost import Prices
-from satisfice.domain.errors import UserMistake
+from satisfice.domain.errors import UserError
 from satisfice.domain.trials.history import TrialState
 from satisfice.tasks.trial_server.client import TrialServer, register, server_for
 from satisfice.tasks.trial_server.supervisor import run_order
@@ -43,5 +43,5 @@ def test_a_registered_server_is_used(give: Any, server: TrialServer) -> None:
 
 
 def test_a_study_that_is_gone_is_a_users_mistake(tmp_path: Path, give: Any) -> None:
-    with pytest.raises(UserMistake):
+    with pytest.raises(UserError):
         server_for(replace(give("learn"), study=str(tmp_path / "nowhere")))

@@ -13,7 +13,7 @@ import pytest
 from satisfice.domain.audits.audit import Finding, RuleAudit, findings
 from satisfice.domain.decisions.replay import replay
 from satisfice.domain.economics.cost import total
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.rules.rule import Rule, RuleBook
 from satisfice.domain.space.space import Params
@@ -61,13 +61,13 @@ class Run:
     @property
     def findings(self) -> dict[str, RuleAudit]:
         coordinator = self.coordinator
-        study, in_vain = coordinator.study, coordinator.auditor.in_vain
+        study, not_auditable = coordinator.study, coordinator.auditor.not_auditable
         found = findings(
             study.rules.rules,
             coordinator.auditor.finished,
             coordinator.history,
             study.worth,
-            in_vain,
+            not_auditable,
         )
         return {one.rule: one for one in found}
 
@@ -170,7 +170,7 @@ def test_decisions_are_the_same_when_they_are_replayed(store: Store) -> None:
     recorded = search.decisions()
     again = replay(done.coordinator.history, recorded, study.worth, study.prices)
 
-    assert done.ending is Ending.WORTHWHILE_STOP
+    assert done.ending is Ending.NOT_WORTH_CONTINUING
     assert done.audits
     assert [one.again.stop for one in again] == [one.decision.stop for one in recorded]
 
@@ -231,7 +231,7 @@ def test_another_coordinator_goes_on_with_the_audits(store: Store) -> None:
 def test_a_rule_without_which_no_model_can_be_built_is_not_audited(store: Store) -> None:
     def build(params: Params) -> dict[str, float]:
         if params["depth"] > 10:
-            raise ProblemFault("build(params) failed: too deep")
+            raise StudyCodeError("build(params) failed: too deep")
         return {}
 
     study = study_with(*RULES, trials=40, workers=1)
@@ -245,7 +245,7 @@ def test_a_rule_without_which_no_model_can_be_built_is_not_audited(store: Store)
         "no model can be built outside of it: build(params) failed: too deep"
     )
     again = run(store.open(search.info.search), study, Diverging(study.prices), predict=build)
-    assert again.coordinator.auditor.in_vain.keys() == {"shallow"}
+    assert again.coordinator.auditor.not_auditable.keys() == {"shallow"}
 
 
 def test_a_rule_that_nothing_breaks_alone_is_not_audited(store: Store) -> None:

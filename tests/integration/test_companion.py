@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from satisfice.domain.errors import OutsideFault
+from satisfice.domain.errors import ExternalSystemError
 from satisfice.tasks.processes.companion import RESTARTS, Companion
 
 
@@ -46,9 +46,9 @@ def test_a_killed_one_is_replaced_and_says_so_to_whoever_waited(companion: Compa
 
 def test_one_that_dies_again_and_again_is_not_replaced_for_ever(companion: Companion) -> None:
     for _ in range(RESTARTS + 1):
-        with pytest.raises(OutsideFault, match="the process that holds json has died"):
+        with pytest.raises(ExternalSystemError, match="the process that holds json has died"):
             companion.run(os._exit, 1)
-    with pytest.raises(OutsideFault, match="has died"):
+    with pytest.raises(ExternalSystemError, match="has died"):
         companion.run(os.getpid)
 
 

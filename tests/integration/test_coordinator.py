@@ -229,7 +229,7 @@ def test_a_search_stops_by_its_decision_which_stands(store: Store) -> None:
     coordinator.close()
     recorded = search.decisions()
 
-    assert ending is Ending.WORTHWHILE_STOP
+    assert ending is Ending.NOT_WORTH_CONTINUING
     assert decision == recorded[-1].decision
     assert [one.again.stop for one in replay(
         coordinator.history, recorded, study.worth, study.prices
@@ -261,7 +261,7 @@ def test_what_outlasts_the_others_says_that_trials_are_dear(store: Store, elapse
     recorded = search.decisions()
     replayed = list(replay(coordinator.history, recorded, study.worth, study.prices))
 
-    assert ending is Ending.WORTHWHILE_STOP
+    assert ending is Ending.NOT_WORTH_CONTINUING
     assert recorded[-1].decision.evidence["elapsed_0"] == elapsed
     assert (len(recorded) < 10) is (elapsed > 0)
     assert [one.again.reason for one in replayed] == [one.decision.reason for one in recorded]
@@ -532,7 +532,7 @@ def test_a_priced_search_decides_by_its_offer_also_where_it_was_killed_before_it
     again = store.open(search.info.search)
     ending, decision = coordinator_of(again, study, workers).run()
     offered = [one for one in again.decisions() if "offer_cost" in one.decision.evidence]
-    assert ending is Ending.WORTHWHILE_STOP
+    assert ending is Ending.NOT_WORTH_CONTINUING
     assert "offer_cost" in decision.evidence
     assert offered[0].after == told
 

@@ -228,4 +228,4 @@ def test_a_search_without_a_trial_says_so(folder: Path, why: Why) -> None:
 )
 def test_a_mistake_is_named(folder: Path, why: Why, options: tuple[str, ...], told: str) -> None:
     searched(folder, RISING)
-    assert told in why(*options, code=Exit.USER_MISTAKE)
+    assert told in why(*options, code=Exit.USER_ERROR)

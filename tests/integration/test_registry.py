@@ -15,7 +15,7 @@ import pytest
 from satisfice.domain.decisions.decision import Decision
 from satisfice.domain.economics.cost import Budget, Ledger, Prices
 from satisfice.domain.economics.worth import Direction, Worth
-from satisfice.domain.errors import OutsideFault, UserMistake
+from satisfice.domain.errors import ExternalSystemError, UserError
 from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.quality import Gate, GateResult
 from satisfice.domain.space.space import Int, Parameter, Space
@@ -131,7 +131,7 @@ class Searches:
         return SearchSummary(
             search=search,
             study=self.study,
-            ending=Ending.WORTHWHILE_STOP,
+            ending=Ending.NOT_WORTH_CONTINUING,
             decision=Decision.to_stop("enough"),
             history=History((), Direction.MAXIMIZE),
             decisions=(),
@@ -258,7 +258,7 @@ def test_a_challenger_becomes_champion_when_it_is_better_by_more_than_noise(
     assert searches.aliases() == {"champion": "1", "previous-champion": "3"}
     restore(searches.uri, searches.study.name, "3")
     assert searches.aliases() == {"champion": "3", "previous-champion": "1"}
-    with pytest.raises(UserMistake, match="no version 9") as mistake:
+    with pytest.raises(UserError, match="no version 9") as mistake:
         restore(searches.uri, searches.study.name, "9")
     assert sorted(mistake.value.hint.split(": ")[1].split(", ")) == ["1", "2", "3"]
 
@@ -279,7 +279,7 @@ def test_a_failed_gate_keeps_a_model_out(searches: Searches) -> None:
 
 def test_a_registry_that_is_away_is_said_so(searches: Searches) -> None:
     summary = searches.ended(0.9, 0.9)
-    with pytest.raises(OutsideFault, match="refused"):
+    with pytest.raises(ExternalSystemError, match="refused"):
         register(
             "http://127.0.0.1:9",
             searches.folder / summary.search,
@@ -287,7 +287,7 @@ def test_a_registry_that_is_away_is_said_so(searches: Searches) -> None:
             summary,
             searches.model,
         )
-    with pytest.raises(OutsideFault, match="refused"):
+    with pytest.raises(ExternalSystemError, match="refused"):
         restore("http://127.0.0.1:9", "model", "1")
 
 

@@ -20,7 +20,7 @@ from satisfice.domain.trials.history import Purpose, TrialRecord, TrialState
 from satisfice.domain.trials.orders import TrialOrder, TrialResult
 from satisfice.flows.cli.status import recorded
 from satisfice.flows.coordination.coordinator import Coordinator
-from satisfice.flows.stages.schedule import Night, begin, consider, head_start, skip, within
+from satisfice.flows.stages.schedule import ScheduledRun, begin, consider, head_start, skip, within
 from satisfice.tasks.files import outcome
 from satisfice.tasks.files.home import search_folder
 from satisfice.tasks.sampling.warm_start import (
@@ -194,7 +194,7 @@ def test_a_night_that_is_skipped_stands_beside_the_last_search(store: Store, stu
 def test_it_goes_on_with_another_seed_where_others_ended(store: Store, study: Study) -> None:
     first = search_of(store, study, 0.5, 0.8, 0.6)
     by_hand = search_of(store, study, 0.4)
-    night = Night(GO, earlier_searches(store, study))
+    night = ScheduledRun(GO, earlier_searches(store, study))
     search = begin(study, store, ready(DATA), night)
     start = head_start(study, store, search)
 
@@ -211,7 +211,7 @@ def test_on_new_data_the_best_known_are_tried_and_their_values_do_not_count(
     store: Store, study: Study
 ) -> None:
     search_of(store, study, 0.1, 0.7, 0.2, 0.8, 0.6, 0.5, 0.4)
-    night = Night(GO, earlier_searches(store, study))
+    night = ScheduledRun(GO, earlier_searches(store, study))
     search = begin(study, store, ready(NEW), night)
     start = head_start(study, store, search)
 
@@ -227,7 +227,7 @@ def test_the_champion_comes_before_what_looked_better(
 ) -> None:
     for alias, x in zip(aliases, (0.0, 0.1), strict=True):
         handed_over(search_of(store, study, 0.1, 0.2, 0.9), alias, x)
-    search = begin(study, store, ready(NEW), Night(GO, earlier_searches(store, study)))
+    search = begin(study, store, ready(NEW), ScheduledRun(GO, earlier_searches(store, study)))
     assert [one["x"] for one in head_start(study, store, search).first] == [0.0, 0.2, 0.1]
 
 
@@ -318,7 +318,7 @@ def coordinator_of(
 
 
 def test_what_was_skipped_and_what_was_begun_are_told_apart(store: Store, study: Study) -> None:
-    search = begin(study, store, ready(DATA), Night(GO))
+    search = begin(study, store, ready(DATA), ScheduledRun(GO))
     later = Decision.to_stop("not tonight")
     search.decide(DecisionRecord("schedule", 5, later, time.time()))
     assert why_begun(search) == GO

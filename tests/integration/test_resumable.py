@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from satisfice.domain.errors import StudyBusy, UserMistake
+from satisfice.domain.errors import StudyBusy, UserError
 from satisfice.domain.study import Study
 from satisfice.domain.summary import Ending
 from satisfice.flows.stages.resume import look_ahead, refuse_other_data, unfinished_search
@@ -40,10 +40,10 @@ def changed(study: Study, old: str, new: str) -> Study:
 def test_a_study_without_an_unfinished_search_has_nothing_to_resume(
     store: Store, study: Study
 ) -> None:
-    store.begin(study).end(Ending.WORTHWHILE_STOP, 1.0)
-    with pytest.raises(UserMistake, match="study 'tiny' has no unfinished search"):
+    store.begin(study).end(Ending.NOT_WORTH_CONTINUING, 1.0)
+    with pytest.raises(UserError, match="study 'tiny' has no unfinished search"):
         unfinished_search(store, study)
-    with pytest.raises(UserMistake, match="no unfinished search"):
+    with pytest.raises(UserError, match="no unfinished search"):
         look_ahead(study, resume=True)
     look_ahead(study, resume=False)
 
@@ -78,7 +78,7 @@ def test_a_study_that_asks_for_something_else_is_not_resumed(
     store: Store, study: Study, old: str, new: str
 ) -> None:
     store.begin(study)
-    with pytest.raises(UserMistake, match="asks for something else than when search tiny-1"):
+    with pytest.raises(UserError, match="asks for something else than when search tiny-1"):
         unfinished_search(store, changed(study, old, new))
 
 
@@ -89,7 +89,7 @@ def test_a_search_is_resumed_on_its_own_data_alone(store: Store, study: Study) -
     journal.append("search", data={"digest": "abc"})
     journal.close()
     refuse_other_data(info, "abc")
-    with pytest.raises(UserMistake, match="load\\(\\) returned abc then, and def now"):
+    with pytest.raises(UserError, match="load\\(\\) returned abc then, and def now"):
         refuse_other_data(info, "def")
 
 

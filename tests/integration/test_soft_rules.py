@@ -74,7 +74,7 @@ def test_the_winner_is_feasible_though_better_trials_are_not(store: Store) -> No
     coordinator = coordinator_of(search, study, Reporting(study.prices))
     ending, decision = coordinator.run()
     history = coordinator.history
-    assert ending in (Ending.BUDGET_SPENT, Ending.WORTHWHILE_STOP)
+    assert ending in (Ending.BUDGET_SPENT, Ending.NOT_WORTH_CONTINUING)
     assert history.best is not None
     assert history.best.value is not None
     assert gap(history.best.params) <= 0.05

@@ -11,7 +11,7 @@ import pytest
 from optuna.trial import FrozenTrial
 
 from satisfice.domain.economics.cost import Budget, Cost, EnergyMode
-from satisfice.domain.errors import NoAllowedConfiguration, UserMistake
+from satisfice.domain.errors import NoAllowedConfiguration, UserError
 from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.rules.rule import Rule, RuleBook, Verdict
 from satisfice.domain.space.space import (
@@ -208,7 +208,7 @@ def test_more_points_than_there_are_is_told(store: Store, study: Study) -> None:
 
 @pytest.mark.parametrize("count", [0, 10_001])
 def test_a_number_of_points_that_makes_no_sense_is_refused(study: Study, count: int) -> None:
-    with pytest.raises(UserMistake, match=f"{count} points cannot be drawn"):
+    with pytest.raises(UserError, match=f"{count} points cannot be drawn"):
         understand(study, asked("x=0..1", random=count))
 
 

@@ -111,7 +111,7 @@ class Logs:
             "decision", place="search", after=after, stop=False, reason=reason, evidence=evidence
         )
 
-    def end(self, ending: Ending = Ending.WORTHWHILE_STOP) -> None:
+    def end(self, ending: Ending = Ending.NOT_WORTH_CONTINUING) -> None:
         self._journal.append("end", ending=ending, reason="0.1 is less than 0.5")
 
     def whole_trial(self, number: int, *values: float) -> None:
@@ -198,7 +198,7 @@ def test_a_search_is_a_run_with_a_nested_run_a_trial(logs: Logs, uri: str) -> No
     assert seen.curve(first.run, "decision/expected_gain") == [(1, 2.0), (2, 0.25)]
     assert seen.curve(first.run, "search/incumbent") == [(1, 0.8), (2, 0.8)]
     assert seen.curve(first.run, "search/spent_money") == [(1, 0.5), (2, 1.0)]
-    assert parent.data.tags["satisfice.ending"] == "Worthwhile stop"
+    assert parent.data.tags["satisfice.ending"] == "Not worth continuing"
     assert parent.data.tags["environment.python"] == "3.11.9"
     assert parent.data.tags["rule.wide"] == "channels >= 8 because it underfits"
     assert parent.data.tags["mlflow.source.git.commit"] == "4f" * 20
@@ -458,7 +458,7 @@ def summary(logs: Logs) -> SearchSummary:
     return SearchSummary(
         search=logs.search,
         study=study,
-        ending=Ending.WORTHWHILE_STOP,
+        ending=Ending.NOT_WORTH_CONTINUING,
         decision=Decision.to_stop("3 more trials would bring 0.10 EUR and cost 0.50 EUR"),
         history=History((), Direction.MAXIMIZE),
         decisions=(),
@@ -504,4 +504,4 @@ def test_an_outcome_waits_for_a_server_that_is_away(logs: Logs, mlflow_server: A
     back = log_outcome(logs.folder, mlflow_server.uri, summary(logs), None, None)
     assert (away.behind, back.behind) == (True, False)
     tags = open_client(mlflow_server.uri).get_run(back.run).data.tags
-    assert tags["satisfice.ending"] == "Worthwhile stop"
+    assert tags["satisfice.ending"] == "Not worth continuing"

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.domain.study import DataSource, Study
 from satisfice.domain.summary import DataReport, ExpectationResult
 from satisfice.tasks.problem.data import Data, Split
@@ -345,7 +345,7 @@ def test_expectations_may_be_asked_for_twice(gate: Gate, digits: Data, tmp_path:
 def test_broken_expectations(
     text: str, line: int | None, message: str, hint: str, gate: Gate, digits: Data, tmp_path: Path
 ) -> None:
-    with pytest.raises(ProblemFault) as caught:
+    with pytest.raises(StudyCodeError) as caught:
         gate(digits, text)
     place = f"{tmp_path / 'expectations.py'}:{line}: " if line else str(tmp_path)
     assert caught.value.message.startswith(place)
@@ -356,7 +356,7 @@ def test_broken_expectations(
 def test_expectations_that_are_not_there(study: Study, digits: Data, tmp_path: Path) -> None:
     write_manifest(digits, tmp_path / "manifest.npz")
     elsewhere = replace(study, folder=str(tmp_path))
-    with pytest.raises(ProblemFault, match=r"expectations\.py: there is no such file"):
+    with pytest.raises(StudyCodeError, match=r"expectations\.py: there is no such file"):
         validate(elsewhere, tmp_path / "manifest.npz", "", None)
 
 

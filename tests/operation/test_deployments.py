@@ -124,7 +124,7 @@ def test_a_search_on_demand_and_one_by_schedule(
     assert by_form["name"] == "search tiny"
     assert _trials(machine, by_form) == 2
     assert by_schedule["auto_scheduled"]
-    assert by_schedule["state"]["name"] in {Ending.BUDGET_SPENT, Ending.WORTHWHILE_STOP}
+    assert by_schedule["state"]["name"] in {Ending.BUDGET_SPENT, Ending.NOT_WORTH_CONTINUING}
     assert by_schedule["state"]["message"]
     assert _trials(machine, by_schedule) > 2
     # Where the loop that plans the runs fails, it says so here and nowhere else. A busy database is

@@ -38,7 +38,7 @@ from satisfice.tasks.storage.trial_records import BEGUN
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-Judge = Callable[[Params], bool]
+RuleEvaluator = Callable[[Params], bool]
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Ruled:
 
     space: Space
     rules: RuleBook
-    inside: Judge
-    permitted: Judge
+    inside: RuleEvaluator
+    permitted: RuleEvaluator
     twins: tuple[Twin, ...]  # of the rules that are not the space's own, in their order
 
     def __repr__(self) -> str:

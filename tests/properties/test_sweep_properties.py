@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from satisfice.domain.economics.cost import Budget, Prices
 from satisfice.domain.economics.worth import Direction, Worth
-from satisfice.domain.errors import UserMistake
+from satisfice.domain.errors import UserError
 from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.rules.rule import Rule, RuleBook, Verdict
 from satisfice.domain.space.space import Choice, Float, Int, Parameter, Params, Space, key_of
@@ -100,7 +100,7 @@ def test_a_grid_holds_just_what_is_allowed_and_each_once(
     expected = by_hand(values)
     try:
         understand(study, request)
-    except UserMistake:
+    except UserError:
         assert any(all(name not in one for one in expected) for name in values)
         return
     plan = make_plan(configurations(study, request), lambda one: study.rules.judge(one, {}))

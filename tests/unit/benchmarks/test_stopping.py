@@ -13,7 +13,7 @@ from benchmarks.stopping.parallel import given_out, oracle
 from benchmarks.stopping.policies import RULES, Offer, offer, ours, utilities
 from benchmarks.stopping.tables import Table
 from benchmarks.stopping.traces import ORDERS, RATES, Trace, search
-from satisfice.domain.decisions.forecast import Taught
+from satisfice.domain.decisions.forecast import ForecastConstants
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +56,7 @@ def test_nobody_beats_the_oracle(rate: float) -> None:
 
 def test_a_dearer_rate_never_stops_us_later() -> None:
     trace = search("made/up", "random", 4)
-    stops = [ours(Taught())(offer(trace, rate)) for rate in (0.01, 0.3, 10.0)]
+    stops = [ours(ForecastConstants())(offer(trace, rate)) for rate in (0.01, 0.3, 10.0)]
     assert stops == sorted(stops, reverse=True)
     assert stops[0] > stops[-1]
 
@@ -66,7 +66,7 @@ def test_scales_say_nothing(table: Table) -> None:
     trace = search("made/up", "tpe", 5)
     given = offer(trace, 0.3)
     other = Offer(given.values * 50, given.money * 3, given.worth * 3 / 50)
-    for policy in (ours(Taught()), *RULES.values()):
+    for policy in (ours(ForecastConstants()), *RULES.values()):
         assert policy(given) == policy(other)
     cost = given.money.sum() / (given.worth * (given.values.max() - given.values.min()))
     spread = (trace.seen.max() - trace.seen.min()) / table.gap
@@ -94,17 +94,17 @@ def test_what_is_fitted_is_what_decides(order: str) -> None:
     read = fit.readings(trace)
     for rate in RATES:
         price = rate * trace.table.gap / (200 * trace.table.usual_seconds)
-        for taught in (Taught(), Taught(1.2, 0.1)):
+        for taught in (ForecastConstants(), ForecastConstants(1.2, 0.1)):
             assert fit.stop(read, price, taught) == ours(taught)(offer(trace, rate))
 
 
 def test_the_product_has_what_was_fitted_on_all_families() -> None:
-    assert fit.taught() == Taught()
+    assert fit.taught() == ForecastConstants()
     assert fit.taught("hpolib") != fit.taught("hpobench")
 
 
 def test_a_constant_is_fitted_without_its_family() -> None:
-    points = [Taught(pace, 0.1 * at) for pace in (1.0, 2.0) for at in range(1, 9)]
+    points = [ForecastConstants(pace, 0.1 * at) for pace in (1.0, 2.0) for at in range(1, 9)]
     likes = {
         name: np.array([-abs(one.allowance - liked) for one in points])
         for name, liked in (("a", 0.1), ("b", 0.8))
@@ -127,7 +127,7 @@ def test_a_sure_and_true_forecast_scores_nothing_and_a_vague_one_more() -> None:
 
 def test_a_forecast_is_scored_by_what_truly_came() -> None:
     trace = search("made/up", "random", 8)
-    found = [one for one in forecasts(trace, Taught()) if one.after == 10]
+    found = [one for one in forecasts(trace, ForecastConstants()) if one.after == 10]
     assert len(found) == len(RATES)
     truth = trace.incumbent()
     assert {one.came for one in found} == {truth[29] - truth[9]}
@@ -137,10 +137,10 @@ def test_a_forecast_is_scored_by_what_truly_came() -> None:
 @pytest.mark.parametrize("workers", [1, 4])
 def test_several_workers_pay_for_what_is_in_flight(workers: int) -> None:
     given = offer(search("made/up", "random", 9), 1.0)
-    out = given_out(given, workers, Taught())
+    out = given_out(given, workers, ForecastConstants())
     assert out >= 4 + workers
     if workers == 1:
-        assert out == ours(Taught())(given)
+        assert out == ours(ForecastConstants())(given)
     assert oracle(np.arange(200.0)[::-1], workers) == 200 - (4 + workers)
 
 

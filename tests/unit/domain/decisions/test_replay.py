@@ -9,7 +9,7 @@ import pytest
 
 from satisfice.domain.decisions.decision import Decision
 from satisfice.domain.decisions.replay import circumstances, replay
-from satisfice.domain.decisions.situation import Offer, Pending, Situation
+from satisfice.domain.decisions.situation import NextTrialEstimate, Pending, Situation
 from satisfice.domain.decisions.stopping import decide
 from satisfice.domain.economics.cost import Budget, Cost, EnergyMode, Prices
 from satisfice.domain.economics.worth import Direction, Worth
@@ -155,7 +155,7 @@ def test_trials_that_counted_before_a_search_count_in_its_replay() -> None:
 def test_what_a_model_expected_is_part_of_the_decision_and_priced_anew() -> None:
     history = History(trials(), Direction.MAXIMIZE)
     little = Worth(1e-9)
-    offer = Offer(gain=1.4e11, cost=2.0)  # with the little that the values promise: 2.1
+    offer = NextTrialEstimate(gain=1.4e11, cost=2.0)  # with the little that the values promise: 2.1
     situation = Situation(history, little, PRICES, offer=offer)
     decision = decide(situation)
     assert not decision.stop

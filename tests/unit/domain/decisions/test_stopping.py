@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from satisfice.domain.decisions.situation import Offer, Situation
+from satisfice.domain.decisions.situation import NextTrialEstimate, Situation
 from satisfice.domain.decisions.stopping import StoppingPolicy, decide
 from satisfice.domain.economics.cost import Budget, Cost, EnergyMode, Prices
 from satisfice.domain.economics.worth import Direction, Per, Worth
@@ -241,7 +241,7 @@ def dear() -> Situation:
 def test_a_configuration_that_pays_goes_on_though_the_values_say_stop() -> None:
     alone = decide(dear())
     assert alone.stop
-    decision = decide(replace(dear(), offer=Offer(gain=400.0, cost=12.0, least=3)))
+    decision = decide(replace(dear(), offer=NextTrialEstimate(gain=400.0, cost=12.0, least=3)))
     assert not decision.stop
     together = math.sqrt(400.0 * alone.evidence["next_gain"])
     assert together == pytest.approx(12.77, abs=0.01)
@@ -254,21 +254,21 @@ def test_a_configuration_that_pays_goes_on_though_the_values_say_stop() -> None:
 
 
 def test_a_model_alone_does_not_outvote_the_values() -> None:
-    decision = decide(replace(dear(), offer=Offer(gain=20.0, cost=12.0, least=3)))
+    decision = decide(replace(dear(), offer=NextTrialEstimate(gain=20.0, cost=12.0, least=3)))
     assert decision.stop
     assert decision.evidence["offer_steps"] == pytest.approx(2.0)
 
 
 def test_a_configuration_that_does_not_pay_changes_nothing_but_the_evidence() -> None:
     alone = decide(dear())
-    decision = decide(replace(dear(), offer=Offer(gain=11.0, cost=12.0, least=7)))
+    decision = decide(replace(dear(), offer=NextTrialEstimate(gain=11.0, cost=12.0, least=7)))
     assert decision.stop
     assert decision.reason == alone.reason
     assert decision.evidence["offer_cost"] == 12.0
 
 
 def test_a_model_that_has_seen_too_little_is_not_believed_when_it_says_stop() -> None:
-    decision = decide(replace(dear(), offer=Offer(gain=0.0, cost=12.0, least=8)))
+    decision = decide(replace(dear(), offer=NextTrialEstimate(gain=0.0, cost=12.0, least=8)))
     assert not decision.stop
     assert decision.reason.startswith("7 of at least 8 trials are there to model the space from; ")
 
@@ -277,12 +277,12 @@ def test_trials_that_were_given_up_tell_the_model_something() -> None:
     curve = (CurvePoint(1, 0.5, 1.0),)
     begun = TrialRecord(7, {"x": 7}, TrialState.PRUNED, curve=curve)
     for trial, stops in ((begun, True), (replace(begun, curve=()), False)):
-        few = replace(dear(), offer=Offer(gain=0.0, cost=12.0, least=8))
+        few = replace(dear(), offer=NextTrialEstimate(gain=0.0, cost=12.0, least=8))
         history = History((*few.history.trials, trial), few.history.direction)
         assert decide(replace(few, history=history)).stop is stops
 
 
 def test_where_the_values_say_go_on_no_offer_is_looked_at() -> None:
-    decision = decide(replace(situation(SPREAD), offer=Offer(gain=0.0, cost=12.0)))
+    decision = decide(replace(situation(SPREAD), offer=NextTrialEstimate(gain=0.0, cost=12.0)))
     assert not decision.stop
     assert "offer_cost" not in decision.evidence

@@ -11,7 +11,7 @@ import pytest
 
 from satisfice.domain.economics.cost import Budget, Cost, Prices
 from satisfice.domain.economics.worth import Direction, Worth
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.prediction.model import Observation, learn, observe, seconds_of_an_epoch
 from satisfice.domain.prediction.predictor import Predictor, interval
@@ -292,7 +292,7 @@ def test_without_forecasts_nothing_more_is_counted() -> None:
 def test_a_predictor_may_be_asked_for_more_than_the_rules_speak_of() -> None:
     def count(params: Params) -> Sizes:
         if params["width"] == 8:
-            raise ProblemFault("build(params) failed")
+            raise StudyCodeError("build(params) failed")
         return sizes(params)
 
     predict = Predictor(study_of("predicted.parameters < 9"), count, (EPOCH_SECONDS,))
@@ -303,7 +303,7 @@ def test_a_predictor_may_be_asked_for_more_than_the_rules_speak_of() -> None:
 def test_a_trial_that_no_model_is_known_of_any_more_teaches_nothing() -> None:
     def count(params: Params) -> Sizes:
         if params["width"] == 8:
-            raise ProblemFault("build(params) failed")
+            raise StudyCodeError("build(params) failed")
         return sizes(params)
 
     predict = Predictor(study_of("predicted.memory_mb < 9"), count)

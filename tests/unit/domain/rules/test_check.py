@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.rules.check import (
     PREDICTIONS,
@@ -16,7 +16,7 @@ from satisfice.domain.rules.check import (
     contradiction,
     examine,
 )
-from satisfice.domain.rules.evaluator import Judge
+from satisfice.domain.rules.evaluator import RuleEvaluator
 from satisfice.domain.rules.rule import Rule, RuleBook, implied_by
 from satisfice.domain.space.enumeration import every_configuration
 from satisfice.domain.space.space import (
@@ -48,19 +48,21 @@ DRAWS = 2000
 def predict(params: Params) -> Mapping[str, float]:
     channels, groups = int(params["channels"]), int(params["groups"])
     if channels % groups:
-        raise ProblemFault(f"{groups} groups do not divide {channels} channels")
+        raise StudyCodeError(f"{groups} groups do not divide {channels} channels")
     return {"predicted.parameters": 100.0 * channels, "predicted.macs": 100.0 * channels}
 
 
 def examined(*requirements: str) -> Findings:
     rules = (Rule(f"r{at}", Expression(text)) for at, text in enumerate(requirements))
-    judge = Judge(RuleBook(tuple(rules)), predict)
+    judge = RuleEvaluator(RuleBook(tuple(rules)), predict)
     return examine(SPACE, judge, random_configurations(SPACE, DRAWS, 0))
 
 
 def listed(*requirements: str) -> Findings:
     rules = (Rule(f"r{at}", Expression(text)) for at, text in enumerate(requirements))
-    return examine(SMALL, Judge(RuleBook(tuple(rules)), predict), every_configuration(SMALL), True)
+    return examine(
+        SMALL, RuleEvaluator(RuleBook(tuple(rules)), predict), every_configuration(SMALL), True
+    )
 
 
 def test_each_rule_is_told_with_its_share_and_an_example() -> None:
@@ -187,7 +189,7 @@ def test_without_rules_everything_is_allowed() -> None:
 
 
 def test_a_model_that_cannot_be_built_is_a_fault_of_the_study() -> None:
-    with pytest.raises(ProblemFault, match="do not divide"):
+    with pytest.raises(StudyCodeError, match="do not divide"):
         examined("predicted.parameters <= 6400")
 
 
@@ -195,7 +197,7 @@ def test_what_the_space_asks_for_by_itself_is_told_of_only_where_it_forbids() ->
     bounded = Parameter("y", Bounded(Expression("x"), Expression("0.5")))
     half = Parameter("half", Derived(Expression("x / 2")))
     space = Space((Parameter("x", Float(0.0, 1.0)), bounded, half))
-    judge = Judge(RuleBook(implied_by(space)), predict)
+    judge = RuleEvaluator(RuleBook(implied_by(space)), predict)
     findings = examine(space, judge, random_configurations(space, 500, 0))
     assert [one.rule.id for one in findings.rules] == ["y has a value"]
     assert findings.rules[0].allows.interval[0] < 0.5 < findings.rules[0].allows.interval[1]
@@ -207,7 +209,7 @@ def test_a_contradiction_is_named_and_anything_allowed_is_none() -> None:
 
     def clash(*requirements: str) -> tuple[str, ...] | None:
         rules = tuple(Rule(f"r{at}", Expression(text)) for at, text in enumerate(requirements))
-        found = contradiction(SPACE, Judge(RuleBook(rules), predict), drawn)
+        found = contradiction(SPACE, RuleEvaluator(RuleBook(rules), predict), drawn)
         return None if found is None else found.rules
 
     assert clash("channels > 64", "groups <= 8", "channels < 60") == ("r0", "r2")

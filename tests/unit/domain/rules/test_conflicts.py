@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.rules.conflicts import Clash, find_clash, smallest_clash
-from satisfice.domain.rules.evaluator import Judge
+from satisfice.domain.rules.evaluator import RuleEvaluator
 from satisfice.domain.rules.predicted import Forecast
 from satisfice.domain.rules.rule import Rule, RuleBook
 from satisfice.domain.space.space import Choice, Float, Int, Parameter, Params, Space
@@ -59,9 +59,9 @@ def predict(params: Params) -> Mapping[str, float]:
 
 def examined(
     *requirements: str, space: Space = SPACE, draws: int = 300
-) -> tuple[Clash | Params, Judge]:
+) -> tuple[Clash | Params, RuleEvaluator]:
     rules = (Rule(f"r{at}", Expression(text)) for at, text in enumerate(requirements))
-    judge = Judge(RuleBook(tuple(rules)), predict)
+    judge = RuleEvaluator(RuleBook(tuple(rules)), predict)
     drawn = list(random_configurations(space, draws, 0))
     return find_clash(space, judge, [(one, judge.broken(one)) for one in drawn]), judge
 
@@ -108,7 +108,7 @@ def test_a_rule_is_no_clash_where_another_choice_silences_it() -> None:
     found, judge = examined("momentum > 1", "optimizer == 'sgd'")
     assert isinstance(found, Clash)
     assert found.rules == ("r0", "r1")
-    assert judge.asked == 0
+    assert judge.predictions_made == 0
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_clash_of_a_prediction_names_the_rule_on_parameters_that_it_needs() ->
     assert isinstance(clash, Clash)
     assert clash.rules == ("r0", "r2")
     assert clash.over is None
-    assert 0 < judge.asked < 1000
+    assert 0 < judge.predictions_made < 1000
 
 
 def test_a_prediction_over_a_few_configurations_is_proven() -> None:
@@ -143,14 +143,14 @@ def test_a_prediction_over_a_few_configurations_is_proven() -> None:
 
 def build_shallow(params: Params) -> Mapping[str, float]:
     if params["depth"] != 1:
-        raise ProblemFault("no model")
+        raise StudyCodeError("no model")
     return predict(params)
 
 
 def test_what_no_model_can_be_built_for_is_no_way_out_of_a_rule() -> None:
     shallow = Rule("shallow", Expression("depth == 1"))
     large = Rule("large", Expression("predicted.parameters > 1e6"))
-    judge = Judge(RuleBook((shallow, large)), build_shallow)
+    judge = RuleEvaluator(RuleBook((shallow, large)), build_shallow)
     drawn = list(random_configurations(SPACE, 30, 0))
     clash = find_clash(SPACE, judge, [(one, judge.broken(one)) for one in drawn])
     assert isinstance(clash, Clash)
@@ -158,9 +158,11 @@ def test_what_no_model_can_be_built_for_is_no_way_out_of_a_rule() -> None:
 
 
 def test_a_model_that_cannot_be_built_is_told_where_all_rules_on_parameters_hold() -> None:
-    judge = Judge(RuleBook((Rule("large", Expression("predicted.macs >= 0")),)), build_shallow)
-    judge.leave = 1
-    with pytest.raises(ProblemFault, match="no model"):
+    judge = RuleEvaluator(
+        RuleBook((Rule("large", Expression("predicted.macs >= 0")),)), build_shallow
+    )
+    judge.prediction_budget = 1
+    with pytest.raises(StudyCodeError, match="no model"):
         judge.broken({"channels": 8, "depth": 2})
 
 
@@ -169,8 +171,8 @@ def test_what_is_learnt_is_asked_with_its_error(limit: int, allowed: bool) -> No
     """A prior is only sure of what is far off; `check` asks it as a proposal would."""
     prior = {"predicted.memory_mb": Forecast(median=4000.0, spread=1.0, freedom=5.0, trials=0)}
     rules = RuleBook((Rule("memory", Expression(f"predicted.memory_mb <= {limit}")),))
-    judge = Judge(rules, lambda _: prior)
-    judge.leave = 1
+    judge = RuleEvaluator(rules, lambda _: prior)
+    judge.prediction_budget = 1
     assert judge.fulfils(rules.rules, {"depth": 1}) is allowed
     assert rules.judge({"depth": 1}, prior).allowed is allowed
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from satisfice.domain.errors import UserMistake
+from satisfice.domain.errors import UserError
 from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.space.space import (
     Bounded,
@@ -111,7 +111,7 @@ def test_what_is_asked_for_is_read_by_the_domain_of_the_parameter(
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_the_way_out(texts: list[str], message: str, hint: str) -> None:
-    with pytest.raises(UserMistake) as mistake:
+    with pytest.raises(UserError) as mistake:
         read_swept(texts, SPACE, drawn=False)
     assert message in mistake.value.message
     assert hint in mistake.value.hint

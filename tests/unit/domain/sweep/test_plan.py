@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from satisfice.domain.decisions.decision import Decision
-from satisfice.domain.errors import UserMistake
+from satisfice.domain.errors import UserError
 from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.rules.rule import Rule, RuleBook, Verdict
 from satisfice.domain.space.space import (
@@ -97,7 +97,7 @@ def test_true_and_one_are_two_values() -> None:
 def test_an_active_parameter_needs_a_value() -> None:
     bare = Space((Parameter("a", Int(0, 9)), Parameter("b", Int(0, 9), Expression("a > 5"))))
     assert configuration(bare, {"a": 5}) == {"a": 5}
-    with pytest.raises(UserMistake, match="b has no default, and the sweep gives it no value"):
+    with pytest.raises(UserError, match="b has no default, and the sweep gives it no value"):
         configuration(bare, {"a": 6})
 
 
@@ -111,13 +111,13 @@ def test_derived_parameters_follow_from_what_is_swept() -> None:
 
 def test_a_grid_without_end_is_refused_before_it_is_built() -> None:
     texts = ["channels=4..128:100", "groups=1..16:16", "momentum=0..0.9:100"]
-    with pytest.raises(UserMistake, match="has 160,000 combinations, and a grid has at most 10,0"):
+    with pytest.raises(UserError, match="has 160,000 combinations, and a grid has at most 10,0"):
         next(grid(SPACE, asked(*texts)))
 
 
 def test_a_parameter_that_is_never_there_is_refused() -> None:
     swept = asked("momentum=0,0.5", "groups=1")
-    with pytest.raises(UserMistake, match="momentum is in none of the configurations") as mistake:
+    with pytest.raises(UserError, match="momentum is in none of the configurations") as mistake:
         refuse_absent(swept, SPACE, grid(SPACE, swept))
     assert "when optimizer == 'sgd'" in mistake.value.hint
     both = asked("momentum=0,0.5", "optimizer=adamw,sgd")

@@ -9,7 +9,7 @@ import pytest
 
 from satisfice.domain.economics.cost import Budget, Cost, Prices
 from satisfice.domain.economics.worth import Direction, Worth
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.rules.predicted import EPOCH_SECONDS, EXAMPLES, MACS, OPERATIONS, SIZE
 from satisfice.domain.rules.rule import Rule, RuleBook
@@ -38,7 +38,7 @@ class Server:
         width = int(params["width"])
         self.asked.append(width)
         if not self.builds or width % 2:
-            raise ProblemFault("no such model")
+            raise StudyCodeError("no such model")
         return {MACS: width * 1e7, EXAMPLES: 5 / 0.3, OPERATIONS: 1.0, SIZE: 4.0 * width}
 
 

@@ -12,7 +12,7 @@ from satisfice.domain.errors import NoAllowedConfiguration
 from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.rules.check import Findings, examine
 from satisfice.domain.rules.conflicts import Clash
-from satisfice.domain.rules.evaluator import Judge
+from satisfice.domain.rules.evaluator import RuleEvaluator
 from satisfice.domain.rules.rule import Rule, RuleBook
 from satisfice.domain.space.enumeration import every_configuration
 from satisfice.domain.space.space import Choice, Float, Int, Parameter, Space
@@ -45,7 +45,7 @@ def told(findings: Findings) -> list[str]:
 
 def test_a_small_space_is_told_in_full() -> None:
     predicted = book("a % b == 0", "predicted.macs < 5", "c == 'x'")
-    judge = Judge(predicted, lambda params: {"predicted.macs": float(params["a"])})
+    judge = RuleEvaluator(predicted, lambda params: {"predicted.macs": float(params["a"])})
     assert told(examine(SMALL, judge, every_configuration(SMALL), whole=True)) == [
         "rules, held against all 36 configurations, 12 predictions",
         "  r1: a % b == 0",
@@ -70,7 +70,7 @@ def test_a_small_space_is_told_in_full() -> None:
 
 def test_a_sample_is_told_with_intervals_and_doubts() -> None:
     doubtful = book("lr <= 0.5", "lr <= 0.6", "lr >= 0", "a < 3")
-    judge = Judge(doubtful, lambda params: {})
+    judge = RuleEvaluator(doubtful, lambda params: {})
     lines = told(examine(LARGE, judge, random_configurations(LARGE, 1000, 0)))
     assert lines[0] == (
         "rules, held against 1,000 configurations drawn at random; in brackets, 95 % intervals"
@@ -141,7 +141,9 @@ def test_soft_rules_are_told_apart_from_what_keeps_a_configuration_out() -> None
         rules=hard,
         soft_rules=RuleBook((rule,)),
     )
-    findings = examine(SMALL, Judge(hard, lambda _: {}), every_configuration(SMALL), whole=True)
+    findings = examine(
+        SMALL, RuleEvaluator(hard, lambda _: {}), every_configuration(SMALL), whole=True
+    )
     assert [line.plain for line in soft_rules(study)] == [
         "soft rules, judged after training: they keep nothing from being trained",
         "  fast: measured.latency_ms_p95 <= 2",

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.domain.rules.predicted import ACTIVATIONS, LARGEST, MACS, OPERATIONS, SIZE
 from satisfice.tasks.models.counting import (
     count_macs,
@@ -173,7 +173,7 @@ def test_an_example_that_raises_is_the_problems_fault() -> None:
     problem = SimpleNamespace(
         build=lambda params: nn.Linear(3, 2), example_input=lambda params: params["length"]
     )
-    with pytest.raises(ProblemFault, match=r"example_input\(params\) failed: KeyError"):
+    with pytest.raises(StudyCodeError, match=r"example_input\(params\) failed: KeyError"):
         predict(problem, {})
 
 
@@ -185,33 +185,33 @@ def test_of_a_batch_one_example_is_counted() -> None:
 
 
 def test_without_build_nothing_can_be_predicted() -> None:
-    with pytest.raises(ProblemFault, match=r"no build\(params\)") as fault:
+    with pytest.raises(StudyCodeError, match=r"no build\(params\)") as fault:
         predict(SimpleNamespace(build=None, example_input=None), {}, (3,))
     assert "build(params)" in fault.value.hint
 
 
 def test_a_build_that_raises_is_the_problems_fault() -> None:
     problem = SimpleNamespace(build=lambda params: nn.Linear(params["width"], 2))
-    with pytest.raises(ProblemFault, match="'width'"):
+    with pytest.raises(StudyCodeError, match="'width'"):
         predict(problem, {}, (3,))
 
 
 def test_a_build_that_reads_values_is_told_so() -> None:
     problem = SimpleNamespace(build=lambda params: nn.Linear(int(torch.ones(3).sum().item()), 2))
-    with pytest.raises(ProblemFault, match="meta device") as fault:
+    with pytest.raises(StudyCodeError, match="meta device") as fault:
         predict(problem, {}, (3,))
     assert "must not read values" in fault.value.hint
 
 
 def test_an_example_that_does_not_fit_asks_for_another() -> None:
     problem = SimpleNamespace(build=lambda params: nn.Linear(3, 2))
-    with pytest.raises(ProblemFault, match=r"shape \(1, 4\)") as fault:
+    with pytest.raises(StudyCodeError, match=r"shape \(1, 4\)") as fault:
         predict(problem, {}, (4,))
     assert "example_input(params)" in fault.value.hint
 
 
 def test_without_any_example_the_fault_says_what_is_missing() -> None:
-    with pytest.raises(ProblemFault, match="neither an example_input"):
+    with pytest.raises(StudyCodeError, match="neither an example_input"):
         predict(SimpleNamespace(build=lambda params: nn.Linear(3, 2)), {})
 
 

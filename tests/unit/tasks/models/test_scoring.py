@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.tasks.models.scoring import score
 from satisfice.tasks.problem.contract import Problem
 from satisfice.tasks.problem.data import Data, Split
@@ -58,7 +58,7 @@ def test_a_single_example_is_no_part_of_itself(tmp_path: Path) -> None:
 
 
 def test_without_evaluate_there_is_no_score(tmp_path: Path) -> None:
-    with pytest.raises(ProblemFault, match=r"problem\.py defines no evaluate\(model, split\)"):
+    with pytest.raises(StudyCodeError, match=r"problem\.py defines no evaluate\(model, split\)"):
         scored(tmp_path, None)
 
 
@@ -66,5 +66,5 @@ def test_what_evaluate_raises_is_told_in_one_line(tmp_path: Path) -> None:
     def wrong(model: Any, split: Split) -> dict[str, Any]:
         raise KeyError("accuracy")
 
-    with pytest.raises(ProblemFault, match="KeyError: 'accuracy'"):
+    with pytest.raises(StudyCodeError, match="KeyError: 'accuracy'"):
         scored(tmp_path, wrong)

@@ -15,7 +15,7 @@ import pytest
 from satisfice.domain.decisions.stopping import StoppingPolicy, decide
 from satisfice.domain.economics.cost import Cost, Prices
 from satisfice.domain.economics.worth import Direction, Per, Worth
-from satisfice.domain.errors import UserMistake
+from satisfice.domain.errors import UserError
 from satisfice.domain.rules.rule import Verdict
 from satisfice.domain.trials.history import Purpose, TrialRecord, TrialState
 from satisfice.tasks.optuna_integration.callback import DECISION, MarginalGainCallback, PricedPruner
@@ -165,7 +165,7 @@ def test_threads_share_one_callback() -> None:
 
 def test_several_objectives_are_refused() -> None:
     study = optuna.create_study(directions=["maximize", "minimize"])
-    with pytest.raises(UserMistake, match="has 2 objectives"):
+    with pytest.raises(UserError, match="has 2 objectives"):
         situation_of(study, CHEAP, Prices())
 
 
@@ -234,7 +234,7 @@ def test_terms_in_words_and_as_objects() -> None:
 def test_terms_that_do_not_meet_are_refused(
     worth: Worth | str, prices: Prices | Mapping[str, str] | None, said: str
 ) -> None:
-    with pytest.raises(UserMistake, match=said):
+    with pytest.raises(UserError, match=said):
         read_terms(worth, prices)
 
 

@@ -13,7 +13,7 @@ from optuna.samplers import BaseSampler, GridSampler, TPESampler
 from optuna.trial import TrialState
 
 from satisfice import RuleAwareSampler, read_study
-from satisfice.domain.errors import NoAllowedConfiguration, UserMistake
+from satisfice.domain.errors import NoAllowedConfiguration, UserError
 from satisfice.domain.expressions.expression import ExpressionError
 from satisfice.tasks.sampling.samplers import SAMPLERS
 
@@ -98,7 +98,7 @@ def test_a_grid_that_is_done_ends_the_study() -> None:
 def test_a_forbidden_queued_configuration_is_refused() -> None:
     study = study_with(RuleAwareSampler(TPESampler(seed=1), TWO, ["a < b"]))
     study.enqueue_trial({"a": 3, "b": 2})
-    with pytest.raises(UserMistake, match="breaks 'a < b'") as caught:
+    with pytest.raises(UserError, match="breaks 'a < b'") as caught:
         study.optimize(two, n_trials=1)
     assert caught.value.hint == "the nearest that is allowed: {'a': 2, 'b': 3}"
     assert [one.state for one in study.trials] == [TrialState.FAIL]
@@ -123,7 +123,7 @@ def test_a_contradiction_leaves_no_open_trial() -> None:
 def test_asking_for_something_else_than_was_judged() -> None:
     study = study_with(RuleAwareSampler(TPESampler(seed=1), TWO, ["a < b"]))
     trial = study.ask()
-    with pytest.raises(UserMistake, match="asks for 'b'"):
+    with pytest.raises(UserError, match="asks for 'b'"):
         trial.suggest_int("b", 9, 12)
 
 
@@ -132,7 +132,7 @@ def test_rules_and_conditions_are_read_at_once() -> None:
         RuleAwareSampler(TPESampler(), TWO, ["a < bb"])
     with pytest.raises(ExpressionError, match="unknown parameter above 'b'"):
         RuleAwareSampler(TPESampler(), TWO, when={"a": "b > 1"})
-    with pytest.raises(UserMistake, match="condition for 'c'"):
+    with pytest.raises(UserError, match="condition for 'c'"):
         RuleAwareSampler(TPESampler(), TWO, when={"c": "b > 1"})
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.tasks.problem.contract import load_data, load_problem
 from satisfice.tasks.problem.data import Data
 
@@ -93,34 +93,34 @@ def test_the_example_is_a_batch_of_one_in_single_precision(tmp_path: Path) -> No
     ],
 )
 def test_what_is_wrong_names_the_place(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(ProblemFault) as caught:
+    with pytest.raises(StudyCodeError) as caught:
         load_problem(_study(tmp_path / "wrong", text), "problem.py")
     assert said in caught.value.message
     assert caught.value.hint
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ProblemFault, match=r"nothing\.py: there is no such file"):
+    with pytest.raises(StudyCodeError, match=r"nothing\.py: there is no such file"):
         load_problem(tmp_path, "nothing.py")
 
 
 def test_a_fault_in_a_helper_names_the_helpers_line(tmp_path: Path) -> None:
     folder = _study(tmp_path / "deep", "import faulty_helper\n", faulty_helper="\n\nint('x')\n")
-    with pytest.raises(ProblemFault, match=r"faulty_helper\.py:3: ValueError"):
+    with pytest.raises(StudyCodeError, match=r"faulty_helper\.py:3: ValueError"):
         load_problem(folder, "problem.py")
 
 
 def test_load_has_to_return_data(tmp_path: Path) -> None:
     text = WHOLE.replace("return Data(split, split, split)", "return split, split")
     problem = load_problem(_study(tmp_path / "other", text), "problem.py")
-    with pytest.raises(ProblemFault, match=r"problem.py:8: load\(\) returned tuple, not Data"):
+    with pytest.raises(StudyCodeError, match=r"problem.py:8: load\(\) returned tuple, not Data"):
         load_data(problem)
 
 
 def test_what_load_raises_names_the_line(tmp_path: Path) -> None:
     text = WHOLE.replace("return Data(split, split, split)", "return {}['digits']")
     problem = load_problem(_study(tmp_path / "raising", text), "problem.py")
-    with pytest.raises(ProblemFault) as caught:
+    with pytest.raises(StudyCodeError) as caught:
         load_data(problem)
     assert "problem.py:10: KeyError: 'digits'" in caught.value.message
     assert "return {}['digits']" in caught.value.message

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.tasks.problem.contract import load_problem
 from satisfice.tasks.problem.data import Data
 from satisfice.tasks.problem.split import split
@@ -121,13 +121,13 @@ def test_the_sizes_are_told(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize(("test", "validation"), [(0.0, 0.2), (0.5, 0.5), (0.2, -0.1)])
 def test_shares_that_leave_a_part_empty_are_refused(test: float, validation: float) -> None:
-    with pytest.raises(ProblemFault, match="leaves one of the three parts empty") as fault:
+    with pytest.raises(StudyCodeError, match="leaves one of the three parts empty") as fault:
         split(examples(10), np.arange(10), test=test, validation=validation)
     assert "test=0.2" in fault.value.hint
 
 
 def test_too_few_families_are_refused() -> None:
-    with pytest.raises(ProblemFault, match="20 examples in 2 families") as fault:
+    with pytest.raises(StudyCodeError, match="20 examples in 2 families") as fault:
         split(examples(20), np.arange(20) % 2, np.repeat(["a", "b"], 10))
     assert "finer groups" in fault.value.hint
 

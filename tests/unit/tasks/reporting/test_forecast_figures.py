@@ -59,7 +59,7 @@ def summary(
     return SearchSummary(
         search="s-1",
         study=study,
-        ending=Ending.WORTHWHILE_STOP,
+        ending=Ending.NOT_WORTH_CONTINUING,
         decision=Decision.to_stop("enough"),
         history=history,
         decisions=(),

@@ -105,7 +105,7 @@ def summary_of(count: int = 24) -> SearchSummary:
     return SearchSummary(
         search="s-1",
         study=STUDY,
-        ending=Ending.WORTHWHILE_STOP,
+        ending=Ending.NOT_WORTH_CONTINUING,
         decision=last,
         history=made,
         decisions=decisions,
@@ -178,7 +178,7 @@ def test_the_page_needs_no_network(full: str) -> None:
 
 def test_the_page_says_all_that_the_summary_knows(full: str) -> None:
     for told in (
-        "s-1: Worthwhile stop",
+        "s-1: Not worth continuing",
         "reason &lt;24&gt;",
         "1970-01-01 00:00 UTC",
         "1 EUR per point",

@@ -15,11 +15,12 @@ from ruamel.yaml import YAML
 
 from satisfice.domain.economics.cost import Budget, Prices
 from satisfice.domain.economics.worth import Direction, Per, Worth
-from satisfice.domain.errors import UserMistake
+from satisfice.domain.errors import UserError
 from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.space.space import Choice, Float, Int
 from satisfice.domain.study import Confirming, Resources
-from satisfice.tasks.spec.reader import read_study, recorded_study, study_digest
+from satisfice.tasks.spec.digest import study_digest
+from satisfice.tasks.spec.reader import read_study, recorded_study
 from satisfice.tasks.spec.schema import mistakes, schema
 
 STUDY = """\
@@ -93,7 +94,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def told(folder: Path, text: str) -> str:
     (folder / "study.yaml").write_text(text, "utf-8")
-    with pytest.raises(UserMistake) as caught:
+    with pytest.raises(UserError) as caught:
         read_study("study.yaml")
     return str(caught.value)
 
@@ -265,14 +266,14 @@ def test_a_missing_study_names_those_that_are_there(
         "  did you mean 'studies/digits'? There are: studies/digits, studies/wine",
     }
     for wanted, message in expected.items():
-        with pytest.raises(UserMistake) as caught:
+        with pytest.raises(UserError) as caught:
             read_study(wanted)
         assert str(caught.value) == message
 
 
 def test_nowhere_is_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserMistake, match=r"no such study\n  a study is a folder with study\.yaml"):
+    with pytest.raises(UserError, match=r"no such study\n  a study is a folder with study\.yaml"):
         read_study("digits")
 
 
@@ -293,7 +294,7 @@ def test_nowhere_is_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 )
 def test_no_file_gets_past_the_reader(written: bytes, message: str, folder: Path) -> None:
     (folder / "study.yaml").write_bytes(written)
-    with pytest.raises(UserMistake) as caught:
+    with pytest.raises(UserError) as caught:
         read_study("study.yaml")
     assert message in str(caught.value)
 

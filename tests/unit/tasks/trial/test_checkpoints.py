@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.tasks.problem.contract import Problem
 from satisfice.tasks.trial.checkpoints import (
     Checkpoint,
@@ -174,5 +174,5 @@ def test_a_model_comes_back_in_evaluation_mode(tmp_path: Path) -> None:
 
 def test_weights_without_a_build_are_refused_with_the_way_out(tmp_path: Path) -> None:
     path = save_model(tmp_path, torch.nn.Linear(4, 2), {}, None, rebuildable=True)
-    with pytest.raises(ProblemFault, match=r"no longer defines build\(params\)"):
+    with pytest.raises(StudyCodeError, match=r"no longer defines build\(params\)"):
         load_model(path, Problem(Path("problem.py"), load=_unused, train=_unused))

@@ -9,18 +9,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from satisfice.tasks.trial_server.channel import Line, when_closed
+from satisfice.tasks.trial_server.channel import MessageStream, when_closed
 
 
 @pytest.fixture
-def ends() -> Iterator[tuple[Line, Line]]:
-    one, other = map(Line, socket.socketpair())
+def ends() -> Iterator[tuple[MessageStream, MessageStream]]:
+    one, other = map(MessageStream, socket.socketpair())
     yield one, other
     one.close()
     other.close()
 
 
-def test_messages_arrive_in_order_with_what_they_carry(ends: tuple[Line, Line]) -> None:
+def test_messages_arrive_in_order_with_what_they_carry(
+    ends: tuple[MessageStream, MessageStream],
+) -> None:
     one, other = ends
     pairs = [socket.socketpair() for _ in range(3)]
     for number, (ours, its) in enumerate(pairs):
@@ -39,7 +41,9 @@ def test_messages_arrive_in_order_with_what_they_carry(ends: tuple[Line, Line]) 
         end.close()
 
 
-def test_a_message_larger_than_a_buffer_arrives_whole(ends: tuple[Line, Line]) -> None:
+def test_a_message_larger_than_a_buffer_arrives_whole(
+    ends: tuple[MessageStream, MessageStream],
+) -> None:
     one, other = ends
     text = "é" * 500_000
     sender = threading.Thread(target=one.send, args=({"text": text},))
@@ -48,11 +52,13 @@ def test_a_message_larger_than_a_buffer_arrives_whole(ends: tuple[Line, Line]) -
     sender.join()
 
 
-def test_nothing_comes_before_the_timeout(ends: tuple[Line, Line]) -> None:
+def test_nothing_comes_before_the_timeout(ends: tuple[MessageStream, MessageStream]) -> None:
     assert ends[0].receive(0) == []
 
 
-def test_what_was_sent_before_the_end_is_received(ends: tuple[Line, Line]) -> None:
+def test_what_was_sent_before_the_end_is_received(
+    ends: tuple[MessageStream, MessageStream],
+) -> None:
     one, other = ends
     one.send({"last": True})
     one.close()
@@ -61,7 +67,9 @@ def test_what_was_sent_before_the_end_is_received(ends: tuple[Line, Line]) -> No
         other.receive(5)
 
 
-def test_waiting_for_the_end_reads_nothing_and_can_be_ended(ends: tuple[Line, Line]) -> None:
+def test_waiting_for_the_end_reads_nothing_and_can_be_ended(
+    ends: tuple[MessageStream, MessageStream],
+) -> None:
     one, other = ends
     done, stop = os.pipe()
     one.send({"waiting": True})
@@ -74,7 +82,7 @@ def test_waiting_for_the_end_reads_nothing_and_can_be_ended(ends: tuple[Line, Li
 
 
 def test_what_was_read_whole_was_sent_whole_even_if_nobody_listens_any_more() -> None:
-    ours, its = map(Line, socket.socketpair())
+    ours, its = map(MessageStream, socket.socketpair())
     carried, other = socket.socketpair()
 
     def read_and_leave() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from satisfice.domain.errors import ProblemFault
+from satisfice.domain.errors import StudyCodeError
 from satisfice.tasks.problem.data import Data, Split
 from satisfice.tasks.validation.manifest import own_columns, read_manifest, unseen, write_manifest
 
@@ -165,7 +165,7 @@ def test_an_answer_that_is_an_array_is_shown_by_its_mean(tmp_path: Path) -> None
 
 
 def test_answers_that_are_arrays_of_text_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ProblemFault, match="answers of shape"):
+    with pytest.raises(StudyCodeError, match="answers of shape"):
         manifest_of(three(Split(images(2, 0), np.array([["a", "b"], ["c", "d"]]))), tmp_path)
 
 
@@ -249,13 +249,13 @@ def test_cells_of_a_table_may_be_lists(tmp_path: Path) -> None:
 def test_tables_that_the_manifest_cannot_hold_are_refused(
     frames: list[pd.DataFrame], message: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(ProblemFault, match=message) as caught:
+    with pytest.raises(StudyCodeError, match=message) as caught:
         manifest_of(tables(*frames), tmp_path)
     assert caught.value.hint
 
 
 def test_tables_beside_arrays_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ProblemFault, match="a table"):
+    with pytest.raises(StudyCodeError, match="a table"):
         manifest_of(three(Split(table(3), labels(3))), tmp_path)
 
 
