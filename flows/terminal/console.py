@@ -116,6 +116,11 @@ def for_terminal() -> Console:
 current: ContextVar[Console | None] = ContextVar("console", default=None)
 
 
+def screen() -> Console:
+    """Return the console of this run; plain lines where the command line has set none."""
+    return current.get() or PlainConsole()
+
+
 def _panel(study: Study, search: str, view: View) -> Group:
     return Group(
         _headline(study, search, view),

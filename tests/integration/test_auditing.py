@@ -242,7 +242,7 @@ def test_a_rule_without_which_no_model_can_be_built_is_not_audited(store: Store)
     assert {one.audit.rule for one in done.audits if one.audit} == {"narrow"}
     assert done.findings["shallow"].finding is Finding.NOT_AUDITED
     assert done.findings["shallow"].reason == (
-        "no model can be built outside of it: build(params) failed: too deep"
+        "no model can be built outside it: build(params) failed: too deep"
     )
     again = run(store.open(search.info.search), study, Diverging(study.prices), predict=build)
     assert again.coordinator.auditor.not_auditable.keys() == {"shallow"}
@@ -253,7 +253,7 @@ def test_a_rule_that_nothing_breaks_alone_is_not_audited(store: Store) -> None:
     study = study_with(always, EVEN, trials=30, workers=1)
     done = run(store.begin(study), study, Workers(study.prices))
     assert done.audits == []
-    assert "nothing was found near what was trained" in done.findings["always"].reason
+    assert "near the trained configurations, none was found" in done.findings["always"].reason
 
 
 def test_a_rule_on_a_prediction_is_audited_as_well(store: Store) -> None:

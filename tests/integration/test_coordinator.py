@@ -465,14 +465,14 @@ def test_what_a_rule_forbids_by_now_is_passed_over_and_counted(store: Store) -> 
     odd: list[Params] = [{"x": 0.5, "depth": depth, "act": "left"} for depth in (2, 3, 5, 4, 7)]
     workers = Workers(study.prices)
     coordinator = coordinator_of(store.begin(study), study, workers, plan=odd)
-    coordinator.asking.exclude({"even": Excluded(6, odd[1])})
+    coordinator.queue.exclude({"even": Excluded(6, odd[1])})
     ending, _ = coordinator.run()
 
     assert ending is Ending.PLAN_DONE
     assert [order.params["depth"] for order in workers.orders] == [2, 4]
-    assert coordinator.asking.excluded == {"even": 9}
+    assert coordinator.queue.excluded == {"even": 9}
     later = coordinator_of(coordinator.search, study, workers, plan=odd)
-    assert later.asking.excluded == {"even": 9}
+    assert later.queue.excluded == {"even": 9}
 
 
 def test_a_plan_can_be_stopped_by_hand(store: Store) -> None:

@@ -104,7 +104,7 @@ def test_a_rule_on_memory_bites_once_the_search_has_learnt(store: Store) -> None
     assert all(needed(order.params) <= 105 for order in knowing)
     assert all(done.forecast(order).at(0.9) <= 105 for order in knowing)
     assert len({order.params["depth"] for order in knowing}) >= 4  # what fits is still searched
-    assert done.coordinator.asking.excluded["fits-the-card"] > 0
+    assert done.coordinator.queue.excluded["fits-the-card"] > 0
 
 
 def test_what_a_verdict_rests_on_is_frozen_with_it(store: Store) -> None:
@@ -160,7 +160,7 @@ def test_a_search_ends_in_order_when_nothing_is_allowed_any_more(store: Store) -
     done, ending = run(store, study)
     assert ending is Ending.NOTHING_ALLOWED
     assert 1 <= len(done.coordinator.history.trials) <= 10
-    assert "fits-the-card" in done.coordinator.decision.reason
+    assert "fits-the-card" in done.coordinator.decisions.last.reason
     assert done.search.running() == ()
     confirmed = confirm(done.coordinator, ending)
     assert confirmed

@@ -18,9 +18,16 @@ from satisfice.domain.study import Study
 from satisfice.domain.summary import Confirmed, DecisionRecord, Registration
 from satisfice.domain.trials.history import Purpose, TrialRecord, TrialState
 from satisfice.domain.trials.orders import TrialOrder, TrialResult
-from satisfice.flows.cli.status import recorded
 from satisfice.flows.coordination.coordinator import Coordinator
-from satisfice.flows.stages.schedule import ScheduledRun, begin, consider, head_start, skip, within
+from satisfice.flows.stages.records import recorded
+from satisfice.flows.stages.schedule import (
+    ScheduledRun,
+    begin,
+    capped_budget,
+    consider,
+    head_start,
+    record_skip,
+)
 from satisfice.tasks.files import outcome
 from satisfice.tasks.files.home import search_folder
 from satisfice.tasks.sampling.warm_start import (
@@ -152,13 +159,13 @@ def test_what_is_new_is_said(store: Store, study: Study) -> None:
     same = consider(changed(study, "x <= 0.8", "x <= 0.9"), store, ready(DATA), NOBODY)
     new = consider(study, store, ready(NEW), NOBODY)
 
-    assert nothing.decision.reason == "nothing is known of tiny yet"
-    assert other_code.decision.reason == "problem.py is not what it was for tiny-1"
+    assert nothing.decision.reason == "tiny has not been searched yet"
+    assert other_code.decision.reason == "problem.py has changed since tiny-1"
     assert other_rule.decision.reason == (
-        "the space, the rules or the objective is not what it was for tiny-1"
+        "the space, a rule or the objective has changed since tiny-1"
     )
     assert new.decision.reason == (
-        "the data is new since tiny-1, and no champion was scored on it: "
+        "the data has changed since tiny-1, and no champion was scored on it: "
         "no earlier search has registered a model"
     )
     assert same.decision.reason.startswith("nothing is new since tiny-1: all values so far are")
@@ -179,7 +186,7 @@ def test_all_searches_on_the_data_count_as_one(store: Store, study: Study) -> No
 def test_a_night_that_is_skipped_stands_beside_the_last_search(store: Store, study: Study) -> None:
     search = search_of(store, study, *[0.5] * 8)
     night = consider(study, store, ready(DATA), NOBODY)
-    skip(night)
+    record_skip(night)
     (record,) = search.decisions("schedule")
     assert record.decision == night.decision
     assert record.after == 8
@@ -242,9 +249,9 @@ def handed_over(search: Search, alias: str, x: float) -> None:
 def test_a_night_may_spend_what_it_is_worth_and_no_more_than_any_search(study: Study) -> None:
     limited = replace(study, budget=replace(study.budget, money=1.0))
     for most, money in ((0.3, 0.3), (3.0, 1.0)):
-        night = within(limited, replace(GO, evidence={"most": most}))
+        night = capped_budget(limited, replace(GO, evidence={"most": most}))
         assert night.budget == replace(limited.budget, money=money)
-    assert within(limited, GO) == limited
+    assert capped_budget(limited, GO) == limited
 
 
 def test_what_is_known_is_trained_first_as_far_as_the_rules_allow_it(
@@ -263,7 +270,7 @@ def test_what_is_known_is_trained_first_as_far_as_the_rules_allow_it(
     assert [one.params["x"] for one in trials[:3]] == [0.8, 0.5, 0.1]
     assert [one.purpose for one in trials] == [
         Purpose.SEARCH, Purpose.SEARCH, Purpose.DEFAULT, Purpose.SEARCH]  # fmt: skip
-    assert coordinator.asking.excluded["not-too-far"] >= 1
+    assert coordinator.queue.excluded["not-too-far"] >= 1
     assert [one.decision.evidence["trials"] for one in search.decisions()] == [2, 3, 4, 5]
     assert search.decisions()[-1].decision.evidence["incumbent"] == 0.99
 

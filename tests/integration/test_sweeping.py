@@ -27,9 +27,10 @@ from satisfice.domain.space.space import (
 from satisfice.domain.study import Study
 from satisfice.domain.summary import Ending
 from satisfice.domain.sweep.plan import SweepRequest
+from satisfice.domain.sweep.points import refuse_invalid
 from satisfice.domain.trials.history import CurvePoint, Purpose, TrialRecord, TrialState
-from satisfice.flows.stages.sweep_plan import plan_sweep, told
-from satisfice.flows.stages.sweep_points import understand
+from satisfice.flows.stages.sweep_plan import plan_sweep
+from satisfice.flows.terminal.sweep_text import plan_lines
 from satisfice.tasks.files.home import search_folder
 from satisfice.tasks.sampling.proposer import Proposer
 from satisfice.tasks.sampling.warm_start import code_digest, comparable, lessons
@@ -107,14 +108,14 @@ def test_a_first_plan_says_what_runs_and_what_is_excluded_and_knows_no_cost(
         "small": 1,
     }
     assert planned.sweep.known == ()
-    assert list(told(planned)) == [
+    assert list(plan_lines(planned)) == [
         "sweep of tiny: x=0.1,0.5,0.6,0.9 act=work",
         "  4 combinations",
         "  2 excluded by the rules",
         "    1 by small, such as x=0.6 act=work",
         "    1 by not-too-far, such as x=0.9 act=work",
         "  2 trials to run, 2 at a time",
-        "  expected cost: not known yet, as no trial of this code on this data has finished",
+        "  expected cost: unknown, as no trial of this code on this data has finished yet",
     ]
 
 
@@ -134,10 +135,10 @@ def test_what_was_trained_before_is_known_and_tells_the_cost(store: Store, study
     assert planned.expected is not None
     assert planned.expected.seconds == pytest.approx(expected.seconds)
     assert planned.expected.money == pytest.approx(expected.money)
-    lines = list(told(planned))
-    assert "  1 known already, 1 in tiny-2: not trained again (--again does)" in lines
+    lines = list(plan_lines(planned))
+    assert "  1 trained before, 1 in tiny-2: not trained again (--again does)" in lines
     assert lines[-1] == (
-        "  expected: 3 s of the clock, 0.006 EUR: 3 trials at 2 s, the mean of 2 finished trials "
+        "  expected: 3 s, 0.006 EUR: 3 trials at 2 s, the mean of 2 finished trials "
         "of tiny-1, tiny-2 (from 2 s to 2 s)"
     )
 
@@ -162,8 +163,8 @@ def test_a_plan_says_where_the_budget_does_not_pay_for_it(
 ) -> None:
     add(begin(store, study), study, 0.1)
     narrow = replace(study, budget=budget)
-    *_, last = told(plan_sweep(narrow, asked("x=0.2,0.3,0.4"), store, DATA, predict))
-    assert last.endswith("; the budget ends it before") is ends
+    *_, last = plan_lines(plan_sweep(narrow, asked("x=0.2,0.3,0.4"), store, DATA, predict))
+    assert last.endswith("; the budget will end it earlier") is ends
 
 
 def test_a_sweep_of_which_the_rules_allow_nothing_is_refused(store: Store, study: Study) -> None:
@@ -184,7 +185,7 @@ def test_bounds_that_depend_on_what_is_swept_are_asked_of_each_configuration(
 
     found = [(one["x"], one["top"]) for one in planned.points]
     assert found == [(0.2, 0.4), (0.4, 0.4), (0.4, 0.7), (0.5, 0.7)]
-    assert "    2 by the bounds of top, such as x=0.2 act=work top=0.7" in told(planned)
+    assert "    2 by the bounds of top, such as x=0.2 act=work top=0.7" in plan_lines(planned)
 
 
 def test_points_are_drawn_by_the_seed_of_the_study(store: Store, study: Study) -> None:
@@ -197,19 +198,19 @@ def test_points_are_drawn_by_the_seed_of_the_study(store: Store, study: Study) -
     assert all(float(one["x"]) <= 0.5 for points in drawn for one in points)
 
 
-def test_more_points_than_there_are_is_told(store: Store, study: Study) -> None:
+def test_more_points_than_there_are_is_plan_lines(store: Store, study: Study) -> None:
     planned = plan_sweep(study, asked("x=0.1,0.2,0.9", random=5), store, DATA, predict)
-    lines = list(told(planned))
+    lines = list(plan_lines(planned))
 
     assert len(planned.points) == 2
-    assert "  no more than 2 allowed points found" in lines
+    assert "  only 2 allowed points found" in lines
     assert any(line.endswith(" repeat another: drawn before") for line in lines)
 
 
 @pytest.mark.parametrize("count", [0, 10_001])
 def test_a_number_of_points_that_makes_no_sense_is_refused(study: Study, count: int) -> None:
     with pytest.raises(UserError, match=f"{count} points cannot be drawn"):
-        understand(study, asked("x=0..1", random=count))
+        refuse_invalid(study, asked("x=0..1", random=count))
 
 
 # -- what later searches learn ----------------------------------------------------------------
