@@ -123,7 +123,7 @@ def run(study: str, **options: Any) -> None:
 @limited
 @click.option("--seed", type=int, help="Seed of the random points.")
 def sweep(study: str, parameters: tuple[str, ...], **options: Any) -> None:
-    """Train chosen values of some parameters of STUDY, with the defaults of the others.
+    """Train chosen values of some parameters. The other parameters keep their defaults.
 
     \b
       groups=1,2,4           these values
@@ -160,7 +160,7 @@ def sweep(study: str, parameters: tuple[str, ...], **options: Any) -> None:
 @STUDY
 @limited
 def resume(study: str, **options: Any) -> None:
-    """Continue the last unfinished search or sweep of STUDY, from its last checkpoints."""
+    """Continue the last unfinished search of STUDY. A sweep is continued likewise."""
     from satisfice.flows.cli.run import run_flow
 
     _end(run_flow(study, resume=True, leave=_leave, **options))
@@ -170,10 +170,11 @@ def resume(study: str, **options: Any) -> None:
 @STUDY
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document instead of text.")
 def check(study: str, as_json: bool) -> None:
-    """Check STUDY without training anything: specification, rules and data.
+    """Check STUDY without training anything.
 
-    For each rule, show how much of the space it allows, a configuration that it forbids, and the
-    nearest one that is allowed. If rules contradict each other, the exit code is 2.
+    Shows the specification, the rules, and whether the data meets its expectations. For each rule,
+    it shows how much of the space the rule allows, a configuration that it forbids, and the nearest
+    one that is allowed. If rules contradict each other, the exit code is 2.
     """
     from satisfice.flows.stages.preflight import check_study
 
@@ -214,7 +215,7 @@ def why(
     calibration: bool,
     every: bool,
 ) -> None:
-    """Show how a search of STUDY decided, and what it would have decided otherwise.
+    """Show how a search of STUDY decided.
 
     Every decision is replayed from the store, with what was known at that moment: the number of
     trials, the best value, the expected gain of more trials with its interval, their expected cost,
@@ -255,7 +256,7 @@ cli.command("stop")(STUDY(_control("stop", "End the search of STUDY now, and rep
 @click.option("--prefect-port", default=PREFECT_PORT, show_default=True, help="Port of Prefect.")
 @click.option("--mlflow-port", default=MLFLOW_PORT, show_default=True, help="Port of MLflow.")
 def ui(prefect_port: int, mlflow_port: int) -> None:
-    """Serve the web pages of Prefect and MLflow on this machine until Ctrl-C."""
+    """Serve the web pages of Prefect and MLflow. They run on this machine until Ctrl-C."""
     from satisfice.tasks.processes.signals import interrupt_when_told
     from satisfice.tasks.servers.pages import pages
 
@@ -278,14 +279,15 @@ def ui(prefect_port: int, mlflow_port: int) -> None:
     "--timezone",
     default="UTC",
     show_default=True,
-    help="Of --cron, such as Europe/Berlin.",
+    help="Time zone of --cron.",
 )
 def deploy(study: str, cron: str, timezone: str) -> None:
-    """Deploy a nightly search of STUDY, one on demand and a sweep to Prefect, or update them.
+    """Deploy STUDY to Prefect.
 
-    They are deployed to the server of `satisfice ui` or of PREFECT_API_URL, and run with this home
-    and in this working directory while `satisfice worker` is running. The nightly search starts
-    only if its expected gain exceeds its cost (`satisfice run --if-worth`).
+    Creates or updates three deployments: a nightly search, a search on demand and a sweep. They go
+    to the server of `satisfice ui` or of PREFECT_API_URL, and run with this home and in this
+    working directory while `satisfice worker` is running. The nightly search starts only if its
+    expected gain exceeds its cost (`satisfice run --if-worth`).
     """
     from satisfice.flows.cli.deploy import deploy as deploy_study
 
@@ -296,10 +298,10 @@ def deploy(study: str, cron: str, timezone: str) -> None:
 
 @cli.command()
 def worker() -> None:
-    """Run deployed searches when Prefect schedules them, one at a time, until Ctrl-C.
+    """Run deployed searches until Ctrl-C.
 
-    Ctrl-C checkpoints the trials of a running search, as in `satisfice run`. A second Ctrl-C exits
-    at once.
+    They run one at a time, when Prefect schedules them. Ctrl-C checkpoints the trials of a running
+    search, as in `satisfice run`. A second Ctrl-C exits at once.
     """
     from satisfice.flows.cli.worker import work
 

@@ -193,7 +193,7 @@ def test_check_prints_the_space_the_rules_and_the_data(service: Service) -> None
     assert "nearest x=0.9" in lines
     assert "the default configuration is allowed" in lines
     assert "12 train, 12 validation, 12 test" in ended.output
-    assert "BROKEN label values must belong to this set: 0" in lines
+    assert "FAILS  label values must belong to this set: 0" in lines
     assert "holds" in ended.output
     assert not (service.home / "optuna.db").exists()
 
@@ -223,11 +223,11 @@ def test_rules_that_contradict_each_other_are_refused(service: Service, command:
     ended = service.run(command, study)
 
     assert ended.code == 2, ended.output
-    assert "nothing was found that fulfils rules 'not-too-large' and 'large'" in ended.output
+    assert "configurations satisfies rules 'not-too-large' and 'large' together" in ended.output
     assert f"line {line}, large: x * x > 0.9" in ended.output
     assert "Traceback" not in ended.output
     if command == "check":
-        assert "all together allow nothing that was found" in ended.output
+        assert "together they allow none of them" in ended.output
     else:
         assert not list((service.home / "searches").glob("*/"))
 
