@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from satisfice.domain.economics.text import counted
 from satisfice.domain.study import Study
 from satisfice.domain.summary import DataReport
 from satisfice.domain.sweep.plan import Excluded, Sweep
@@ -140,8 +141,8 @@ def _head_start(loaded: LoadedStudy, search: Search) -> tuple[HeadStart, list[st
     )
     if found.found:
         those = "searches" if start.known else "sweeps"
-        counts = ", ".join(f"{count} of {name}" for name, count in found.searches.items())
-        notes.append(f"the sampler also learns from earlier {those}: trials {counts}")
+        counts = (f"{counted(count, 'trial')} of {name}" for name, count in found.searches.items())
+        notes.append(f"the sampler also learns from earlier {those}: {', '.join(counts)}")
     return replace(start, lessons=found.frozen), notes
 
 

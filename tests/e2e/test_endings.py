@@ -254,5 +254,5 @@ def test_what_needs_no_study(service: Service) -> None:
     assert version.output.startswith("satisfice, version ")
     for code in (0, 1, 2, 3, 4, 5, 6, 7, 130):
         assert any(line.split()[:1] == [str(code)] for line in help_.output.splitlines())
-    assert "no search was begun here yet" in status.output
+    assert "no searches yet" in status.output
     assert {one.code for one in (schema, version, help_, status)} == {0}
