@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, NoReturn
 
@@ -40,12 +40,7 @@ def run_flow(
     spec = read_study(study)
     if asked is not None:
         refuse_invalid(spec, asked)
-    settle_prefect()
-    screen = console.for_terminal()
-    console.current.set(screen)
-    screen.say(f"{spec.name}: starting Prefect, loading {spec.data.source} ...")
-    wait_for_server = start_temporary_server()
-    search_processes.begin(spec, bool(options.get("if_worth")))
+    screen, wait_for_server = _start(spec, if_worth=bool(options.get("if_worth")))
     concluded: list[SearchSummary] = []
 
     def conclude(summary: SearchSummary) -> None:
@@ -62,6 +57,22 @@ def run_flow(
     finally:
         search_processes.abandon(spec)
         screen.close()
+    return _ending(concluded, outcome)
+
+
+def _start(spec: Study, *, if_worth: bool) -> tuple[console.Console, Callable[[], None]]:
+    """Start the processes of a search; return the console, and what waits for Prefect's server."""
+    settle_prefect()
+    screen = console.for_terminal()
+    console.current.set(screen)
+    screen.say(f"{spec.name}: starting Prefect, loading {spec.data.source} ...")
+    wait_for_server = start_temporary_server()
+    search_processes.begin(spec, if_worth)
+    return screen, wait_for_server
+
+
+def _ending(concluded: Sequence[SearchSummary], outcome: object) -> Ending | None:
+    """Return how a search ended; None if nothing was run. Raises what ended it too early."""
     if concluded:
         return concluded[0].ending
     if isinstance(outcome, BaseException):
@@ -71,9 +82,9 @@ def run_flow(
                 "start it, or unset PREFECT_API_URL, so that a search starts its own server",
             ) from outcome
         raise outcome
-    if outcome is None:
-        return None
-    raise SatisficeError(f"the flow ended without an outcome: {outcome}")
+    if outcome is not None:
+        raise SatisficeError(f"the flow ended without an outcome: {outcome}")
+    return None
 
 
 def _call_flow(

@@ -119,10 +119,8 @@ def explain(
         screen.print(
             f"no trial has finished, so nothing was decided: {info.ending or 'unfinished'}"
         )
-    elif calibrated is not None:
-        _show_calibration(screen, study, calibrated)
     elif calibration:
-        screen.print("a sweep trains its plan, so that it does not test the forecasts of a search")
+        _show_calibration(screen, study, calibrated)
     elif asked.until is not None:
         for line in _at(shown, asked.until):
             screen.print(line)
@@ -270,7 +268,10 @@ def _expected(shown: _Shown, one: Outlook) -> str:
 # -- calibration ------------------------------------------------------------------------------
 
 
-def _show_calibration(screen: Console, study: Study, calibration: Calibration) -> None:
+def _show_calibration(screen: Console, study: Study, calibration: Calibration | None) -> None:
+    if calibration is None:
+        screen.print("a sweep trains its plan, so that it does not test the forecasts of a search")
+        return
     for whose, verdict in verdicts(calibration, study.prices.currency):
         screen.print(f"{whose}: {verdict}")
     if not calibration.every:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -48,8 +49,7 @@ class OrderBook:
         """
         resources = self.study.resources
         folder = search_folder(self.search)
-        competes = trial.purpose.competes
-        measured = self._measured(trial)
+        competes, measured = trial.purpose.competes, self._measured(trial)
         return TrialOrder(
             search=self.search,
             number=trial.number,
@@ -71,11 +71,7 @@ class OrderBook:
             time_inferences=competes
             and any(name in INFERENCE for name in self.study.rules.predictions),
             measure_inferences=any(name in MEASURED_INFERENCE for name in measured),
-            reported={
-                name.removeprefix(METRICS): rule
-                for name, rule in measured.items()
-                if name.startswith(METRICS)
-            },
+            reported=_metrics(measured),
             audit=trial.audit,
         )
 
@@ -87,6 +83,15 @@ class OrderBook:
             if rule.applies_to(trial.params)
             for name in rule.require.names
         }
+
+
+def _metrics(measured: Mapping[str, str]) -> dict[str, str]:
+    """Return the metrics among what is measured, by the names under which they are reported."""
+    return {
+        name.removeprefix(METRICS): rule
+        for name, rule in measured.items()
+        if name.startswith(METRICS)
+    }
 
 
 def without_result(

@@ -49,19 +49,12 @@ def confirm(coordinator: Coordinator, ending: Ending) -> tuple[Confirmed, ...]:
                 names[one.number] = f"trial {one.number}"
                 leaders += (one,)
                 compared.append(one)
-    return in_order(
-        [
-            confirmed(
-                names[one.number],
-                one.params,
-                one.value if one in leaders else None,
-                _confirmations(coordinator, one),
-                study.objective.metric,
-            )
-            for one in compared
-        ],
-        study.objective.direction,
-    )
+    metric, direction = study.objective.metric, study.objective.direction
+    results = []
+    for one in compared:
+        observed, repeats = one.value if one in leaders else None, _confirmations(coordinator, one)
+        results.append(confirmed(names[one.number], one.params, observed, repeats, metric))
+    return in_order(results, direction)
 
 
 def _train_again(coordinator: Coordinator) -> list[TrialRecord]:

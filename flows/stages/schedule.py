@@ -61,14 +61,9 @@ def consider(study: Study, store: Store, ready: ServerReady, behind: Backstage) 
         behind: The processes that validate and score.
     """
     every = earlier_searches(store, study)
-    if not every:
-        return ScheduledRun(Decision.to_continue(f"{study.name} has not been searched yet"))
     same = [one for one in every if one.same]
     if not same:
-        latest = every[-1].search.info
-        other_code = latest.code != code_digest(study)
-        changed = study.problem if other_code else "the space, a rule or the objective"
-        return ScheduledRun(Decision.to_continue(f"{changed} has changed since {latest.search}"))
+        return ScheduledRun(Decision.to_continue(_why_nothing_is_known(study, every)))
     past = on_the_data(same, ready.digest) or on_the_data(same, same[-1].search.info.data)
     latest = past[-1].search.info
     champion = None
@@ -77,12 +72,9 @@ def consider(study: Study, store: Store, ready: ServerReady, behind: Backstage) 
             champion = _rescored(study, past, ready, behind)
         except SatisficeError as error:
             why = error.message.splitlines()[0]
-            return ScheduledRun(
-                Decision.to_continue(
-                    f"the data has changed since {latest.search}, and no champion was scored on it:"
-                    f" {why}"
-                )
-            )
+            changed = f"the data has changed since {latest.search}"
+            reason = f"{changed}, and no champion was scored on it: {why}"
+            return ScheduledRun(Decision.to_continue(reason))
     situation = Situation(
         history=merged(past, study),
         worth=study.worth,
@@ -94,6 +86,15 @@ def consider(study: Study, store: Store, ready: ServerReady, behind: Backstage) 
     confirmed = study.confirming.leaders + (study.space.defaults() is not None)
     repeats = confirmed * study.confirming.seeds
     return ScheduledRun(decide(situation, Past(latest.search, repeats, champion)), past)
+
+
+def _why_nothing_is_known(study: Study, every: Sequence[Earlier]) -> str:
+    if not every:
+        return f"{study.name} has not been searched yet"
+    latest = every[-1].search.info
+    other_code = latest.code != code_digest(study)
+    changed = study.problem if other_code else "the space, a rule or the objective"
+    return f"{changed} has changed since {latest.search}"
 
 
 def record_skip(run: ScheduledRun) -> None:
