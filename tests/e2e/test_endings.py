@@ -1,4 +1,4 @@
-"""Every way in which a search ends or does not begin, and the exit code that says so."""
+"""All ways in which a search ends or does not start, and their exit codes."""
 
 from __future__ import annotations
 

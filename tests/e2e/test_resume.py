@@ -1,4 +1,4 @@
-"""Searches that are interrupted, killed and resumed: nothing that was recorded is lost."""
+"""Searches that are interrupted, killed and resumed lose nothing that was recorded."""
 
 from __future__ import annotations
 

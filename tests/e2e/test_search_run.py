@@ -1,4 +1,4 @@
-"""A search from the command line to its end, and what everybody has of it afterwards."""
+"""A search from the command line to its end, and what it leaves in each system."""
 
 from __future__ import annotations
 

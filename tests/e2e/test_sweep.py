@@ -1,4 +1,4 @@
-"""Sweeps from the command line: what they say first, what they leave, and how they are resumed."""
+"""Sweeps from the command line: their plans, their results, and how they are resumed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`satisfice why` on searches that stand in a real store, without a training."""
+"""`satisfice why` on searches in a real store, without any training."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_short_search_is_shown_whole(folder: Path, why: Why) -> None:
     assert "expected gain over expected cost" in output
 
 
-def test_of_a_long_search_rows_are_shown_in_which_something_is_new(folder: Path, why: Why) -> None:
+def test_of_a_long_search_only_rows_with_changes_are_shown(folder: Path, why: Why) -> None:
     rest = (0.5 * np.random.default_rng(0).random(20)).tolist()
     searched(folder, [*RISING, *rest])
     short, whole = rows(why()), rows(why("--all"))
@@ -105,7 +105,7 @@ def test_of_a_long_search_rows_are_shown_in_which_something_is_new(folder: Path,
     assert "not shown" not in why("--all")
 
 
-def test_until_says_what_was_known_then_and_what_came_of_it(folder: Path, why: Why) -> None:
+def test_until_shows_what_was_known_and_what_later_trials_gained(folder: Path, why: Why) -> None:
     searched(folder, RISING)
     output = why("--until", "6")
 
@@ -116,7 +116,7 @@ def test_until_says_what_was_known_then_and_what_came_of_it(folder: Path, why: W
     assert "from there on, it would not have stopped" in output
 
 
-def test_until_and_another_worth_are_one_question(folder: Path, why: Why) -> None:
+def test_until_can_be_asked_at_another_worth(folder: Path, why: Why) -> None:
     searched(folder, RISING)
     output = why("--until", "6", "--worth", "0.000001 EUR per point")
     early = why("--until", "2", "--worth", "0.000001 EUR per point")
@@ -154,7 +154,7 @@ def test_until_beyond_the_end_is_a_forecast(folder: Path, why: Why) -> None:
     assert dear.rstrip().endswith(": not worth it")
 
 
-def test_few_values_say_nothing_of_what_comes(folder: Path, why: Why) -> None:
+def test_fewer_than_two_values_give_no_forecast(folder: Path, why: Why) -> None:
     searched(folder, [None, 0.5])
     output = why("--until", "9")
 
@@ -163,7 +163,7 @@ def test_few_values_say_nothing_of_what_comes(folder: Path, why: Why) -> None:
     assert "no value, spent 0.001 EUR" in why("--until", "1")
 
 
-def test_calibration_puts_earlier_searches_beside_the_last_one(folder: Path, why: Why) -> None:
+def test_calibration_also_covers_earlier_searches(folder: Path, why: Why) -> None:
     searched(folder, RISING)
     alone = why("--calibration")
     searched(folder, RISING[::-1])
@@ -182,7 +182,7 @@ def test_calibration_puts_earlier_searches_beside_the_last_one(folder: Path, why
     assert "a sweep trains its plan" in why("--calibration", "--search", sweep)
 
 
-def test_calibration_is_in_what_a_gain_is_worth(folder: Path, why: Why) -> None:
+def test_calibration_is_in_money_at_the_asked_worth(folder: Path, why: Why) -> None:
     searched(folder, RISING)
     cheap, dear = why("--calibration"), why("--calibration", "--worth", "10 EUR per point")
 
@@ -194,9 +194,7 @@ def test_calibration_is_in_what_a_gain_is_worth(folder: Path, why: Why) -> None:
     assert of_next(cheap)[4:6] == of_next(dear)[4:6]
 
 
-def test_calibration_counts_what_was_spent_at_the_price_that_is_asked_about(
-    folder: Path, why: Why
-) -> None:
+def test_calibration_prices_trials_at_the_asked_price(folder: Path, why: Why) -> None:
     searched(folder, RISING)
 
     def forecast(worth: int, price_hour: float) -> float:
@@ -226,6 +224,6 @@ def test_a_search_without_a_trial_says_so(folder: Path, why: Why) -> None:
         (("--search", "tiny-9"), "there is no search 'tiny-9'"),
     ],
 )
-def test_a_mistake_is_named(folder: Path, why: Why, options: tuple[str, ...], told: str) -> None:
+def test_an_error_is_named(folder: Path, why: Why, options: tuple[str, ...], told: str) -> None:
     searched(folder, RISING)
     assert told in why(*options, code=Exit.USER_ERROR)
