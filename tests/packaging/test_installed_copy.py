@@ -49,7 +49,7 @@ class Program:
     @property
     def is_safe(self) -> bool:
         """Whether it imports nothing from its working directory."""
-        options = takewhile(lambda one: one not in {"-m", "-c"}, self.command[1:])
+        options = takewhile(lambda one: one[0] == "-" and one not in {"-m", "-c"}, self.command[1:])
         return "-P" in options
 
 
