@@ -141,6 +141,7 @@ def _start(name: str, command: Sequence[str], settings: dict[str, str], health: 
             stdout=file,
             stderr=subprocess.STDOUT,
             env=settings,
+            cwd=home(),  # MLflow's starts a Python of its own, which imports from where it is
             start_new_session=True,  # the terminal's Ctrl-C is for us, and we end them
         )
     return _Server(name, process, health, log)

@@ -24,11 +24,17 @@ class Machine:
     """A shell on a machine of its own: a working directory, a home, and what was started there."""
 
     folder: Path
+    command: tuple[str, ...] = (sys.executable, "-m", "satisfice")
     started: list[subprocess.Popen[str]] = field(default_factory=list, init=False)
 
     @property
     def home(self) -> Path:
         return self.folder / "home"
+
+    @property
+    def place(self) -> Path:
+        """The working directory."""
+        return self.folder
 
     @property
     def pages(self) -> dict[str, str]:
@@ -46,8 +52,8 @@ class Machine:
             "COLUMNS": "200",
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "satisfice", *map(str, arguments)],
-            cwd=self.folder,
+            [*self.command, *map(str, arguments)],
+            cwd=self.place,
             env=kept | own | settings,
             stdout=(self.folder / f"output-{len(self.started)}").open("w"),
             stderr=subprocess.STDOUT,
