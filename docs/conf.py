@@ -1,0 +1,55 @@
+"""How the documentation is built: `make docs`, or see requirements.txt for the environment."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version as version_of
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+project = "Satisfice"
+author = "The Satisfice authors"
+project_copyright = "The Satisfice authors; Apache-2.0"
+version = release = version_of("satisfice")
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "generated",
+    "repository_links",
+]
+exclude_patterns = ["_build", "requirements.txt"]
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 4
+suppress_warnings = ["myst.header"]  # a page generated in part may skip a level
+
+# The docstrings put names in single backticks.
+default_role = "code"
+autodoc_default_options = {"members": True, "member-order": "bysource"}
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+# What the public names import and the documentation does not need; the build environment is small.
+autodoc_mock_imports = ["cloudpickle", "optuna", "pandas", "psutil", "threadpoolctl", "torch"]
+# Nothing is loaded from the network, so names outside Satisfice are not resolved.
+nitpick_ignore_regex = [
+    (r"py:.*", r"(Any|Array|Iterator|Mapping|Sequence|Path|Predict)"),
+    (r"py:.*", r"(collections|numpy|np|npt|optuna|pandas|pathlib|torch|typing)\..*"),
+    (r"py:.*", r"satisfice\.(domain|tasks|flows)\..*"),
+]
+
+html_theme = "furo"
+html_title = "Satisfice"
+html_static_path = ["_static"]
+html_show_sourcelink = False
+html_copy_source = False
+html_show_search_summary = False  # a page opened from a file may not fetch the others
+html_theme_options = {"navigation_with_keys": True}
+pygments_style = "friendly"
+smartquotes = False  # it would turn the dashes of options into others
