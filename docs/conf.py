@@ -36,7 +36,7 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 # What the public names import and the documentation does not need; the build environment is small.
-autodoc_mock_imports = ["cloudpickle", "optuna", "pandas", "psutil", "threadpoolctl", "torch"]
+autodoc_mock_imports = ["optuna", "pandas", "psutil", "threadpoolctl", "torch"]
 # Nothing is loaded from the network, so names outside Satisfice are not resolved.
 nitpick_ignore_regex = [
     (r"py:.*", r"(Any|Array|Iterator|Mapping|Sequence|Path|Predict)"),
@@ -51,5 +51,7 @@ html_show_sourcelink = False
 html_copy_source = False
 html_show_search_summary = False  # a page opened from a file may not fetch the others
 html_theme_options = {"navigation_with_keys": True}
+html_css_files = ["satisfice.css"]
 pygments_style = "friendly"
+highlight_language = "text"
 smartquotes = False  # it would turn the dashes of options into others

@@ -1,7 +1,8 @@
 """Reference sections generated from the code, so that they cannot go stale.
 
 A page contains `<!-- generated: NAME -->` on a line of its own; it is replaced by the Markdown that
-the function of that name in `GENERATORS` returns.
+the function of that name in `GENERATORS` returns. `<!-- generated: study_key KEY -->` stands for
+one key of `study.yaml`; a page with such marks has to have one for each key.
 """
 
 from __future__ import annotations
@@ -18,50 +19,42 @@ from sphinx.ext.autodoc.mock import mock
 
 Schema: TypeAlias = Mapping[str, Any]
 
-_MARK = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
+_MARK = re.compile(r"^<!-- generated: (\w+)(?: (\w+))? -->$", re.MULTILINE)
 _UNBOUNDED = 2**53  # limits from here on guard against overflow; nobody needs to read them
 _MOCKED = ["optuna", "pandas", "psutil", "torch"]
 
 
 def study_keys() -> str:
-    """Return a section for each key of `study.yaml`, from its JSON Schema."""
-    from satisfice.tasks.spec.schema import schema
-
-    described = schema()
-    required = set(described["required"])
-    table = _table(
+    """Return the table of all keys of `study.yaml`, from its JSON Schema."""
+    described, required = _study()
+    return _table(
         ("key", "meaning", ""),
         (
             (f"[`{name}`](#{name})", one["description"], "required" if name in required else "")
-            for name, one in described["properties"].items()
+            for name, one in described.items()
         ),
     )
-    sections = (
-        "\n\n".join(_key(name, one, name in required))
-        for name, one in described["properties"].items()
-    )
-    return "\n\n".join([table, *sections])
 
 
-def _key(name: str, described: Schema, required: bool) -> Iterator[str]:
-    yield f"## {name}"
-    yield f"{_sentence(described['description'])} {'Required.' if required else 'Optional.'}"
+def study_key(name: str) -> str:
+    """Return what the JSON Schema says of one key."""
+    described = _study()[0][name]
     item = described.get("items", described.get("additionalProperties"))
     if "properties" in described:
-        yield _fields(described, name)
-    elif isinstance(item, dict) and "oneOf" in item:
-        yield "Each parameter has a name (letters, digits and `_`) and is of one of these kinds:"
-        for kind in item["oneOf"]:
-            first = next(iter(kind["properties"]))
-            yield f"### {first}"
-            yield _fields(kind, name)
-    elif isinstance(item, dict) and "properties" in item:
-        yield "A list. Each entry has these keys:"
-        yield _fields(item, name)
-    else:
-        yield f"Value: {_kind(described)}."
-        if name == "sampler":
-            yield "Default: `tpe`."
+        return _fields(described, name)
+    if isinstance(item, dict) and "oneOf" in item:
+        kinds = ((next(iter(kind["properties"])), kind) for kind in item["oneOf"])
+        return "\n\n".join(f"### {first}\n\n{_fields(kind, name)}" for first, kind in kinds)
+    if isinstance(item, dict) and "properties" in item:
+        return f"A list. Each entry has these keys:\n\n{_fields(item, name)}"
+    return f"Value: {_kind(described)}."
+
+
+def _study() -> tuple[dict[str, Any], set[str]]:
+    from satisfice.tasks.spec.schema import schema
+
+    described = schema()
+    return described["properties"], set(described["required"])
 
 
 def _fields(section: Schema, owner: str) -> str:
@@ -95,24 +88,26 @@ def _defaults() -> dict[str, dict[str, str]]:
 
 def _kind(described: Schema) -> str:
     """Say in words what a JSON Schema allows."""
-    for key in ("anyOf", "oneOf"):
-        if key in described:
-            return " or ".join(dict.fromkeys(_kind(one) for one in described[key]))
+    choices = described.get("anyOf", described.get("oneOf"))
+    if choices is not None:
+        return " or ".join(dict.fromkeys(map(_kind, choices)))
     if "enum" in described:
         return ", ".join(f"`{word}`" for word in described["enum"])
     if "examples" in described:
         return f"text such as `{described['examples'][0]}`"
     if "properties" in described:
-        inner = ", ".join(f"`{name}`" for name in described["properties"])
-        return f"section with {inner}"
-    kind = described.get("type")
-    if kind == "array":
-        return f"list: {_kind(described['items'])}"
+        return f"section with {', '.join(f'`{name}`' for name in described['properties'])}"
+    return _plain(described)
+
+
+def _plain(described: Schema) -> str:
+    kind = described["type"]
     if isinstance(kind, list):
         return "word, number or boolean"
-    if kind in {"number", "integer"}:
-        return _number(described, "whole number" if kind == "integer" else "number")
-    return {"boolean": "`true` or `false`", "string": "text"}.get(str(kind), str(kind))
+    if kind == "array":
+        return f"list: {_kind(described['items'])}"
+    noun = {"integer": "whole number", "boolean": "`true` or `false`", "string": "text"}
+    return _number(described, noun.get(kind, kind))
 
 
 def _number(described: Schema, noun: str) -> str:
@@ -231,7 +226,7 @@ def _command(name: str, command: click.Command, parent: click.Context) -> Iterat
 
 
 def _help(text: str) -> str:
-    """Turn click's notation into Markdown: a paragraph that begins with \\b keeps its lines."""
+    """Turn click's notation into Markdown: a paragraph after a backspace keeps its lines."""
     return "\n\n".join(
         f"```text\n{dedent(part.lstrip()[1:]).strip()}\n```" if "\b" in part else _options(part)
         for part in text.split("\n\n")
@@ -246,10 +241,6 @@ def exit_codes() -> str:
     if not found:
         raise ValueError("the help of `satisfice` lists no exit codes")
     return _table(("code", "meaning"), ((code, _options(text)) for code, text in found))
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def _options(text: str) -> str:
@@ -283,12 +274,15 @@ GENERATORS: dict[str, Callable[[], str]] = {
 }
 
 
-def _replace(_app: Sphinx, _page: str, source: list[str]) -> None:
+def _replace(_app: Sphinx, page: str, source: list[str]) -> None:
     def generated(match: re.Match[str]) -> str:
-        with mock(_MOCKED):
-            return GENERATORS[match[1]]()
+        return study_key(match[2]) if match[1] == "study_key" else GENERATORS[match[1]]()
 
-    source[0] = _MARK.sub(generated, source[0])
+    told = {match[2] for match in _MARK.finditer(source[0]) if match[1] == "study_key"}
+    with mock(_MOCKED):
+        if told and told != set(_study()[0]):
+            raise ValueError(f"{page}: not told of all keys: {told ^ set(_study()[0])}")
+        source[0] = _MARK.sub(generated, source[0])
 
 
 def _outdated(app: Sphinx, *_: Any) -> list[str]:
