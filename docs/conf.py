@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib.metadata import version as version_of
 from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
@@ -35,6 +39,7 @@ python_use_unqualified_type_names = True
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
+napoleon_attr_annotations = False
 # What the public names import and the documentation does not need; the build environment is small.
 autodoc_mock_imports = ["optuna", "pandas", "psutil", "threadpoolctl", "torch"]
 # Nothing is loaded from the network, so names outside Satisfice are not resolved.
@@ -55,3 +60,15 @@ html_css_files = ["satisfice.css"]
 pygments_style = "friendly"
 highlight_language = "text"
 smartquotes = False  # it would turn the dashes of options into others
+
+
+def _shorten(*found: Any) -> tuple[str, str | None] | None:
+    """Write arrays in signatures as the docstrings do."""
+    signature, returned = found[-2:]
+    array = r"(numpy\.)?ndarray\[tuple\[(typing\.)?Any, \.\.\.\], (numpy\.)?dtype\[[\w.]+\]\]"
+    return (re.sub(array, "Array", signature), returned) if signature else None
+
+
+def setup(app: Sphinx) -> None:
+    """Connect what the extensions offer no setting for."""
+    app.connect("autodoc-process-signature", _shorten)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
+from inspect import cleandoc
 from textwrap import dedent
 from typing import Any, TypeAlias
 
@@ -229,7 +230,7 @@ def _help(text: str) -> str:
     """Turn click's notation into Markdown: a paragraph after a backspace keeps its lines."""
     return "\n\n".join(
         f"```text\n{dedent(part.lstrip()[1:]).strip()}\n```" if "\b" in part else _options(part)
-        for part in text.split("\n\n")
+        for part in cleandoc(text).split("\n\n")
     )
 
 
