@@ -65,7 +65,8 @@ smartquotes = False  # it would turn the dashes of options into others
 def _shorten(*found: Any) -> tuple[str, str | None] | None:
     """Write arrays in signatures as the docstrings do."""
     signature, returned = found[-2:]
-    array = r"(numpy\.)?ndarray\[tuple\[(typing\.)?Any, \.\.\.\], (numpy\.)?dtype\[[\w.]+\]\]"
+    names = r"~?(?:numpy\.|typing\.)?"
+    array = rf"{names}ndarray\[tuple\[{names}Any, \.\.\.\], {names}dtype\[[~\w.]+\]\]"
     return (re.sub(array, "Array", signature), returned) if signature else None
 
 
