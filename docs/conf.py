@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.util import inspect
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
@@ -62,14 +63,17 @@ highlight_language = "text"
 smartquotes = False  # it would turn the dashes of options into others
 
 
-def _shorten(*found: Any) -> tuple[str, str | None] | None:
-    """Write arrays in signatures as the docstrings do."""
-    signature, returned = found[-2:]
+def _signature(*found: Any) -> tuple[str, str | None] | None:
+    """Write arrays in signatures as the docstrings do, and see through a mocked base class."""
+    one, (text, returned) = found[3], found[-2:]
+    if text == "(*args: Any, **kwargs: Any)" and "__init__" in vars(one):
+        own = inspect.signature(one.__init__, bound_method=True)
+        text = inspect.stringify_signature(own, unqualified_typehints=True)
     names = r"~?(?:numpy\.|typing\.)?"
     array = rf"{names}ndarray\[tuple\[{names}Any, \.\.\.\], {names}dtype\[[~\w.]+\]\]"
-    return (re.sub(array, "Array", signature), returned) if signature else None
+    return (re.sub(array, "Array", text), returned) if text else None
 
 
 def setup(app: Sphinx) -> None:
     """Connect what the extensions offer no setting for."""
-    app.connect("autodoc-process-signature", _shorten)
+    app.connect("autodoc-process-signature", _signature)
