@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 import click
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 from sphinx.ext.autodoc.mock import mock
 
 Schema: TypeAlias = Mapping[str, Any]
@@ -282,7 +283,9 @@ def _replace(_app: Sphinx, page: str, source: list[str]) -> None:
     told = {match[2] for match in _MARK.finditer(source[0]) if match[1] == "study_key"}
     with mock(_MOCKED):
         if told and told != set(_study()[0]):
-            raise ValueError(f"{page}: not told of all keys: {told ^ set(_study()[0])}")
+            raise ExtensionError(
+                f"{page}: a mark is missing or has no key: {told ^ set(_study()[0])}"
+            )
         source[0] = _MARK.sub(generated, source[0])
 
 
