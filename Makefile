@@ -38,13 +38,14 @@ lint: $(READY) ## Check style, types, import contracts and dependencies
 	$(BIN)/lint-imports
 	$(BIN)/deptry src domain tasks flows
 
-$(DOCS)/.ready: docs/requirements.txt
+$(DOCS)/.ready: docs/requirements.txt constraints.txt pyproject.toml
 	@test -x $(DOCS)/bin/python || $(PYTHON) -m venv $(DOCS)
 	@$(DOCS)/bin/python $(PIP) --requirement docs/requirements.txt
+	@$(DOCS)/bin/python $(PIP) --no-deps --editable .
 	@touch $@
 
 docs: $(DOCS)/.ready ## Build the documentation in docs/_build/html
-	$(DOCS)/bin/sphinx-build -n -W --keep-going -b html docs docs/_build/html
+	$(DOCS)/bin/python -P -m sphinx -n -W --keep-going -b html docs docs/_build/html
 
 deploy: $(READY) ## Hand a study to a running Prefect server
 	@$(BIN)/satisfice deploy $(STUDY) $(OPTIONS)
