@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import log_ndtr
 
-Floats: TypeAlias = npt.NDArray[np.float64]
+from satisfice.domain.arrays import Floats
 
 _VARIANCE = 0.7  # of the logarithm, before anything has ended
 _WEIGHT = 5  # trials that this counts for

@@ -26,12 +26,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtri
 
+from satisfice.domain.arrays import Floats, Ints
 from satisfice.domain.decisions.durations import LogNormal, durations
 from satisfice.domain.decisions.noise import Level, level_of
 from satisfice.domain.decisions.situation import Pending, Situation
@@ -39,8 +39,6 @@ from satisfice.domain.economics.cost import NOTHING, Budget, Cost, total
 from satisfice.domain.economics.worth import Worth
 from satisfice.domain.trials.history import History, TrialRecord
 
-Floats: TypeAlias = npt.NDArray[np.float64]
-Counts: TypeAlias = npt.NDArray[np.int_]
 Count = TypeVar("Count", float, Floats)
 
 _DECAY = 0.6  # what is left of the way after n values falls as n to the power of minus this
@@ -182,7 +180,7 @@ def outlooks(
 
 
 def gains(
-    situation: Situation, level: Level, each: Cost, ahead: Counts, constants: ForecastConstants
+    situation: Situation, level: Level, each: Cost, ahead: Ints, constants: ForecastConstants
 ) -> Gains:
     """Forecast what some numbers of further trials are worth, were there no target.
 

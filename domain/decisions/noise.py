@@ -10,15 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from satisfice.domain.arrays import Floats, Indices
 from satisfice.domain.economics.worth import Direction, Per
 from satisfice.domain.trials.history import History
-
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 _SMALLEST_ERROR = 1e-12
 _LARGEST = 1e100  # differences and squares of values stay finite
@@ -95,7 +92,7 @@ def level_of(history: History, per: Per) -> Level | None:
     return Level(shrunk, scale, float(np.sqrt(variance)), int(np.sum(runs > 1)))
 
 
-def _shrink(means: Floats, runs: npt.NDArray[np.intp], variance: float, freedom: int) -> Floats:
+def _shrink(means: Floats, runs: Indices, variance: float, freedom: int) -> Floats:
     """Move means towards the median by the share of their spread that is noise.
 
     The spread is that of the upper half: what diverged says nothing about the leaders.

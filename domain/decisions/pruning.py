@@ -25,15 +25,14 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from satisfice.domain.arrays import Floats
 from satisfice.domain.decisions.decision import Decision
 from satisfice.domain.decisions.noise import Scale
 from satisfice.domain.economics.text import counted, money
 from satisfice.domain.economics.worth import Direction, Worth
 from satisfice.domain.trials.history import CurvePoint
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 Curve: TypeAlias = tuple[CurvePoint, ...]
 
 CURVES = 30  # of other trials: all that they have to teach is a mean and a variance

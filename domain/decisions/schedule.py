@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
+from satisfice.domain.arrays import Floats
 from satisfice.domain.decisions.decision import Decision
 from satisfice.domain.decisions.forecast import expected_cost
-from satisfice.domain.decisions.noise import Floats, Scale
+from satisfice.domain.decisions.noise import Scale
 from satisfice.domain.decisions.situation import Situation
 from satisfice.domain.decisions.stopping import decide as decide_to_stop
 from satisfice.domain.economics.text import STEPS, counted, money, number

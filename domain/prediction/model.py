@@ -21,19 +21,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import log_ndtr
 
+from satisfice.domain.arrays import Floats
 from satisfice.domain.rules import predicted
 from satisfice.domain.rules.predicted import QUANTITIES, Forecast, Quantity, Sizes
 from satisfice.domain.space.domains import same
 from satisfice.domain.space.space import Choice, Params, Space
 from satisfice.domain.trials.history import Failure, TrialRecord
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 _MACHINE = 0.7  # deviation of the logarithm by which a whole machine may differ from the rates
 _SLOPE = 0.3  # the same from the middle of a parameter's range to one of its ends
 _PRIOR_TRIALS = 4.0
