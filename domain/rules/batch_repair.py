@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 
 from satisfice.domain.arrays import Floats, Mask
+from satisfice.domain.expressions.types import Value
 from satisfice.domain.rules.rule import RuleBook
 from satisfice.domain.rules.vectorized import allowed, configurations
 from satisfice.domain.space.domains import same
 from satisfice.domain.space.repair import ladder, whole
-from satisfice.domain.space.space import Axis, Choice, Params, Space, Value
+from satisfice.domain.space.space import Axis, Choice, Params, Space
 
 _AROUND = 2048  # neighbours of the start
 _EVERYWHERE = 8192  # points of the whole space

@@ -18,13 +18,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from satisfice.domain.arrays import Array, Floats, Mask
-from satisfice.domain.expressions.expression import (
-    MAX_EXPONENT,
-    NO_RESULT,
-    Expression,
-    dotted,
-    parse,
-)
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.expressions.operations import MAX_EXPONENT, NO_RESULT
+from satisfice.domain.expressions.syntax import dotted, parse
+from satisfice.domain.expressions.types import Value
 from satisfice.domain.rules.rule import RuleBook
 from satisfice.domain.space.space import (
     Bounded,
@@ -35,7 +32,6 @@ from satisfice.domain.space.space import (
     Int,
     Ordinal,
     Space,
-    Value,
 )
 
 _Closure: TypeAlias = Callable[[Mapping[str, Array]], Any]

@@ -14,8 +14,8 @@ import numpy as np
 from scipy.special import logsumexp, ndtr, ndtri
 
 from satisfice.domain.arrays import Floats, Ints
+from satisfice.domain.expressions.types import Value
 from satisfice.domain.space.domains import Axis, Choice, Float, Int, same
-from satisfice.domain.space.space import Value
 
 _LEAST = 1e-300  # a density that rounds to nothing still has a logarithm
 _RECENT = 25  # so many of the last trials count in full, earlier ones less and less

@@ -22,6 +22,7 @@ from optuna.distributions import (
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from satisfice.domain.expressions.types import Value
 from satisfice.domain.space.repair import usual
 from satisfice.domain.space.space import (
     Axis,
@@ -33,7 +34,6 @@ from satisfice.domain.space.space import (
     Parameter,
     Params,
     Space,
-    Value,
 )
 from satisfice.tasks.storage.trial_records import BEGUN
 
