@@ -290,20 +290,20 @@ def expected_cost(history: History, pending: Sequence[Pending] = ()) -> Cost:
     heaviness = math.exp(min(found.log_mean - math.log(usual), 6.0))
     ends = found.beyond(_running(history, pending))
     means = (
-        *(_beside(trials[-last:], ends, spent) for last in (10, 20)),
+        *(_recent_mean(trials[-last:], ends, spent) for last in (10, 20)),
         spent * (heaviness / len(trials)),
     )
-    return max(means, key=_dearness)
+    return max(means, key=_price)
 
 
-def _beside(trials: Sequence[TrialRecord], ends: Floats, spent: Cost) -> Cost:
+def _recent_mean(trials: Sequence[TrialRecord], ends: Floats, spent: Cost) -> Cost:
     """Return the mean cost of finished and running trials; the latter can only raise it."""
     mean = total(one.cost for one in trials) * (1 / len(trials))
     more = float(np.sum(np.maximum(ends - mean.seconds, 0.0))) / (len(trials) + len(ends))
     return mean + spent * (more / spent.seconds) if more else mean
 
 
-def _dearness(cost: Cost) -> tuple[float, float]:
+def _price(cost: Cost) -> tuple[float, float]:
     return cost.money, cost.seconds
 
 

@@ -36,7 +36,8 @@ from optuna.trial import FrozenTrial, TrialState
 from satisfice.domain.errors import SatisficeError, UserError
 from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.rules.evaluator import RuleEvaluator
-from satisfice.domain.rules.rule import PREDICTED, Rule, RuleBook, implied_by
+from satisfice.domain.rules.predicted import PREDICTED
+from satisfice.domain.rules.rule import Rule, RuleBook, implied_by
 from satisfice.domain.space.space import (
     Bounded,
     Choice,

@@ -13,7 +13,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from satisfice.domain.decisions.calibration import NOMINAL, Calibration, Window, tallies, telling
+from satisfice.domain.decisions.calibration import NOMINAL, Calibration, Window, main_tally, tallies
 from satisfice.domain.decisions.forecast import outlooks
 from satisfice.domain.decisions.hindsight import best_stop, gained, utilities
 from satisfice.domain.decisions.situation import Situation
@@ -111,7 +111,7 @@ def utility(summary: SearchSummary) -> str:
 def calibration_plot(calibration: Calibration | None, currency: str) -> str:
     """Draw forecasts against what came, and how often their intervals held."""
     every = calibration.every if calibration is not None else ()
-    shown = telling(every)
+    shown = main_tally(every)
     if calibration is None or shown is None or not any(one.gain or one.realised for one in every):
         return ""
     with mpl.rc_context(STYLE):

@@ -15,8 +15,8 @@ from satisfice.domain.decisions.calibration import (
     Calibration,
     Window,
     compare,
+    main_tally,
     tallies,
-    telling,
     verdict,
     verdicts,
 )
@@ -137,7 +137,7 @@ def test_a_forecaster_that_knows_the_distribution_is_found_to_be_right() -> None
     windows = [one for end in searches for one in compare(end)]
     for one in tallies(windows):
         assert one.covered.value > 0.8, one
-    assert telling(windows) == tallies(windows)[-1]
+    assert main_tally(windows) == tallies(windows)[-1]
 
 
 def test_tallies_are_means_by_length() -> None:
@@ -160,10 +160,10 @@ def test_the_longest_look_ahead_with_enough_windows_tells_most() -> None:
         (ones + fives + [window(0.0, trials=10)] * 9, 5),
         ([window(0.0)] * 3 + [window(0.0, trials=5)], 1),
     ):
-        found = telling(windows)
+        found = main_tally(windows)
         assert found is not None
         assert found.trials == trials
-    assert telling([]) is None
+    assert main_tally([]) is None
 
 
 @pytest.mark.parametrize(
