@@ -106,8 +106,7 @@ def examine(
         whole: Whether these are all of the space.
 
     Raises:
-        StudyCodeError: No model can be built for a configuration that the rules on parameters
-            allow.
+        StudyCodeError: No model can be built although the rules on parameters are fulfilled.
     """
     seen = _Seen(evaluator, configurations, whole)
     rules, predictions_made = evaluator.rules.rules, evaluator.predictions_made

@@ -153,7 +153,7 @@ def test_a_night_with_nothing_new_ends_before_anything_is_validated_or_trained(
         recorded.decision.reason,
     )
     assert recorded.after == trials
-    assert "expectations hold" not in output
+    assert "expectations are met" not in output
     assert not re.search(r"^trial ", output, re.MULTILINE)
     assert "Traceback" not in output
 

@@ -1,4 +1,4 @@
-"""Forecasts held against what came of them."""
+"""Forecasts compared with realised gains."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def window(came: float, trials: int = 1, gain: float = 1.0, high: float = 3.0) -
     return Window(after=5, trials=trials, gain=gain, low=0.0, high=high, realised=came)
 
 
-def test_a_forecast_is_held_against_the_best_of_what_came() -> None:
+def test_a_forecast_is_compared_with_the_best_later_value() -> None:
     end = situation([1.0, 3.0, 2.0, 2.5, 1.5, 1.0, 4.0, 3.5])
     found = list(compare(end))
 
@@ -66,7 +66,7 @@ def test_a_forecast_is_held_against_the_best_of_what_came() -> None:
     assert (found[1].gain, found[1].low, found[1].high) == (said.gain, said.low, said.high)
 
 
-def test_what_came_later_has_no_say_in_a_forecast() -> None:
+def test_later_trials_do_not_affect_a_forecast() -> None:
     values: list[float | None] = [1.0, 3.0, 2.0, 2.5, 1.5, 1.0]
     first = next(compare(situation([*values, 4.0])))
     assert first == next(compare(situation([*values, 400.0])))
@@ -202,7 +202,7 @@ def test_the_longest_look_ahead_with_enough_windows_tells_most() -> None:
         ),
     ],
 )
-def test_the_verdict_is_a_sentence_for_people(windows: list[Window], told: str) -> None:
+def test_the_verdict_is_one_sentence(windows: list[Window], told: str) -> None:
     assert verdict(windows, "EUR") == told
 
 

@@ -1,4 +1,4 @@
-"""What an expression can be is known before anything is run."""
+"""Type checking of expressions."""
 
 from __future__ import annotations
 

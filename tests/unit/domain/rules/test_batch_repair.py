@@ -1,4 +1,4 @@
-"""Mending by what the broken rules are about."""
+"""Repair of configurations by the parameters of the broken rules."""
 
 from __future__ import annotations
 
