@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.stopping import apart
-from benchmarks.stopping.apart import Floats
+from satisfice.domain.arrays import Floats
 
 FAMILIES: Mapping[str, tuple[str, ...]] = {
     "hpolib": (

@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter
 
 from satisfice.domain.audits.savings import Avoided
+from satisfice.domain.decisions.confirmation import Confirmed
 from satisfice.domain.quality import GateResult, QualityAttributes
-from satisfice.domain.summary import Confirmed, DataReport, Registration, SearchSummary
+from satisfice.domain.summary import DataReport, Registration, SearchSummary
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,10 @@ from satisfice.domain.summary import NOT_WORTH_IT
 from satisfice.domain.trials.feasibility import violations
 
 if TYPE_CHECKING:
+    from satisfice.domain.decisions.confirmation import Confirmed
     from satisfice.domain.decisions.decision import Decision
     from satisfice.domain.study import Study
-    from satisfice.domain.summary import Confirmed, SearchSummary
+    from satisfice.domain.summary import SearchSummary
     from satisfice.domain.trials.history import History, TrialRecord
 
 _LINKS = {

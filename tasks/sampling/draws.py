@@ -22,6 +22,7 @@ from optuna.distributions import (
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from satisfice.domain.expressions.types import Value
 from satisfice.domain.space.repair import usual
 from satisfice.domain.space.space import (
     Axis,
@@ -33,7 +34,6 @@ from satisfice.domain.space.space import (
     Parameter,
     Params,
     Space,
-    Value,
 )
 from satisfice.tasks.storage.trial_records import BEGUN
 
@@ -90,7 +90,7 @@ def random_configurations(space: Space, count: int, seed: int) -> Iterator[dict[
     for _ in range(count):
         params: dict[str, Value] = {}
         for one in space.parameters:
-            if one.is_there(params):
+            if one.is_active(params):
                 there = None if one.axis is None else _coordinate(one, kinds[one.name], {}, ask)
                 params[one.name] = one.value(there, params)
         yield params
@@ -267,7 +267,7 @@ class Drawing:
         self.joint = bool(drawn)
         ask: _Ask = partial(self._sampler.sample_independent, self._study, trial)
         for one in self._space.parameters:
-            if not one.is_there(params):
+            if not one.is_active(params):
                 continue
             there: Value | None = None
             if one.axis is not None:

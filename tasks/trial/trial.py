@@ -6,13 +6,13 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from satisfice.domain.decisions.decision import Decision
 from satisfice.domain.errors import StudyCodeError
+from satisfice.domain.suggestions import nearest
 from satisfice.domain.trials.history import CurvePoint, Failure, TrialState
 from satisfice.domain.trials.orders import TrialOrder
 from satisfice.tasks.files import control
@@ -246,7 +246,7 @@ class Trial:
 
 
 def _missing(metric: str, about: str, reported: Mapping[str, Any]) -> str:
-    near = get_close_matches(metric, list(reported), n=1, cutoff=0.4)
-    guess = f"; is it {near[0]!r}?" if near else ""
+    near = nearest(metric, reported, cutoff=0.4)
+    guess = "" if near is None else f"; is it {near!r}?"
     names = ", ".join(map(repr, reported)) or "nothing"
     return f"report() was given {names}, and not {metric!r}, which {about}{guess}"

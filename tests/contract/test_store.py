@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial
 
-from satisfice.domain.decisions.decision import Decision
+from satisfice.domain.decisions.decision import Decision, DecisionRecord
 from satisfice.domain.economics.cost import Budget, Cost, EnergyMode, Prices
 from satisfice.domain.economics.worth import Direction, Worth
 from satisfice.domain.errors import ExternalSystemError, StudyBusy, UserError
@@ -42,7 +42,7 @@ from satisfice.domain.space.space import (
     Space,
 )
 from satisfice.domain.study import DataSource, Objective, Study
-from satisfice.domain.summary import DecisionRecord, Ending
+from satisfice.domain.summary import Ending
 from satisfice.domain.sweep.plan import Known, Sweep, SweepRequest
 from satisfice.domain.trials.history import (
     Audit,

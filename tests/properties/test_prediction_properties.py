@@ -1,4 +1,4 @@
-"""What holds of forecasts whatever was searched, and in whatever order it finished."""
+"""Properties of forecasts, for arbitrary searches in any order."""
 
 from __future__ import annotations
 
@@ -46,9 +46,7 @@ def observations(draw: st.DrawFn, name: str) -> Observation:
 
 @given(st.data(), st.sampled_from(LEARNT))
 @settings(max_examples=150, deadline=None)
-def test_whatever_was_seen_a_forecast_is_a_finite_figure_with_an_error(
-    data: st.DataObject, name: str
-) -> None:
+def test_a_forecast_is_always_finite_with_an_error(data: st.DataObject, name: str) -> None:
     seen = data.draw(st.lists(observations(name), max_size=12))
     asked = data.draw(observations(name))
     said = learn(name, SPACE, seen).forecast(asked.params, asked.sizes)
@@ -73,7 +71,7 @@ def test_the_order_of_trials_does_not_matter(seed: int, count: int) -> None:
 
 
 def sensible(chance: random.Random, noise: float = 0.3) -> Observation:
-    """A trial of a machine for which the prior is right, with noise."""
+    """A noisy trial on a machine for which the prior is right."""
     width = round(math.exp(chance.uniform(0, math.log(1000))))
     chosen = {"width": width, "rate": chance.random(), "one": 4, "kind": chance.choice("ab")}
     sizes = {
@@ -167,9 +165,7 @@ def test_more_confidence_never_allows_more(
 
 
 @given(st.floats(0.01, 100.0), st.floats(0.01, 1.0), st.integers(0, 9), st.booleans())
-def test_what_is_allowed_and_what_is_judged_agree(
-    median: float, spread: float, trials: int, asking: bool
-) -> None:
+def test_allow_and_judge_agree(median: float, spread: float, trials: int, asking: bool) -> None:
     said = {MEMORY: Forecast(median, spread, 4.0 + trials, trials), "predicted.macs": 3.0}
     require = Expression("0.1 <= predicted.memory_mb <= predicted.macs or x == 2")
     book = RuleBook((Rule("fits", require, confidence=0.9 if asking else None),))

@@ -1,4 +1,4 @@
-"""What holds of every decision whether a night begins, whatever earlier searches left."""
+"""Properties of decisions to start a scheduled run, for arbitrary earlier searches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from satisfice.domain.decisions import stopping
 from satisfice.domain.decisions.schedule import Champion, Past, decide
 from satisfice.domain.decisions.situation import Situation
-from tests.properties.test_decisions import situations
+from tests.properties.test_decision_properties import situations
 
 VALUES = st.floats(-10, 10)
 CHAMPIONS = st.builds(
@@ -23,7 +23,7 @@ REPEATS = st.integers(0, 30)
 
 
 @given(situations(), REPEATS, st.none() | CHAMPIONS)
-def test_a_night_with_a_forecast_begins_only_if_its_gain_exceeds_its_cost(
+def test_a_run_with_a_forecast_starts_only_if_its_gain_exceeds_its_cost(
     earlier: Situation, repeats: int, champion: Champion | None
 ) -> None:
     decision = decide(earlier, Past("digits-3", repeats, champion))
@@ -43,7 +43,7 @@ def test_a_night_with_a_forecast_begins_only_if_its_gain_exceeds_its_cost(
 
 
 @given(situations(), REPEATS)
-def test_on_the_same_data_a_night_never_begins_where_the_search_would_have_stopped(
+def test_on_the_same_data_no_run_starts_if_the_search_would_have_stopped(
     earlier: Situation, repeats: int
 ) -> None:
     search, night = stopping.decide(earlier), decide(earlier, Past("digits-3", repeats))
@@ -53,7 +53,7 @@ def test_on_the_same_data_a_night_never_begins_where_the_search_would_have_stopp
 
 @given(situations(), REPEATS, CHAMPIONS, st.floats(0, 10))
 @settings(max_examples=50)
-def test_a_champion_that_has_lost_more_never_makes_a_night_less_worth(
+def test_a_champion_that_has_lost_more_never_lowers_the_gain(
     earlier: Situation, repeats: int, champion: Champion, lost: float
 ) -> None:
     worse = replace(champion, now=champion.now - earlier.history.direction.sign * lost)
@@ -65,7 +65,7 @@ def test_a_champion_that_has_lost_more_never_makes_a_night_less_worth(
 
 @given(situations(), REPEATS, st.none() | CHAMPIONS)
 @settings(max_examples=50)
-def test_a_dearer_confirmation_never_begins_a_night(
+def test_a_more_expensive_confirmation_never_starts_a_run(
     earlier: Situation, repeats: int, champion: Champion | None
 ) -> None:
     cheap, dear = (decide(earlier, Past("digits-3", n, champion)) for n in (repeats, 2 * repeats))

@@ -1,4 +1,4 @@
-"""Whatever trials cost, workers beside each other never overshoot a budget together."""
+"""Parallel workers never overspend a budget together, whatever trials cost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ amounts = st.floats(0.01, 1e4)
 
 @dataclass(frozen=True)
 class Machine:
-    """What a second of training takes, and how long the epochs of this machine are."""
+    """The cost of a second of training, and the durations of epochs."""
 
     prices: Prices
     watts: float
@@ -52,7 +52,7 @@ budgets = st.builds(
 
 
 @given(machines, budgets, st.integers(1, 8), st.lists(st.floats(0.001, 1e5), min_size=1), st.data())
-def test_what_is_spent_exceeds_no_budget_by_more_than_the_epochs_in_flight(
+def test_a_budget_is_exceeded_by_running_epochs_at_most(
     machine: Machine, budget: Budget, workers: int, wanted: list[float], data: st.DataObject
 ) -> None:
     ledger, flying, expected = Ledger(budget), dict[int, float](), None

@@ -1,4 +1,4 @@
-"""What an audit trains breaks one rule, whatever the space and rules, and never becomes best."""
+"""Audits: their configurations break exactly one rule, and they never become the best trial."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from satisfice.domain.rules.neighbours import just_outside
 from satisfice.domain.space.space import key_of
 from satisfice.domain.trials.history import Audit, History, Purpose, TrialRecord, TrialState
 from satisfice.tasks.sampling.draws import random_configurations
-from tests.properties.test_proposals import Ruled, ruled_spaces
+from tests.properties.test_proposal_properties import Ruled, ruled_spaces
 
 
 @settings(max_examples=150, deadline=None)
 @given(ruled=ruled_spaces(), seed=st.integers(0, 2**32 - 1))
-def test_what_lies_just_outside_of_a_rule_breaks_it_and_no_other(ruled: Ruled, seed: int) -> None:
+def test_a_configuration_just_outside_a_rule_breaks_only_that_rule(ruled: Ruled, seed: int) -> None:
     starts = random_configurations(ruled.space, 50, seed)
     start = next((one for one in starts if ruled.permitted(one)), None)
     assume(start is not None and ruled.twins)
@@ -44,7 +44,7 @@ records = st.builds(
 
 
 @given(trials=st.lists(records, max_size=8), direction=st.sampled_from(Direction))
-def test_no_history_that_can_be_made_has_an_audit_for_its_best(
+def test_an_audit_is_never_the_best_trial_of_a_history(
     trials: list[TrialRecord], direction: Direction
 ) -> None:
     try:

@@ -1,4 +1,4 @@
-"""No proposal breaks a hard rule or leaves the space, whatever the space and the rules."""
+"""No proposal breaks a hard rule or leaves the space, for arbitrary spaces and rules."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from optuna.trial import TrialState, create_trial
 
 from satisfice.domain.errors import NoAllowedConfiguration
 from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.expressions.types import Value
 from satisfice.domain.rules import vectorized
 from satisfice.domain.rules.rule import Rule, RuleBook, implied_by
 from satisfice.domain.space.repair import nearest_allowed
@@ -30,7 +31,6 @@ from satisfice.domain.space.space import (
     Parameter,
     Params,
     Space,
-    Value,
 )
 from satisfice.tasks.sampling.draws import distributions, random_configurations
 from satisfice.tasks.sampling.proposer import Proposer
@@ -43,7 +43,7 @@ RuleEvaluator = Callable[[Params], bool]
 
 @dataclass(frozen=True)
 class Ruled:
-    """A space with rules, and what judges them without any of the code under test."""
+    """A space with rules, and a judge that uses none of the code under test."""
 
     space: Space
     rules: RuleBook
@@ -105,7 +105,7 @@ def ordinals(draw: st.DrawFn) -> tuple[Domain, Owns]:
 
 
 def bounded(above: str) -> st.SearchStrategy[tuple[Domain, Owns]]:
-    """Bounds that depend on a number above, and that leave nothing where it is below zero."""
+    """Bounds that depend on a number above, and leave nothing if it is below zero."""
 
     def real(value: Any, seen: Params) -> bool:
         limit = 2 * seen[above]  # type: ignore[operator]
@@ -367,7 +367,7 @@ def test_the_rule_book_agrees_with_plain_python(ruled: Ruled, seed: int) -> None
 
 @settings(max_examples=100, deadline=None)
 @given(ruled_spaces(), st.integers(0, 2**31))
-def test_a_sieve_lets_all_through_that_is_allowed(ruled: Ruled, seed: int) -> None:
+def test_the_prefilter_passes_every_allowed_configuration(ruled: Ruled, seed: int) -> None:
     space = ruled.space
     places = np.random.default_rng(seed).random((40, len(space.axes)))
     values, there = vectorized.configurations(space, places)
@@ -389,7 +389,7 @@ def test_a_sieve_lets_all_through_that_is_allowed(ruled: Ruled, seed: int) -> No
 
 @settings(max_examples=20, deadline=None)
 @given(ruled_spaces(), st.integers(0, 2**31))
-def test_a_contradiction_is_told_and_leaves_no_trial(ruled: Ruled, seed: int) -> None:
+def test_a_contradiction_is_reported_and_leaves_no_trial(ruled: Ruled, seed: int) -> None:
     first = ruled.space.parameters[0].name
     clash = (
         Rule("so", Expression(f"{first} == {first}")),

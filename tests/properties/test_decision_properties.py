@@ -1,4 +1,4 @@
-"""What holds of every decision, whatever the search looks like."""
+"""Properties of all decisions, for arbitrary searches."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def situations(
 
 
 def scaled_costs(situation: Situation, factor: float) -> Situation:
-    """The same search where everything costs more, and the budget is as far off as before."""
+    """The same search with higher costs and an equally distant budget."""
     records = tuple(
         replace(one, cost=replace(one.cost, money=one.cost.money * factor))
         for one in situation.history.trials
@@ -114,7 +114,7 @@ def test_a_higher_price_never_stops_later(situation: Situation, factor: float) -
 
 
 @given(situations(), st.floats(0, 1e-2))
-def test_a_dearer_second_never_stops_later(situation: Situation, more: float) -> None:
+def test_a_more_expensive_second_never_stops_later(situation: Situation, more: float) -> None:
     records = tuple(
         replace(one, cost=replace(one.cost, money=one.cost.money + more * one.cost.seconds))
         for one in situation.history.trials

@@ -1,4 +1,4 @@
-"""What is accepted has a result or a reason in its values: its kinds never stand in the way."""
+"""Accepted expressions never fail because of their types, only because of their values."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from typing import Any
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from satisfice.domain.expressions.expression import (
-    FUNCTIONS,
-    MAX_LENGTH,
-    Expression,
-    ExpressionError,
-)
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.expressions.operations import FUNCTIONS
+from satisfice.domain.expressions.syntax import MAX_LENGTH, ExpressionError
 from satisfice.domain.expressions.type_check import check_condition
-from satisfice.domain.expressions.types import NUMBER, Kinds, kind_of
+from satisfice.domain.expressions.types import NUMBER, Kinds
+from satisfice.domain.space.domains import kind_of
 from satisfice.domain.space.space import Choice
 from tests.properties.test_expression_properties import NAMES as NUMBERS
 from tests.properties.test_expression_properties import Formula, conditions
@@ -44,7 +42,7 @@ functions = st.sampled_from(list(FUNCTIONS))
 
 
 def of_any_kind(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """Put anything together with anything: most of it is refused."""
+    """Combine anything with anything: most of it is refused."""
     sign = st.sampled_from((*SIGNS, *ORDER, "in", "not in", "and", "or"))
     several = st.lists(inner, max_size=3).map(", ".join)
     return st.one_of(
@@ -91,7 +89,7 @@ texts = likely | st.recursive(names | words, of_any_kind, max_leaves=7)
 @example("n ** k < 1", [{"n": -1, "k": 0.5}])
 @example("max([n, k] if t else [k]) < 1", [{"n": 1, "k": 2, "t": False}])
 @example("(u if u != 'off' else 1) + 1 < 2", [{"u": "off"}, {"u": True}])
-def test_what_is_accepted_is_true_or_false_or_has_no_result(
+def test_an_accepted_condition_is_true_or_false_or_has_no_result(
     text: str, known: list[dict[str, Any]]
 ) -> None:
     assume(len(text) <= MAX_LENGTH)
@@ -118,6 +116,6 @@ def refused(text: str, kinds: Kinds) -> ExpressionError | None:
 
 
 @given(conditions)
-def test_whatever_compares_numbers_is_accepted(formula: Formula) -> None:
+def test_comparisons_of_numbers_are_accepted(formula: Formula) -> None:
     assume(len(formula[0]) <= MAX_LENGTH)
     assert refused(formula[0], dict.fromkeys(NUMBERS, NUMBER)) is None

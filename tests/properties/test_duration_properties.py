@@ -1,4 +1,4 @@
-"""What holds of durations, whatever has ended and whatever still runs."""
+"""Properties of durations, for arbitrary finished and running trials."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satisfice.domain.decisions.durations import Floats, durations
+from satisfice.domain.arrays import Floats
+from satisfice.domain.decisions.durations import durations
 
 SECONDS = st.floats(1e-6, 1e6)
 CLOSE = 0.02  # the fit ends where a step changes the logarithm of the mean by less than 0.001
@@ -24,7 +25,9 @@ def searches(draw: st.DrawFn) -> tuple[Floats, Floats]:
 
 
 @given(searches())
-def test_what_runs_never_makes_durations_shorter_or_more_alike(seen: tuple[Floats, Floats]) -> None:
+def test_running_trials_never_shorten_or_narrow_durations(
+    seen: tuple[Floats, Floats],
+) -> None:
     ended, running = seen
     without, beside = durations(ended, running[:0]), durations(ended, running)
     assert beside.middle >= without.middle - 1e-9
@@ -32,7 +35,7 @@ def test_what_runs_never_makes_durations_shorter_or_more_alike(seen: tuple[Float
 
 
 @given(searches(), st.lists(st.floats(1, 1e3), min_size=2, max_size=4))
-def test_the_longer_it_outlasts_the_others_the_longer_all_are(
+def test_a_longer_running_trial_makes_all_durations_longer(
     seen: tuple[Floats, Floats], factors: list[float]
 ) -> None:
     ended, running = seen
@@ -53,7 +56,7 @@ def test_the_unit_of_time_does_not_matter(seen: tuple[Floats, Floats], unit: flo
 
 
 @given(searches(), st.lists(SECONDS, min_size=2, max_size=8))
-def test_what_is_expected_grows_with_what_has_been_reached(
+def test_the_expected_duration_grows_with_the_elapsed_time(
     seen: tuple[Floats, Floats], reached: list[float]
 ) -> None:
     places = np.sort(reached)
