@@ -169,7 +169,6 @@ def _prepare(setting: Setting) -> tuple[Server, Message]:
     import satisfice.tasks.trial.pruning  # noqa: F401
 
     folder = Path(setting.folder)
-    sys.path.insert(0, str(folder.resolve()))  # for what train() imports later
     problem = load_problem(folder, setting.problem)
     data = load_data(problem)
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
