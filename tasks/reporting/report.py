@@ -89,7 +89,7 @@ def importance(history: History, space: Space) -> Mapping[str, float]:
         return {}
     import optuna
 
-    from satisfice.tasks.sampling.draws import distribution
+    from satisfice.tasks.storage.distributions import distribution
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     kinds = {name: distribution(axis) for name, axis in space.axes.items()}

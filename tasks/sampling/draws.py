@@ -13,27 +13,19 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
-from optuna.samplers import BaseSampler, RandomSampler
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, GridSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from satisfice.domain.space.repair import usual
-from satisfice.domain.space.space import (
-    Axis,
-    Bounded,
-    Choice,
-    Derived,
-    Float,
-    Ordinal,
-    Parameter,
-    Params,
-    Space,
-    Value,
+from satisfice.domain.space.space import Float, Parameter, Params, Space, Value
+from satisfice.tasks.storage.distributions import distribution
+from satisfice.tasks.storage.optuna_private import (
+    StudySnapshot,
+    grid_size,
+    selected,
+    storage_of,
+    trial_id,
 )
 from satisfice.tasks.storage.trial_records import BEGUN
 
@@ -49,37 +41,6 @@ _RANDOM_AT_FIRST = (
 )
 
 STAND_IN = -1  # the id of a trial that is not in the store yet
-
-
-def distributions(space: Space, params: Params) -> dict[str, BaseDistribution]:
-    """Return the domains of a configuration in Optuna's words, as everybody may read them.
-
-    Args:
-        space: The space.
-        params: The active parameters. A derived one has no distribution.
-    """
-    kinds: dict[str, BaseDistribution] = {}
-    for name in params:
-        domain = space[name].domain
-        if isinstance(domain, Bounded):
-            range_ = domain.given(params)
-            if range_ is not None:
-                kinds[name] = distribution(range_)
-        elif isinstance(domain, Ordinal):
-            kinds[name] = CategoricalDistribution(domain.values)
-        elif not isinstance(domain, Derived):
-            kinds[name] = distribution(domain)
-    return kinds
-
-
-def distribution(axis: Axis) -> BaseDistribution:
-    """Return an axis in Optuna's words."""
-    if isinstance(axis, Choice):
-        return CategoricalDistribution(axis.choices)
-    if isinstance(axis, Float):
-        return FloatDistribution(axis.low, axis.at(1.0), log=axis.log, step=axis.step)
-    last = axis.high - (axis.high - axis.low) % axis.step
-    return IntDistribution(axis.low, last, log=axis.log, step=axis.step)
 
 
 def random_configurations(space: Space, count: int, seed: int) -> Iterator[dict[str, Value]]:
@@ -108,7 +69,7 @@ class TrialTranslator:
         """Return a trial as a sampler sees it."""
         if self._space.is_plain:
             return trial  # each coordinate is the value itself
-        key = (trial._trial_id, trial.number)
+        key = (trial_id(trial), trial.number)
         if key not in self._read or not trial.state.is_finished():
             self._read[key] = self._translated(trial)
         return self._read[key]
@@ -131,25 +92,6 @@ def configuration_of(trial: FrozenTrial) -> Params:
     """Return the parameters that a trial was begun with; Optuna's table lacks the derived ones."""
     begun = trial.user_attrs.get(BEGUN)
     return trial.params if begun is None else dict(begun["params"])
-
-
-class _Snapshot(optuna.Study):
-    """A study as it stands now: a sampler reads it as often as it likes."""
-
-    def __init__(
-        self, study: optuna.Study, trials: list[FrozenTrial], notes: _Notes | None = None
-    ) -> None:
-        self.__setstate__(study.__getstate__())
-        self._storage: Any = _Overlay(study._storage, trials, notes)
-        self._snapshot = trials
-
-    def _get_trials(
-        self,
-        deepcopy: bool = True,
-        states: Container[TrialState] | None = None,
-        use_cache: bool = False,  # noqa: ARG002 (everything here is a cache)
-    ) -> list[FrozenTrial]:
-        return _some(self._snapshot, deepcopy, states)
 
 
 class _Notes:
@@ -192,14 +134,13 @@ class _Overlay:
         notes = self._notes
         drawn = [] if notes is None else [*notes.turned_away, notes.trial]
         trials = [*self._trials, *(one for one in drawn if one is not None)]
-        return _some(trials, deepcopy, states)
+        return selected(trials, deepcopy, states)
 
 
-def _some(
-    trials: list[FrozenTrial], deepcopy: bool, states: Container[TrialState] | None
-) -> list[FrozenTrial]:
-    kept = [one for one in trials if states is None or one.state in states]
-    return copy.deepcopy(kept) if deepcopy else kept
+def _snapshot(
+    study: optuna.Study, trials: list[FrozenTrial], notes: _Notes | None = None
+) -> StudySnapshot:
+    return StudySnapshot(study, _Overlay(storage_of(study), trials, notes), trials)
 
 
 class Drawing:
@@ -229,15 +170,14 @@ class Drawing:
         self.joint = False
         # Whoever looks for the best place of a model finds the same one again, and slowly.
         self.repeats = isinstance(sampler, optuna.samplers.GPSampler)
-        grid = isinstance(sampler, optuna.samplers.GridSampler)
-        self.listed = len(sampler._all_grids) if grid else 0  # type: ignore[attr-defined]
+        self.listed = grid_size(sampler) if isinstance(sampler, GridSampler) else 0
         self._sampler, self._space, self._number = sampler, space, number
         self._kinds = {name: distribution(axis) for name, axis in space.axes.items()}
         self._notes = _Notes()
-        self._study = _Snapshot(study, lessons, self._notes)
+        self._study = _snapshot(study, lessons, self._notes)
         # What all trials have in common, one trial of each sort tells as well as a thousand do.
         sorts = {(one.state, frozenset(one.params)): one for one in lessons}
-        one_each = _Snapshot(study, list(sorts.values()))
+        one_each = _snapshot(study, list(sorts.values()))
         inferred = sampler.infer_relative_search_space(one_each, self._stand_in({}, {}))
         # Trials of another space (a bound was changed, say) must not bring its bounds along.
         self._together = {

@@ -21,7 +21,6 @@ import numpy.typing as npt
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.samplers._tpe.sampler import _split_trials, default_gamma
 from optuna.trial import FrozenTrial, TrialState
 
 from satisfice.domain.decisions.situation import NextTrialEstimate
@@ -30,7 +29,8 @@ from satisfice.domain.rules.rule import RuleBook
 from satisfice.domain.rules.vectorized import Mask, allowed, configurations
 from satisfice.domain.sampling.parzen import Floats, Parzen, fit
 from satisfice.domain.space.space import Key, Params, Space, key_of
-from satisfice.tasks.sampling.draws import distribution
+from satisfice.tasks.storage.distributions import distribution
+from satisfice.tasks.storage.optuna_private import generator_of, split_trials
 
 _STARTUP = 10  # trials before there is anything to learn; as in Optuna
 _CANDIDATES = 24  # allowed ones, among which the best is chosen; as in Optuna
@@ -147,7 +147,7 @@ class SiftingTPE(Sifter, TPESampler):
         ended = [one for one in trials if one.state in (TrialState.COMPLETE, TrialState.RUNNING)]
         # Optuna's split goes by feasibility first. Of a pruned trial that may not be known, but it
         # was not worth its rest: it teaches what is bad, and never passes for good.
-        good, bad = _split_trials(study, ended, default_gamma(finished))
+        good, bad = split_trials(study, ended, finished)
         pruned = [one for one in trials if one.state is TrialState.PRUNED]
         halves = good, sorted([*bad, *pruned], key=lambda one: one.number)
         always = tuple(one for one in self._axes if self._space[one].when is None)
@@ -179,7 +179,7 @@ class SiftingTPE(Sifter, TPESampler):
             yield np.concatenate(rows)[np.argsort(-np.concatenate(scores), kind="stable")]
 
     def _drawn(self, models: Mapping[tuple[str, ...], _Model]) -> tuple[Floats, Floats]:
-        random = self._rng.rng
+        random = generator_of(self)
         at = {name: column for column, name in enumerate(self._space.axes)}
         places = random.uniform(size=(_BATCH, len(at)))
         for names, (good, _) in models.items():

@@ -27,11 +27,11 @@ from satisfice.domain.trials.history import (
     TrialRecord,
     TrialState,
 )
+from satisfice.tasks.storage.optuna_private import CONSTRAINT
 
 BEGUN = "satisfice"
 RESULT = "satisfice_result"
 ATTEMPT = "satisfice_attempt"
-_CONSTRAINT = "constraints:"  # and a name: where Optuna looks for the constraints of a trial
 _LARGEST = sys.float_info.max
 
 Json = dict[str, Any]
@@ -77,7 +77,7 @@ def write_begun(
 
 def outside(audit: Audit) -> Json:
     """Return the system attribute by which Optuna's own tools never take an audit for the best."""
-    return {f"constraints:{audit.rule}": 1.0}  # above 0: not feasible
+    return {CONSTRAINT + audit.rule: 1.0}  # above 0: not feasible
 
 
 def write_result(record: TrialRecord) -> Json:
@@ -114,7 +114,7 @@ def constraints(margins: Mapping[str, float]) -> Json:
     (`domain.trials.feasibility`).
     """
     return {
-        _CONSTRAINT + rule: min(max(-margin, -_LARGEST), _LARGEST)
+        CONSTRAINT + rule: min(max(-margin, -_LARGEST), _LARGEST)
         for rule, margin in margins.items()
     }
 

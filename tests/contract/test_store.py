@@ -53,7 +53,7 @@ from satisfice.domain.trials.history import (
     TrialState,
 )
 from satisfice.tasks.files.home import store_url as default_store_url
-from satisfice.tasks.sampling.draws import distributions
+from satisfice.tasks.storage.distributions import distributions
 from satisfice.tasks.storage.store import Search, SearchInfo, Store, open_store
 from satisfice.tasks.storage.sweep_records import read_sweep, write_sweep
 from satisfice.tasks.storage.trial_records import BEGUN, write_begun
@@ -347,7 +347,16 @@ def test_the_first_of_two_tellings_stands(store: Store, search: Search) -> None:
 def test_a_failure_keeps_what_the_trial_was_begun_with(search: Search) -> None:
     number = begin(search, seed=11)
     cost = Cost(3.0)
-    search.fail(number, Failure.LOST, "the worker vanished", cost)
+    search.tell(
+        TrialRecord(
+            number,
+            {},
+            TrialState.FAILED,
+            cost=cost,
+            failure=Failure.LOST,
+            reason="the worker vanished",
+        )
+    )
     (one,) = search.history().trials
     assert one == TrialRecord(
         number,

@@ -11,8 +11,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.rules.rule import Rule, RuleBook
 from satisfice.domain.space.space import Choice, Float, Int, Parameter, Params, Space
-from satisfice.tasks.sampling.draws import distributions, random_configurations
+from satisfice.tasks.sampling.draws import random_configurations
 from satisfice.tasks.sampling.rule_tpe import SiftingTPE
+from satisfice.tasks.storage.distributions import distributions
 
 SPACE = Space(
     (
