@@ -32,6 +32,7 @@ from satisfice.domain.trials.history import (
     TrialRecord,
     TrialState,
 )
+from satisfice.tasks.files.codec import decode, to_json
 from satisfice.tasks.storage.database import Database, decisions, guarded, searches
 from satisfice.tasks.storage.distributions import distributions
 from satisfice.tasks.storage.optuna_private import step_columns, study_id, value_columns
@@ -48,11 +49,9 @@ from satisfice.tasks.storage.trial_records import (
     constraints,
     for_optuna,
     outside,
-    read_numbers,
     read_record,
     read_verdict,
     write_begun,
-    write_numbers,
     write_result,
 )
 
@@ -303,7 +302,7 @@ class Search:
             after=record.after,
             stop=record.decision.stop,
             reason=record.decision.reason,
-            evidence=json.dumps(write_numbers(record.decision.evidence)),
+            evidence=to_json(record.decision.evidence),
             at=record.at,
         )
 
@@ -326,7 +325,9 @@ class Search:
             DecisionRecord(
                 row.place,
                 row.after,
-                Decision(row.stop, row.reason, read_numbers(json.loads(row.evidence))),
+                Decision(
+                    row.stop, row.reason, decode(Mapping[str, float], json.loads(row.evidence))
+                ),
                 row.at,
             )
             for row in rows

@@ -20,10 +20,10 @@ from satisfice.domain.rules.predicted import EXAMPLES, counted_for
 from satisfice.domain.space.space import Params
 from satisfice.domain.study import Study
 from satisfice.domain.trials.orders import TrialOrder
+from satisfice.tasks.files.codec import decode, encode
 from satisfice.tasks.files.home import home
 from satisfice.tasks.trial_server.channel import Message, Setting
 from satisfice.tasks.trial_server.process import Child, ChildExited, ServerDied, ServerProcess
-from satisfice.tasks.trial_server.serialization import plain, rebuild
 
 RESTARTS = 3  # a server that dies again and again has a cause that starting it anew does not mend
 
@@ -148,7 +148,7 @@ class TrialServer:
             StudyCodeError: The study's code raised, or no input for the model is known.
         """
         with self._fork({"do": "measure", "model": str(model)}) as child:
-            result: QualityAttributes = rebuild(QualityAttributes, child.answer())
+            result: QualityAttributes = decode(QualityAttributes, child.answer())
         return result
 
     def score(self, model: Path, trained_on: Path) -> list[dict[str, float]]:
@@ -181,7 +181,7 @@ class TrialServer:
                 f"{order.data_digest}, and load() returned {digest}",
                 "Start the search again, so that the data is validated again.",
             )
-        return self._fork({"do": "train", "order": plain(order)})
+        return self._fork({"do": "train", "order": encode(order)})
 
     def close(self) -> None:
         """End the process and everything that it has forked, and wait for it."""

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from satisfice.domain.errors import ExternalSystemError, StudyCodeError
+from satisfice.tasks.files.codec import to_json
 from satisfice.tasks.trial_server.channel import Message, MessageStream, Setting
-from satisfice.tasks.trial_server.serialization import to_json
 
 PATIENCE = 10.0  # seconds for a process that was told to end
 TAIL = 1500  # characters of a process's output that an error repeats

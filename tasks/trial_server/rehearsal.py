@@ -10,12 +10,12 @@ from tempfile import TemporaryDirectory
 from satisfice.domain.rules.rule import Verdict
 from satisfice.domain.trials.history import Purpose
 from satisfice.domain.trials.orders import TrialOrder
+from satisfice.tasks.files.codec import decode, encode
 from satisfice.tasks.problem.contract import Problem
 from satisfice.tasks.problem.data import Data
 from satisfice.tasks.trial.attempt import run
 from satisfice.tasks.trial.trial import Trial
 from satisfice.tasks.trial_server.channel import Setting
-from satisfice.tasks.trial_server.serialization import plain, rebuild
 
 EPOCHS = 2
 
@@ -50,6 +50,6 @@ def rehearse(problem: Problem, data: Data, setting: Setting) -> None:
             data_digest="",
             epoch_seconds=1.0,  # no energy counter is opened, which might not survive a fork
         )
-        run(rebuild(TrialOrder, plain(order)), replace(problem, train=train), data, setting)
+        run(decode(TrialOrder, encode(order)), replace(problem, train=train), data, setting)
     torch.use_deterministic_algorithms(False)
     torch.utils.deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]

@@ -25,6 +25,7 @@ from typing import Any
 
 from satisfice.domain.errors import SatisficeError, StudyCodeError
 from satisfice.domain.trials.orders import TrialOrder
+from satisfice.tasks.files.codec import decode, encode, from_json
 from satisfice.tasks.models.counting import predict
 from satisfice.tasks.problem.contract import Problem, load_data, load_problem
 from satisfice.tasks.problem.data import Data
@@ -39,7 +40,6 @@ from satisfice.tasks.trial_server.channel import (
 )
 from satisfice.tasks.trial_server.forks import Forks, leave
 from satisfice.tasks.trial_server.rehearsal import rehearse
-from satisfice.tasks.trial_server.serialization import from_json, plain, rebuild
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Server:
 
 
 def _train(server: Server, request: Message, line: MessageStream) -> None:  # noqa: ARG001
-    order: TrialOrder = rebuild(TrialOrder, request["order"])
+    order: TrialOrder = decode(TrialOrder, request["order"])
     output = os.open(Path(order.folder) / OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(output, 1)
     os.dup2(output, 2)
@@ -96,7 +96,7 @@ def _measure(server: Server, request: Message, line: MessageStream) -> None:
                 "nothing is known that the model could be measured with",
                 "define example_input(params), or call trial.finish(example_input=...)",
             )
-        return plain(measure(model, example, server.setting.watts_per_core, path))
+        return encode(measure(model, example, server.setting.watts_per_core, path))
 
     line.send(_answer(work))
 
