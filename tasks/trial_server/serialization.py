@@ -1,4 +1,4 @@
-"""Frozen dataclasses as JSON and back, so that orders can travel between processes."""
+"""Frozen dataclasses as JSON and back, so that orders can be sent between processes."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ def to_json(value: Any) -> str:
     """Write a dataclass as JSON.
 
     Args:
-        value: A dataclass of numbers, texts, enums, tuples, mappings and further dataclasses.
+        value: A dataclass of numbers, strings, enums, tuples, mappings and dataclasses.
     """
     return json.dumps(plain(value), separators=(",", ":"))
 
 
 def from_json(kind: type[_T], text: str | bytes) -> _T:
-    """Read back what `to_json` wrote of a dataclass of this kind."""
+    """Read a dataclass of this kind that `to_json` wrote."""
     result: _T = rebuild(kind, json.loads(text))
     return result
 
 
 def plain(value: Any) -> Any:
-    """Take a value apart into what JSON knows."""
+    """Convert a value to types that JSON has."""
     if is_dataclass(value):
         return {one.name: plain(getattr(value, one.name)) for one in fields(value) if one.init}
     if isinstance(value, Mapping):
@@ -39,7 +39,7 @@ def plain(value: Any) -> Any:
 
 
 def rebuild(kind: Any, value: Any) -> Any:
-    """Put a value of this type together again from what `plain` made of it."""
+    """Rebuild a value of this type from what `plain` returned."""
     if is_dataclass(kind) and isinstance(kind, type):
         hints = get_type_hints(kind)
         return kind(**{name: rebuild(hints[name], item) for name, item in value.items()})
@@ -48,7 +48,7 @@ def rebuild(kind: Any, value: Any) -> Any:
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         inner = [one for one in arguments if one is not type(None)]
-        # A union of plain values (bool | int | float | str) is told apart by JSON itself.
+        # JSON itself distinguishes the members of a union of plain values (bool | int | str).
         return value if value is None or len(inner) > 1 else rebuild(inner[0], value)
     if origin is tuple:
         return tuple(rebuild(arguments[0], item) for item in value)
