@@ -182,10 +182,12 @@ def test_ctrl_c_at_the_worker_lets_a_search_save_itself(
     search = Recorded(machine.home / "searches" / "long-1")
     until(lambda: search.epochs() > 0, worker)
     processes = family(worker)
+    commands = [one.cmdline() for one in processes if lives(one)]
     os.killpg(worker.pid, signal.SIGINT)
     code = worker.wait(PATIENCE)
     flow = _final(machine, id={"any_": [asked["id"]]})
 
+    assert [one for one in commands if "python" in one[0] and "-P" not in one] == []
     assert code == 0, machine.output(worker)
     assert (flow["state"]["type"], flow["state"]["name"]) == ("CANCELLED", Ending.INTERRUPTED)
     assert f"long-1: {Ending.INTERRUPTED}" in machine.output(worker)
