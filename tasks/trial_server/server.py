@@ -1,8 +1,8 @@
 """The trial server's process: it holds PyTorch, the study's code and its data, and forks.
 
-Started by `tasks.trial_server.client` as `python -m satisfice.tasks.trial_server.server`. PyTorch's
-pool of threads is never opened here, because it does not survive a fork. This process ends with the
-search.
+`tasks.trial_server.process` starts it as `python -P -m satisfice.tasks.trial_server.server`.
+PyTorch's thread pool is never opened here, because it does not survive a fork. This process exits
+with the search.
 """
 
 from __future__ import annotations
@@ -31,32 +31,22 @@ from satisfice.tasks.problem.contract import Problem, load_data, load_problem
 from satisfice.tasks.problem.data import Data
 from satisfice.tasks.trial.attempt import run
 from satisfice.tasks.trial.limits import resident_mib
-from satisfice.tasks.trial_server.channel import (
-    OUTPUT,
-    Message,
-    MessageStream,
-    Setting,
-    when_closed,
-)
+from satisfice.tasks.trial.setting import OUTPUT, Setting
+from satisfice.tasks.trial_server.channel import Message, MessageStream, when_closed
 from satisfice.tasks.trial_server.forks import Forks, leave
-from satisfice.tasks.trial_server.rehearsal import rehearse
 
 
 @dataclass(frozen=True)
 class Server:
-    """What the children are forked with."""
+    """What every child inherits."""
 
     setting: Setting
     problem: Problem
     data: Data
 
     def work(self, request: Message, line: MessageStream) -> None:
-        """Do in a child what was asked for."""
+        """Carry out a request in a child."""
         _ROLES[request["do"]](self, request, line)
-
-    def rehearse(self) -> None:
-        """Train nothing."""
-        rehearse(self.problem, self.data, self.setting)
 
 
 def _train(server: Server, request: Message, line: MessageStream) -> None:  # noqa: ARG001
@@ -69,7 +59,7 @@ def _train(server: Server, request: Message, line: MessageStream) -> None:  # no
 
 
 def _predict(server: Server, request: Message, line: MessageStream) -> None:  # noqa: ARG001
-    """Answer for one configuration after the other."""
+    """Answer questions about configurations until the stream is closed."""
     import numpy as np
 
     example = server.problem.example
@@ -77,8 +67,8 @@ def _predict(server: Server, request: Message, line: MessageStream) -> None:  # 
     with contextlib.suppress(EOFError):
         while True:
             for question, _ in line.receive():
-                asked = partial(predict, server.problem, question["params"], shape)
-                line.send(_answer(partial(asked, question["names"])))
+                count = partial(predict, server.problem, question["params"], shape)
+                line.send(_answer(partial(count, question["names"])))
 
 
 def _measure(server: Server, request: Message, line: MessageStream) -> None:
@@ -93,7 +83,7 @@ def _measure(server: Server, request: Message, line: MessageStream) -> None:
         model, example = load_model(path, server.problem)
         if example is None:
             raise StudyCodeError(
-                "nothing is known that the model could be measured with",
+                "there is no example input to measure the model with",
                 "define example_input(params), or call trial.finish(example_input=...)",
             )
         return encode(measure(model, example, server.setting.watts_per_core, path))
@@ -125,7 +115,7 @@ _ROLES: dict[str, Callable[[Server, Message, MessageStream], None]] = {
 def _answer(work: Callable[[], Any]) -> Message:
     try:
         return {"answer": work()}
-    except Exception as error:  # noqa: BLE001 - it is raised again at the other end
+    except Exception as error:  # noqa: BLE001 - it is raised again in the search's process
         return _fault(error)
 
 
@@ -137,7 +127,7 @@ def _fault(error: BaseException) -> Message:
 
 @contextlib.contextmanager
 def _ending_with(line: MessageStream) -> Iterator[None]:
-    """End this process as soon as the search is gone, even in the midst of a long `load()`."""
+    """Exit as soon as the search's process is gone, even during a long `load()`."""
     done, stop = os.pipe()
 
     def watch() -> None:
@@ -160,7 +150,7 @@ def _prepare(setting: Setting) -> tuple[Server, Message]:
     import torch
 
     torch.set_num_threads(1)
-    # What children would import, each for itself: a second for the first optimizer alone.
+    # What each child would import itself: the first optimizer alone takes a second.
     import numpy.ma  # by `np.median`
     import threadpoolctl  # type: ignore[import-untyped]  # noqa: F401
     import torch._dynamo
@@ -173,8 +163,8 @@ def _prepare(setting: Setting) -> tuple[Server, Message]:
     data = load_data(problem)
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         raise StudyCodeError(
-            f"{problem.file}: importing it or load() has begun to use the GPU",
-            "Keep the data on the processor until train(): CUDA does not survive a fork.",
+            f"{problem.file}: importing it or calling load() has initialised CUDA",
+            "Keep the data on the CPU until train(): CUDA does not survive a fork.",
         )
     digest = data.digest()
     if setting.manifest:
@@ -184,7 +174,6 @@ def _prepare(setting: Setting) -> tuple[Server, Message]:
     if len(data.train):
         problem = replace(problem, example=data.train.take(np.arange(1)).x)
     server = Server(setting, problem, data)
-    server.rehearse()
     ready: Message = {
         "digest": digest,
         "rows": {name: len(split) for name, split in data.splits.items()},
@@ -199,7 +188,7 @@ def _prepare(setting: Setting) -> tuple[Server, Message]:
 
 
 def main() -> None:
-    """Run the process: its arguments are the descriptor of the line to the search and a setting."""
+    """Run the process; its arguments are the descriptor of the stream and the settings as JSON."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     line = MessageStream(socket.socket(fileno=int(sys.argv[1])))
     os.set_inheritable(line.end.fileno(), False)
@@ -212,14 +201,14 @@ def main() -> None:
         line.tell(_fault(error))
         leave(1)
     gc.collect()
-    gc.freeze()  # no collection in a child writes to, and so copies, the server's memory
+    gc.freeze()  # or a collection in a child would write to the shared memory, and so copy it
     ready["resident_mib"] = resident_mib(os.getpid())
     line.tell({"ready": ready})
-    forks = Forks(line, server.work, server.rehearse)
+    forks = Forks(line, server.work)
     forks.serve()
     forks.end()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    os.killpg(0, signal.SIGTERM)  # what load() may have started
+    os.killpg(0, signal.SIGTERM)  # processes that load() may have started
     leave(0)
 
 

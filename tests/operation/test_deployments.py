@@ -20,10 +20,29 @@ from tests.operation.conftest import Machine, lives
 pytestmark = pytest.mark.timeout(300)
 
 NIGHTLY, ON_DEMAND, SWEEP = "tiny-nightly", "tiny-on-demand", "tiny-sweep"
+OLD = "old-nightly"
+YEARLY = {"cron": "0 0 1 1 *", "timezone": "Europe/Berlin"}
 
 
 @pytest.fixture(scope="module")
-def worker(machine: Machine) -> Iterator[subprocess.Popen[str]]:
+def old(machine: Machine, deployed: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """A deployment as earlier versions made it: another entrypoint, and no command."""
+    ours = deployed[NIGHTLY]
+    variables = {name: one for name, one in ours["job_variables"].items() if name != "command"}
+    made = {
+        "name": OLD,
+        "entrypoint": "flows.search.search",
+        "job_variables": variables,
+        "parameters": {"study": "tiny", "trials": 1},
+        "schedules": [{"schedule": YEARLY, "active": True}],
+    }
+    kept = ("flow_id", "work_pool_name", "parameter_openapi_schema", "pull_steps")
+    body = {name: ours[name] for name in kept} | made
+    return dict(ask_prefect(machine.pages["prefect"], "deployments/", **body))
+
+
+@pytest.fixture(scope="module")
+def worker(machine: Machine, old: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
     """`satisfice worker`; it asks for work every second here, not every ten."""
     process = machine.start("worker", PREFECT_WORKER_QUERY_SECONDS="1")
 
@@ -103,7 +122,7 @@ def test_the_form_refuses_what_makes_no_sense(
     machine: Machine, deployed: dict[str, dict[str, Any]]
 ) -> None:
     with pytest.raises(urllib.error.HTTPError) as refusal:
-        _ask_for(machine, deployed, trials=0)
+        _ask_for(machine, deployed[ON_DEMAND], trials=0)
 
     assert refusal.value.code == 409
     assert "trials" in refusal.value.read().decode()
@@ -115,7 +134,7 @@ def test_a_search_on_demand_and_one_by_schedule(
     worker: subprocess.Popen[str],
 ) -> None:
     whole_form = {"study": "tiny", "resume": False, "minutes": 5, "trials": 2, "workers": 1}
-    asked = _ask_for(machine, deployed, **whole_form, seed=7)
+    asked = _ask_for(machine, deployed[ON_DEMAND], **whole_form, seed=7)
     by_form = _final(machine, id={"any_": [asked["id"]]})
     by_schedule = _final(machine, deployment_id={"any_": [deployed[NIGHTLY]["id"]]})
     log = (machine.home / "prefect-server.log").read_text()
@@ -133,20 +152,42 @@ def test_a_search_on_demand_and_one_by_schedule(
     assert [one for one in raised if "database is locked" not in one] == []
 
 
+def test_a_worker_renews_a_deployment_of_an_earlier_version(
+    machine: Machine, old: dict[str, Any], worker: subprocess.Popen[str]
+) -> None:
+    asked = _ask_for(machine, old)
+    ended = _final(machine, id={"any_": [asked["id"]]})
+    found = {
+        one["name"]: one for one in ask_prefect(machine.pages["prefect"], "deployments/filter")
+    }
+    renewed, own = found[OLD], found[ON_DEMAND]
+
+    assert ended["state"]["name"] == Ending.BUDGET_SPENT
+    assert re.findall(r"updated deployment (\S+):", machine.output(worker)) == [OLD]
+    assert renewed["entrypoint"] == own["entrypoint"] == "satisfice.flows.search.search"
+    assert renewed["job_variables"] == own["job_variables"]
+    assert " -P " in renewed["job_variables"]["command"]
+    assert renewed["parameters"] == old["parameters"]
+    schedules = [one["schedule"] for one in renewed["schedules"]]
+    assert [(one["cron"], one["timezone"]) for one in schedules] == [tuple(YEARLY.values())]
+
+
 def test_ctrl_c_at_the_worker_lets_a_search_save_itself(
     machine: Machine, deployed: dict[str, dict[str, Any]], worker: subprocess.Popen[str]
 ) -> None:
     long = write_study(machine.folder / "long", worth="1 EUR per point", epochs=50, seconds=0.04)
     text = (long / "study.yaml").read_text()
     (long / "study.yaml").write_text(text.replace("study: tiny", "study: long"))
-    asked = _ask_for(machine, deployed, study="long")
+    asked = _ask_for(machine, deployed[ON_DEMAND], study="long")
     search = Recorded(machine.home / "searches" / "long-1")
     until(lambda: search.epochs() > 0, worker)
     processes = family(worker)
+    commands = [one.cmdline() for one in processes if lives(one)]
     os.killpg(worker.pid, signal.SIGINT)
     code = worker.wait(PATIENCE)
     flow = _final(machine, id={"any_": [asked["id"]]})
 
+    assert [one for one in commands if "python" in one[0] and "-P" not in one] == []
     assert code == 0, machine.output(worker)
     assert (flow["state"]["type"], flow["state"]["name"]) == ("CANCELLED", Ending.INTERRUPTED)
     assert f"long-1: {Ending.INTERRUPTED}" in machine.output(worker)
@@ -178,12 +219,12 @@ def test_a_schedule_that_is_none_is_refused(machine: Machine) -> None:
     ended = machine.run("deploy", "tiny-too", "--cron", "every night")
 
     assert ended.code == 2
-    assert "is no schedule" in ended.output
+    assert "is not a valid schedule" in ended.output
 
 
-def _ask_for(machine: Machine, deployed: dict[str, dict[str, Any]], **values: Any) -> Any:
-    """Start a search as the form in Prefect's pages does."""
-    path = f"deployments/{deployed[ON_DEMAND]['id']}/create_flow_run"
+def _ask_for(machine: Machine, deployment: dict[str, Any], **values: Any) -> Any:
+    """Start a run of a deployment as the form in Prefect's pages does."""
+    path = f"deployments/{deployment['id']}/create_flow_run"
     state = {"type": "SCHEDULED", "message": "Run from the Prefect UI"}
     return ask_prefect(machine.pages["prefect"], path, parameters=values, state=state)
 

@@ -26,6 +26,13 @@ def test_both_pages_are_served(machine: Machine) -> None:
         assert f"<title>{name}" in _read(address[1])
 
 
+def test_no_server_imports_from_the_working_directory(machine: Machine) -> None:
+    for one in family(machine.started[0]):
+        # MLflow starts a Python itself, and does not pass the flag on.
+        assert "-P" in one.cmdline() or one.cwd() == str(machine.home), one.cmdline()
+        assert "PYTHONSAFEPATH" not in one.environ()
+
+
 def test_a_search_that_begins_now_appears_on_them(machine: Machine) -> None:
     study = write_study(machine.folder / "seen", budget="time: 10 min, trials: 2")
     text = (study / "study.yaml").read_text()

@@ -40,7 +40,7 @@ from satisfice.domain.trials.history import (
     TrialRecord,
     TrialState,
 )
-from satisfice.tasks.reporting.report import importance, optimism, page, short, spared, write_report
+from satisfice.tasks.reporting.report import cell, importance, optimism, page, spared, write_report
 
 SPACE = Space(
     (
@@ -217,10 +217,10 @@ def test_the_page_of_a_sweep_says_what_was_asked_for() -> None:
         "satisfice sweep /studies/s lr=1e-4..1e-1 act=relu,&lt;tanh&gt; --random 24 --seed 5"
         in text
     )
-    assert "1 of the values were known from earlier trials" in text
+    assert "1 of the values come from earlier trials" in text
     assert "trials of the sweep" in text
     assert text.count("<svg") == 5
-    assert text.index("What came of which values") < text.index("Why it ended")
+    assert text.index("Values and results") < text.index("Why it ended")
     links = _Links()
     links.feed(text)
     assert links.open == []
@@ -300,11 +300,11 @@ def test_the_page_says_what_rules_have_spared_and_what_audits_say() -> None:
     study = replace(STUDY, rules=rules)
     text = page(replace(FULL, study=study, audits=outside, avoided=avoided))
     for told in (
-        "about 90 s, 0.09 EUR (30 s to 4.5 min; forecast from 8; of 4 others looked at no model",
+        "about 90 s, 0.09 EUR (30 s to 4.5 min; forecast from 8; 4 others examined cannot be built",
         "<b>costs quality</b><br>outside was better by",
-        "never: safety",
-        "trainings that broke a rule on purpose",
-        "an estimate with a 90 % interval, and no measurement",
+        "never (safety rule)",
+        "they broke a rule on purpose",
+        "an estimate with a 90 % interval, not a measurement",
     ):
         assert told in text, told
     assert text.count("<svg") == 7
@@ -324,12 +324,12 @@ def test_the_page_says_what_rules_have_spared_and_what_audits_say() -> None:
         (
             Avoided(3, 30.0, 10.0, 90.0, 0.1, looked_at=3, unbuildable=3),
             "EUR",
-            "next to nothing: no model can be built of any of 3 looked at",
+            "next to nothing: none of 3 examined can be built",
         ),
         (
             Avoided(3, 30.0, 10.0, 90.0, 0.1),
             "EUR",
-            "about 30 s, 3 EUR (10 s to 90 s; at what a trial of this search took)",
+            "about 30 s, 3 EUR (10 s to 90 s; from the average trial of this search)",
         ),
         (Avoided(3, 30.0, 10.0, 90.0, 1.0, 2), "h", "about 30 s (10 s to 90 s; forecast from 2)"),
     ],
@@ -423,5 +423,5 @@ def test_optimism_is_what_the_chosen_value_has_too_much() -> None:
     ("value", "text"),
     [(0.123456, "0.1235"), (1234567, "1 234 567"), (True, "true"), (None, "-"), ("x", "x")],
 )
-def test_values_are_short(value: object, text: str) -> None:
-    assert short(value) == text
+def test_cells_are_short(value: object, text: str) -> None:
+    assert cell(value) == text
