@@ -15,8 +15,8 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from satisfice.tasks.models.saved import load_model
 from satisfice.tasks.problem.contract import load_problem
-from satisfice.tasks.trial.checkpoints import load_model
 
 if TYPE_CHECKING:
     import torch

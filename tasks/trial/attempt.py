@@ -10,10 +10,11 @@ from satisfice.domain.errors import SatisficeError, StudyCodeError
 from satisfice.domain.trials.history import Failure, Purpose, TrialState
 from satisfice.domain.trials.orders import TrialOrder
 from satisfice.tasks.files.events import EventLog
+from satisfice.tasks.models.saved import save_model
 from satisfice.tasks.problem.contract import Problem, describe, telling_lines
 from satisfice.tasks.problem.data import Data
 from satisfice.tasks.trial import checkpoints
-from satisfice.tasks.trial.checkpoints import save_model, tracked_bytes
+from satisfice.tasks.trial.checkpoints import tracked_bytes
 from satisfice.tasks.trial.limits import (
     Facts,
     heartbeats,

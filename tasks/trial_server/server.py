@@ -75,7 +75,7 @@ def _measure(server: Server, request: Message, line: MessageStream) -> None:
     import torch
 
     from satisfice.tasks.models.inference import measure
-    from satisfice.tasks.trial.checkpoints import load_model
+    from satisfice.tasks.models.saved import load_model
 
     def work() -> Any:
         torch.set_num_threads(server.setting.threads)

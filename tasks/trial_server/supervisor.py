@@ -13,7 +13,8 @@ from satisfice.domain.economics.cost import Prices
 from satisfice.domain.trials.history import Failure, TrialState
 from satisfice.domain.trials.orders import TrialOrder, TrialResult
 from satisfice.tasks.files.events import Event
-from satisfice.tasks.trial.checkpoints import CURRENT, MODEL
+from satisfice.tasks.models.saved import MODEL
+from satisfice.tasks.trial.checkpoints import CURRENT
 from satisfice.tasks.trial.limits import resident_mib
 from satisfice.tasks.trial.progress import LOG, Progress
 from satisfice.tasks.trial.setting import OUTPUT

@@ -30,9 +30,9 @@ from satisfice.domain.trials.history import (
 )
 from satisfice.domain.trials.orders import TrialOrder, TrialResult
 from satisfice.tasks.files.events import read
+from satisfice.tasks.models.saved import load_model
 from satisfice.tasks.problem.contract import load_problem
 from satisfice.tasks.problem.data import Data
-from satisfice.tasks.trial.checkpoints import load_model
 from satisfice.tasks.trial.pruning import write_snapshot
 from satisfice.tasks.trial_server.client import TrialServer
 from satisfice.tasks.trial_server.supervisor import run_order
