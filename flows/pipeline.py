@@ -13,11 +13,13 @@ from typing import Any
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
+from satisfice.domain.decisions.confirmation import Confirmed
 from satisfice.domain.errors import SatisficeError
 from satisfice.domain.prediction.predictor import Predictor
+from satisfice.domain.rules.rule import Excluded
 from satisfice.domain.study import Study
-from satisfice.domain.summary import NOT_WORTH_IT, Confirmed, DataReport, Ending, SearchSummary
-from satisfice.domain.sweep.plan import Excluded, SweepRequest
+from satisfice.domain.summary import NOT_WORTH_IT, DataReport, Ending, SearchSummary
+from satisfice.domain.sweep.plan import SweepRequest
 from satisfice.flows.coordination.coordinator import Coordinator
 from satisfice.flows.observers.mlflow_sync import Shipping
 from satisfice.flows.observers.observers import Watchers

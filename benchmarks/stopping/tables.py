@@ -14,9 +14,8 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from satisfice.domain.arrays import Floats
 
 FAMILIES: Mapping[str, tuple[str, ...]] = {
     "hpolib": (

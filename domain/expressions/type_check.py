@@ -9,17 +9,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-from satisfice.domain.expressions.expression import (
-    Expression,
-    ExpressionError,
-    dotted,
-    parse,
-    refusal,
-)
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.expressions.syntax import ExpressionError, dotted, parse, refusal
 from satisfice.domain.expressions.types import (
     NUMBER,
     NUMERIC,
@@ -27,12 +21,13 @@ from satisfice.domain.expressions.types import (
     Kind,
     Kinds,
     Sort,
+    Value,
     as_numbers,
     either,
     narrowed,
     of_values,
 )
-from satisfice.domain.space.space import Value
+from satisfice.domain.suggestions import did_you_mean
 
 _LONGEST = 40  # characters of a part that a message repeats
 
@@ -332,9 +327,8 @@ def _listed(parts: list[ast.expr]) -> str:
 
 
 def _guess(word: str, choices: Collection[Value]) -> str:
-    near = get_close_matches(word, [one for one in choices if isinstance(one, str)], n=1)
-    guess = f"did you mean {near[0]!r}? " if near else ""
-    return f"{guess}The choices are: {', '.join(map(repr, choices))}"
+    words = [one for one in choices if isinstance(one, str)]
+    return did_you_mean(word, words, f"The choices are: {', '.join(map(repr, choices))}")
 
 
 def _counts(fewest: int, most: int) -> str:

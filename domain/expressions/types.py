@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
 
-from satisfice.domain.expressions.expression import dotted
-from satisfice.domain.space.space import Choice, Domain, Ordinal, Value
+from satisfice.domain.expressions.syntax import dotted
+
+Value: TypeAlias = bool | int | float | str
 
 
 class Sort(Enum):
@@ -46,13 +47,6 @@ Kinds: TypeAlias = Mapping[str, Kind]
 NUMBER = Kind(frozenset({Sort.NUMBER}))
 TRUTH = Kind(frozenset({Sort.TRUTH}))
 NUMERIC = frozenset({Sort.NUMBER, Sort.TRUTH})  # a truth value counts 1 or 0, as in Python
-
-
-def kind_of(domain: Domain) -> Kind:
-    """Return what a parameter can be that is not derived."""
-    if isinstance(domain, Ordinal):
-        return of_values(domain.values)
-    return of_values(domain.choices) if isinstance(domain, Choice) else NUMBER
 
 
 _TELLS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {

@@ -19,21 +19,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from statistics import median
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import log_ndtr
 
+from satisfice.domain.arrays import Floats
 from satisfice.domain.rules import predicted
 from satisfice.domain.rules.predicted import QUANTITIES, Forecast, Quantity, Sizes
 from satisfice.domain.space.domains import same
 from satisfice.domain.space.space import Choice, Params, Space
 from satisfice.domain.trials.history import Failure, TrialRecord
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 _MACHINE = 0.7  # deviation of the logarithm by which a whole machine may differ from the rates
 _SLOPE = 0.3  # the same from the middle of a parameter's range to one of its ends
 _PRIOR_TRIALS = 4.0
@@ -79,27 +75,12 @@ def observe(
             value = None  # it has not come through a whole epoch
     if name in (predicted.EPOCH_SECONDS, predicted.EPOCH_MONEY):
         at_least = trial.failure is Failure.OVERRAN and not trial.curve
-        value = trial.cost.seconds if at_least else seconds_of_an_epoch(trial)
+        value = trial.cost.seconds if at_least else trial.seconds_per_epoch
         if value and name == predicted.EPOCH_MONEY:
             value *= trial.cost.money / trial.cost.seconds if trial.cost.seconds > 0 else 0.0
     if value is None or not 0 < value < math.inf:
         return None
     return Observation(trial.params, sizes, value, at_least)
-
-
-def seconds_of_an_epoch(trial: TrialRecord) -> float | None:
-    """Return the median over a trial's epochs, its first one (which sets things up) left out.
-
-    A trial of one epoch has that one; a trial without a report has none.
-    """
-    points = trial.curve
-    if not points:
-        return None
-    gaps = [
-        (after.seconds - before.seconds) / (after.epoch - before.epoch)
-        for before, after in pairwise(points)
-    ]
-    return median(gaps) if gaps else points[0].seconds / max(points[0].epoch, 1)
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from satisfice.domain.arrays import Floats, Mask
+from satisfice.domain.expressions.types import Value
 from satisfice.domain.rules.rule import RuleBook
-from satisfice.domain.rules.vectorized import Places, allowed, configurations
+from satisfice.domain.rules.vectorized import allowed, configurations
 from satisfice.domain.space.domains import same
 from satisfice.domain.space.repair import ladder, whole
-from satisfice.domain.space.space import Axis, Choice, Params, Space, Value
+from satisfice.domain.space.space import Axis, Choice, Params, Space
 
 _AROUND = 2048  # neighbours of the start
 _EVERYWHERE = 8192  # points of the whole space
@@ -30,8 +31,6 @@ SIEVED = _AROUND + _EVERYWHERE  # configurations that are looked at before `mend
 _LOOKS = 24  # of those that the columns let through, at most so many are looked at one by one
 _RADII = np.geomspace(1e-3, 1.0, 8)
 _ANOTHER_CHOICE = 1.0  # a different word is as far away as a parameter's whole range
-
-_Floats: TypeAlias = npt.NDArray[np.float64]
 
 
 def mend(
@@ -65,7 +64,7 @@ def mend(
 
 
 def first_allowed(
-    places: Places, space: Space, rules: RuleBook, wanted: Callable[[Params], bool]
+    places: Floats, space: Space, rules: RuleBook, wanted: Callable[[Params], bool]
 ) -> dict[str, Value] | None:
     """Return the first of many configurations that is allowed.
 
@@ -85,7 +84,7 @@ def first_allowed(
 
 def _neighbourhoods(
     params: Params, start: Mapping[str, Value], space: Space, rules: RuleBook
-) -> Iterator[Places]:
+) -> Iterator[Floats]:
     broken = rules.judge(params, {}).broken
     about = [name for rule in rules.rules if rule.id in broken for name in rule.names]
     # Where none is broken (it was tried before, say), anything may move.
@@ -94,7 +93,7 @@ def _neighbourhoods(
     yield _points(_EVERYWHERE, len(space.axes))
 
 
-def _around(place: _Floats, movable: npt.NDArray[np.bool_], space: Space) -> Places:
+def _around(place: Floats, movable: Mask, space: Space) -> Floats:
     axes = len(place)
     points = _points(_AROUND, 2 * axes)
     at = np.arange(_AROUND)
@@ -111,10 +110,10 @@ def _around(place: _Floats, movable: npt.NDArray[np.bool_], space: Space) -> Pla
 
 
 @lru_cache(maxsize=16)
-def _points(count: int, dimensions: int) -> Places:
+def _points(count: int, dimensions: int) -> Floats:
     """Return points that fill the unit cube evenly, shape (count, dimensions)."""
     roots = np.sqrt(np.array(_primes(dimensions), float))
-    points: Places = np.outer(np.arange(1, count + 1), roots) % 1.0
+    points: Floats = np.outer(np.arange(1, count + 1), roots) % 1.0
     points.flags.writeable = False
     return points
 
@@ -129,7 +128,7 @@ def _primes(count: int) -> list[int]:
     return found
 
 
-def _places(there: Mapping[str, Value], space: Space) -> _Floats:
+def _places(there: Mapping[str, Value], space: Space) -> Floats:
     return np.array([place_of(axis, there[name]) for name, axis in space.axes.items()])
 
 
@@ -141,7 +140,7 @@ def place_of(axis: Axis, value: Value) -> float:
     return (at + 0.5) / len(axis.choices)
 
 
-def coordinates(places: _Floats, space: Space) -> dict[str, Value]:
+def coordinates(places: Floats, space: Space) -> dict[str, Value]:
     """Return the values on the axes at places, one for each axis."""
 
     def value(axis: Axis, place: float) -> Value:
@@ -153,14 +152,14 @@ def coordinates(places: _Floats, space: Space) -> dict[str, Value]:
     return {name: value(axis, float(place)) for (name, axis), place in pairs}
 
 
-def _distance(places: Places, start: _Floats, space: Space) -> _Floats:
+def _distance(places: Floats, start: Floats, space: Space) -> Floats:
     far = np.abs(places - start)
     for at, axis in enumerate(space.axes.values()):
         if isinstance(axis, Choice):
             count = len(axis.choices)
             another = (places[:, at] * count).astype(int) != int(start[at] * count)
             far[:, at] = np.where(another, _ANOTHER_CHOICE, 0.0)
-    total: _Floats = far.sum(axis=1)
+    total: Floats = far.sum(axis=1)
     return total
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from satisfice.domain.errors import StudyCodeError
+from satisfice.domain.expressions.types import Value
 from satisfice.domain.rules.batch_repair import mend
 from satisfice.domain.rules.evaluator import RuleEvaluator
 from satisfice.domain.rules.predicted import Predicted
@@ -13,7 +14,7 @@ from satisfice.domain.rules.rule import Predict, Rule, RuleBook
 from satisfice.domain.space import enumeration
 from satisfice.domain.space.domains import same
 from satisfice.domain.space.repair import allowed_step_by_step, nearest_allowed, whole
-from satisfice.domain.space.space import Choice, Params, Space, Value
+from satisfice.domain.space.space import Choice, Params, Space
 
 _ATTEMPTS = 1000  # looks around one configuration
 _PREDICTIONS = 100  # predictions for them

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, TypeAlias
 
-from satisfice.domain.expressions.expression import NO_RESULT, Expression
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.expressions.operations import NO_RESULT
 from satisfice.domain.rules.measured import is_measured
 from satisfice.domain.rules.predicted import LEARNT, PREDICTED, PREFIX, Forecast, Predicted, middles
-from satisfice.domain.space.space import Bounded, Derived, Space
-
-__all__ = ["ENOUGH", "MOST_AUDITED", "PREDICTED", "Predict", "Rule", "RuleBook", "Verdict"]
+from satisfice.domain.space.space import Bounded, Derived, Params, Space
 
 Predict: TypeAlias = Callable[[Mapping[str, Any]], Predicted]
 
@@ -174,6 +173,26 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Excluded:
+    """The configurations that a rule rejected.
+
+    Attributes:
+        count: Their number.
+        example: One of them.
+    """
+
+    count: int
+    example: Params
+
+
+def exclude(excluded: dict[str, Excluded], rules: Iterable[str], params: Params) -> None:
+    """Count a configuration as rejected by each of some rules, given by their ids."""
+    for rule in rules:
+        before = excluded.get(rule, Excluded(0, params))
+        excluded[rule] = Excluded(before.count + 1, before.example)
+
+
+@dataclass(frozen=True, slots=True)
 class RuleBook:
     """All rules of a study."""
 
@@ -195,6 +214,10 @@ class RuleBook:
         """The rules that can be decided from the parameters alone."""
         return RuleBook(tuple(rule for rule in self.rules if not rule.needs_prediction))
 
+    def asks(self, params: Mapping[str, Any]) -> bool:
+        """Tell whether a rule that applies to a configuration needs a prediction."""
+        return any(rule.needs_prediction and rule.applies_to(params) for rule in self.rules)
+
     def allow(self, params: Mapping[str, Any], predicted: Predicted) -> bool:
         """Tell whether no rule is broken; the same answer as `judge` gives, in less time."""
         return all(rule.allows(params, predicted) for rule in self.rules)
@@ -207,9 +230,9 @@ class RuleBook:
             predict: Gives `predicted.*`. A configuration that breaks another rule may be one that
                 no model can be built for, so it is not asked for those.
         """
-        plain = self.without_predictions.judge(params, {})
-        if plain.broken or not self.needs_prediction:
-            return plain
+        verdict = self.without_predictions.judge(params, {})
+        if verdict.broken or not self.asks(params):
+            return verdict
         return self.judge(params, predict(params))
 
     def judge(self, params: Mapping[str, Any], predicted: Predicted) -> Verdict:

@@ -15,15 +15,12 @@ to be there; configurations that were trained several times tell how much of eac
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import log_ndtr, ndtr
 
-from satisfice.domain.sampling.gaussian_process import Floats, Rows, Surrogate
-
-Mask: TypeAlias = npt.NDArray[np.bool_]
+from satisfice.domain.arrays import Floats, Ints, Mask
+from satisfice.domain.sampling.gaussian_process import Surrogate
 
 _NOISE, _NOISE_OF_COST = 0.01, 0.03  # shares of the whole variance that are expected beforehand
 _LATEST, _LEADERS = 140, 60  # trials that are learnt from: the rest would say little more
@@ -55,7 +52,7 @@ class Tried:
     """
 
     columns: Floats
-    axes: Rows
+    axes: Ints
     levels: Floats
     doubts: Floats
     bad: Mask
@@ -86,7 +83,7 @@ class Offers:
     again: float
 
     @property
-    def order(self) -> Rows:
+    def order(self) -> Ints:
         """The candidates, the best one first."""
         return np.argsort(-self.prices, kind="stable")
 
@@ -153,7 +150,7 @@ class Leaders:
         costs: What a training of each has taken, in money.
     """
 
-    rows: Rows
+    rows: Ints
     levels: Floats
     gains: Floats
     costs: Floats
@@ -205,7 +202,7 @@ class _Known:
             takes for noise.
     """
 
-    trials: Rows
+    trials: Ints
     groups: list[list[int]]
     value: Surrogate
     noise: float
@@ -250,7 +247,7 @@ def _unseen(tried: Tried, candidates: Floats) -> Mask:
     return np.array([row.tobytes() not in seen for row in candidates])
 
 
-def _alike(tried: Tried, rows: Rows) -> list[list[int]]:
+def _alike(tried: Tried, rows: Ints) -> list[list[int]]:
     """Put the trials of a configuration together."""
     groups: dict[bytes, list[int]] = {}
     for row in rows.tolist():
@@ -265,7 +262,7 @@ def _seed_noise(levels: Floats, groups: list[list[int]], unexplained: float) -> 
     return (squares + _REPEATS * _NOISY * unexplained) / (freedom + _REPEATS)
 
 
-def _informative(tried: Tried) -> Rows:
+def _informative(tried: Tried) -> Ints:
     """Choose the trials to learn from: all while they are few, then the latest and the best."""
     count = len(tried.levels)
     if count <= _LATEST + _LEADERS:
@@ -297,7 +294,7 @@ def _at_least(lowest: float, levels: Floats, doubts: Floats) -> tuple[Floats, Fl
     return means, variances
 
 
-def _costs(tried: Tried, some: Rows, candidates: Floats) -> Floats:
+def _costs(tried: Tried, some: Ints, candidates: Floats) -> Floats:
     """Forecast what candidates take, in money: means of log-normal distributions."""
     taken = tried.money[some]
     paid = taken > 0

@@ -6,23 +6,18 @@ long, and so is a parameter that is not there from any value that it might have.
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
-import numpy.typing as npt
 
+from satisfice.domain.arrays import Floats, Ints, Mask
 from satisfice.domain.rules.vectorized import numbers
 from satisfice.domain.space.domains import Axis, Choice
 from satisfice.domain.space.space import Space
-
-Floats: TypeAlias = npt.NDArray[np.float64]
-Rows: TypeAlias = npt.NDArray[np.int_]
 
 _WORD = np.sqrt(0.5)  # two columns differ where two words do
 _MIDDLE = 0.5  # where what is not there is put
 
 
-def columns(places: Floats, space: Space) -> tuple[Floats, Rows]:
+def columns(places: Floats, space: Space) -> tuple[Floats, Ints]:
     """Return the columns of configurations, and the axis that each belongs to.
 
     Args:
@@ -43,7 +38,7 @@ def columns(places: Floats, space: Space) -> tuple[Floats, Rows]:
     return np.column_stack(found), np.array(owners)
 
 
-def _of(axis: Axis, place: Floats, there: npt.NDArray[np.bool_]) -> list[Floats]:
+def _of(axis: Axis, place: Floats, there: Mask) -> list[Floats]:
     if isinstance(axis, Choice):
         count = len(axis.choices)
         at = np.minimum((place * count).astype(int), count - 1)

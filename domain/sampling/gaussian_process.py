@@ -11,15 +11,12 @@ axis.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.linalg import cho_solve, solve_triangular
 from scipy.optimize import minimize
 
-Floats: TypeAlias = npt.NDArray[np.float64]
-Rows: TypeAlias = npt.NDArray[np.int_]
+from satisfice.domain.arrays import Floats, Ints
 
 _ROOT = np.sqrt(5.0)
 _JITTER = 1e-8
@@ -58,7 +55,7 @@ class Surrogate:
     def of(
         cls,
         columns: Floats,
-        axes: Rows,
+        axes: Ints,
         numbers: Floats,
         noise: float,
         doubts: Floats | None = None,
@@ -113,7 +110,7 @@ def _root(near: Floats, signal: float, noises: Floats) -> Floats:
 
 
 def _fitted(
-    columns: Floats, axes: Rows, scaled: Floats, extra: Floats, noise: float
+    columns: Floats, axes: Ints, scaled: Floats, extra: Floats, noise: float
 ) -> tuple[Floats, float, float]:
     """Return the most probable lengthscales (one an axis), signal and noise variance."""
     count = int(axes[-1]) + 1

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import logsumexp, ndtr, ndtri
 
+from satisfice.domain.arrays import Floats, Ints
+from satisfice.domain.expressions.types import Value
 from satisfice.domain.space.domains import Axis, Choice, Float, Int, same
-from satisfice.domain.space.space import Value
-
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 _LEAST = 1e-300  # a density that rounds to nothing still has a logarithm
 _RECENT = 25  # so many of the last trials count in full, earlier ones less and less
@@ -34,7 +31,7 @@ class _Numbers:
     below: Floats  # the kernel's mass below the axis
     inside: Floats
 
-    def draw(self, kernel: npt.NDArray[np.int_], uniform: Floats) -> Floats:
+    def draw(self, kernel: Ints, uniform: Floats) -> Floats:
         mass = self.below[kernel] + uniform * self.inside[kernel]
         low, high = _ends(self.axis)
         return np.clip(self.middle[kernel] + self.width[kernel] * ndtri(mass), low, high)
@@ -56,7 +53,7 @@ class _Choices:
 
     shares: Floats  # kernels x choices
 
-    def draw(self, kernel: npt.NDArray[np.int_], uniform: Floats) -> Floats:
+    def draw(self, kernel: Ints, uniform: Floats) -> Floats:
         count = self.shares.shape[1]
         at = (uniform[:, None] > np.cumsum(self.shares, axis=1)[kernel]).sum(axis=1)
         place: Floats = (np.minimum(at, count - 1) + 0.5) / count

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from satisfice.domain.expressions.expression import NO_RESULT, Expression
-
-Value: TypeAlias = bool | int | float | str
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.expressions.operations import NO_RESULT
+from satisfice.domain.expressions.types import NUMBER, Kind, Value, of_values
 
 _WHOLE_STEP = 1e-8  # how far from a whole number of steps rounding may lead
 _NO_VALUE = math.nan  # of a formula without a result; the space's own rules forbid it
@@ -176,6 +176,13 @@ class Derived:
 
 Axis: TypeAlias = Float | Int | Choice
 Domain: TypeAlias = Float | Int | Choice | Ordinal | Bounded | Derived
+
+
+def kind_of(domain: Domain) -> Kind:
+    """Return what a parameter can be that is not derived."""
+    if isinstance(domain, Ordinal):
+        return of_values(domain.values)
+    return of_values(domain.choices) if isinstance(domain, Choice) else NUMBER
 
 
 def same(value: object, other: object) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Sequence
 
+from satisfice.domain.expressions.types import Value
 from satisfice.domain.space.repair import whole
-from satisfice.domain.space.space import Axis, Choice, Int, Params, Space, Value
+from satisfice.domain.space.space import Axis, Choice, Int, Params, Space
 
 _ROUNDING = 1e-8  # of a step
 

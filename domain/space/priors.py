@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
 
-from satisfice.domain.expressions.expression import NO_RESULT, Expression
-from satisfice.domain.space.domains import Value
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.expressions.operations import NO_RESULT
+from satisfice.domain.expressions.types import Value
 
 STRENGTH = 10.0  # finished trials that weigh as much as what the expert says
 

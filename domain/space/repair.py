@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import combinations, islice
 
+from satisfice.domain.expressions.types import Value
 from satisfice.domain.space.domains import same
-from satisfice.domain.space.space import Axis, Bounded, Choice, Int, Parameter, Params, Space, Value
+from satisfice.domain.space.space import Axis, Bounded, Choice, Int, Parameter, Params, Space
 
 # Distances in the unit interval that are tried on either side of a number: fine near the start,
 # coarse far from it.

@@ -13,7 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from satisfice.domain.expressions.expression import NO_RESULT, Expression
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.expressions.operations import NO_RESULT
+from satisfice.domain.expressions.types import Value
 from satisfice.domain.space.domains import (
     Axis,
     Bounded,
@@ -23,7 +25,6 @@ from satisfice.domain.space.domains import (
     Float,
     Int,
     Ordinal,
-    Value,
     same,
 )
 from satisfice.domain.space.priors import Prior, Weights
@@ -42,7 +43,6 @@ __all__ = [
     "Parameter",
     "Params",
     "Space",
-    "Value",
     "key_of",
 ]
 

@@ -8,31 +8,12 @@ from dataclasses import dataclass
 from itertools import product
 
 from satisfice.domain.errors import UserError
-from satisfice.domain.rules.rule import Verdict
-from satisfice.domain.space.space import Key, Params, Space, Value, key_of
+from satisfice.domain.expressions.types import Value
+from satisfice.domain.rules.rule import Excluded, Verdict, exclude
+from satisfice.domain.space.space import Key, Params, Space, key_of
 from satisfice.domain.sweep.notation import Swept
 
 MOST = 10_000  # configurations of a grid; more are asked for by mistake
-
-
-@dataclass(frozen=True, slots=True)
-class Excluded:
-    """What a rule turns away.
-
-    Attributes:
-        count: How many configurations.
-        example: One of them.
-    """
-
-    count: int
-    example: Params
-
-
-def exclude(excluded: dict[str, Excluded], rules: Iterable[str], params: Params) -> None:
-    """Count a configuration as turned away by each of some rules, by their ids."""
-    for rule in rules:
-        before = excluded.get(rule, Excluded(0, params))
-        excluded[rule] = Excluded(before.count + 1, before.example)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,13 @@ from rich.console import Console
 from rich.table import Table
 
 from satisfice.domain.decisions.calibration import CAVEAT, Calibration, tallies, verdicts
-from satisfice.domain.decisions.decision import Decision
+from satisfice.domain.decisions.decision import Decision, DecisionRecord
 from satisfice.domain.decisions.forecast import Outlook, affordable, outlooks
 from satisfice.domain.decisions.replay import Replayed, priced, replay, rewound
 from satisfice.domain.decisions.situation import Situation
 from satisfice.domain.decisions.stopping import decide
 from satisfice.domain.economics.text import counted, money, number, percent
 from satisfice.domain.study import Study
-from satisfice.domain.summary import DecisionRecord
 from satisfice.domain.trials.history import History, TrialRecord
 from satisfice.flows.cli.status import latest, of_schedule
 from satisfice.flows.stages.calibration import calibrate
@@ -305,13 +304,13 @@ def _show_calibration(screen: Console, past: _Past, calibration: Calibration) ->
     for heading in ("ahead", "windows", "forecast", "came", "90 % held in", "95 % interval"):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in tallies(calibration.every):
-        low, high = one.held.interval
+        low, high = one.covered.interval
         table.add_row(
             str(one.trials),
-            str(one.held.of),
+            str(one.covered.of),
             number(one.forecast),
-            number(one.came),
-            percent(one.held.value),
+            number(one.realised),
+            percent(one.covered.value),
             f"{percent(low)} to {percent(high)}",
         )
     screen.print(table)

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from satisfice.domain.decisions.decision import Decision
+from satisfice.domain.decisions.decision import Decision, DecisionRecord
 from satisfice.domain.decisions.replay import circumstances
 from satisfice.domain.decisions.situation import Pending, Situation
 from satisfice.domain.decisions.stopping import decide
@@ -25,7 +25,7 @@ from satisfice.domain.prediction.predictor import Predictor
 from satisfice.domain.rules.rule import Verdict
 from satisfice.domain.space.space import Params, key_of
 from satisfice.domain.study import Study
-from satisfice.domain.summary import DecisionRecord, Ending
+from satisfice.domain.summary import Ending
 from satisfice.domain.trials.feasibility import margins, shortfall
 from satisfice.domain.trials.history import Failure, History, Purpose, TrialRecord, TrialState
 from satisfice.domain.trials.orders import TrialOrder, TrialResult

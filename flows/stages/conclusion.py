@@ -9,11 +9,12 @@ from typing import TypeVar
 
 from satisfice.domain.audits.savings import Avoided
 from satisfice.domain.decisions.calibration import Calibration
+from satisfice.domain.decisions.confirmation import Confirmed
 from satisfice.domain.decisions.decision import Decision
 from satisfice.domain.errors import ExternalSystemError
 from satisfice.domain.quality import GateResult, QualityAttributes
 from satisfice.domain.study import Study
-from satisfice.domain.summary import Confirmed, DataReport, Ending, SearchSummary, decision_of_sweep
+from satisfice.domain.summary import DataReport, Ending, SearchSummary, decision_of_sweep
 from satisfice.flows.coordination.coordinator import Coordinator
 from satisfice.flows.observers.mlflow_sync import Shipping
 from satisfice.flows.observers.observers import share_used

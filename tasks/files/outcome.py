@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from satisfice.domain.audits.savings import Avoided
+from satisfice.domain.decisions.confirmation import Confirmed
 from satisfice.domain.quality import GateResult, QualityAttributes
-from satisfice.domain.summary import Confirmed, DataReport, Registration, SearchSummary
+from satisfice.domain.summary import DataReport, Registration, SearchSummary
 from satisfice.tasks.files.atomic import write_whole
 from satisfice.tasks.files.codec import from_json, to_json
 

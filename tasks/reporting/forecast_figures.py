@@ -110,7 +110,7 @@ def calibration_plot(calibration: Calibration | None, currency: str) -> str:
     """Draw forecast gains against realised gains, and how often the intervals held."""
     every = calibration.every if calibration is not None else ()
     shown = telling(every)
-    if calibration is None or shown is None or not any(one.gain or one.came for one in every):
+    if calibration is None or shown is None or not any(one.gain or one.realised for one in every):
         return ""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
@@ -120,7 +120,8 @@ def calibration_plot(calibration: Calibration | None, currency: str) -> str:
         figure.legend(loc="outside upper left", ncols=4, frameon=False, handletextpad=0.3)
         told = "; ".join(
             f"{counted(one.trials, 'trial')} ahead: {money(one.forecast, currency)} forecast, "
-            f"{money(one.came, currency)} realised, held in {one.held.count} of {one.held.of}"
+            f"{money(one.realised, currency)} realised, "
+            f"held in {one.covered.count} of {one.covered.of}"
             for one in tallies(every)
         )
         return themed(figure, "Forecast gains against realised gains", told)
@@ -141,14 +142,16 @@ def _draw_windows(axes: Any, calibration: Calibration, trials: int, currency: st
     own = [one for one in calibration.own if one.trials == trials]
     earlier = [one for one in calibration.earlier if one.trials == trials]
     kinds = (
-        _Kind("interval held", GAIN, "o", True, [one for one in own if one.held]),
-        _Kind("did not hold", BAD, "D", True, [one for one in own if not one.held]),
-        _Kind("held, earlier searches", GAIN, "o", False, [one for one in earlier if one.held]),
-        _Kind("did not hold, earlier", BAD, "D", False, [one for one in earlier if not one.held]),
+        _Kind("interval held", GAIN, "o", True, [one for one in own if one.covered]),
+        _Kind("did not hold", BAD, "D", True, [one for one in own if not one.covered]),
+        _Kind("held, earlier searches", GAIN, "o", False, [one for one in earlier if one.covered]),
+        _Kind(
+            "did not hold, earlier", BAD, "D", False, [one for one in earlier if not one.covered]
+        ),
     )
     every = own + earlier
     right = max(*(one.gain for one in every), _SMALLEST) * 1.1
-    top = max(*(max(one.gain, one.came) for one in every), _SMALLEST) * 1.1
+    top = max(*(max(one.gain, one.realised) for one in every), _SMALLEST) * 1.1
     axes.vlines(
         [one.gain for one in every],
         [one.low for one in every],
@@ -162,7 +165,7 @@ def _draw_windows(axes: Any, calibration: Calibration, trials: int, currency: st
         if kind.windows:
             axes.scatter(
                 [one.gain for one in kind.windows],
-                [one.came for one in kind.windows],
+                [one.realised for one in kind.windows],
                 facecolors=kind.colour if kind.filled else "none",
                 edgecolors=kind.colour,
                 marker=kind.mark,
@@ -187,9 +190,9 @@ def _draw_windows(axes: Any, calibration: Calibration, trials: int, currency: st
 def _draw_shares(axes: Any, windows: Iterable[Window]) -> None:
     every = tallies(windows)
     for at, one in enumerate(every):
-        low, high = one.held.interval
+        low, high = one.covered.interval
         axes.plot([at, at], [100 * low, 100 * high], color=INK, linewidth=1.6)
-        axes.plot([at], [100 * one.held.value], "o", color=INK, markersize=6)
+        axes.plot([at], [100 * one.covered.value], "o", color=INK, markersize=6)
     axes.axhline(100 * NOMINAL, color=GAIN, linewidth=1.2, linestyle="--")
     axes.set_xticks(range(len(every)), [str(one.trials) for one in every])
     axes.set_xlim(-0.6, len(every) - 0.4)

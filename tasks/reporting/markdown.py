@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from satisfice.domain.decisions.confirmation import Confirmed
     from satisfice.domain.decisions.decision import Decision
-    from satisfice.domain.summary import Confirmed, SearchSummary
+    from satisfice.domain.summary import SearchSummary
 
 
 def outcome(summary: SearchSummary) -> str:

@@ -15,7 +15,7 @@ from satisfice.domain.decisions.calibration import CAVEAT, verdicts
 from satisfice.domain.economics.text import HOURS, STEPS, duration, money
 from satisfice.domain.rules.rule import Rule
 from satisfice.domain.space.space import Space
-from satisfice.domain.summary import Confirmed, SearchSummary
+from satisfice.domain.summary import SearchSummary
 from satisfice.domain.trials.feasibility import shortfall, violations
 from satisfice.domain.trials.history import History, TrialState
 from satisfice.tasks.files.atomic import write_whole
@@ -60,7 +60,7 @@ def page(summary: SearchSummary) -> str:
         audit_strips=figures.audit_strips(summary),
         steps=STEPS[summary.study.worth.per],
         default=next((one for one in summary.confirmed if one.name == "default"), None),
-        optimism=optimism(summary.winner),
+        optimism=summary.optimism,
         importance=ranked,
         gain_curve=figures.gain_curve(summary) if pictured else "",
         price_line=figures.price_line(summary),
@@ -110,13 +110,6 @@ def importance(history: History, space: Space) -> Mapping[str, float]:
             return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
         except (RuntimeError, ValueError):  # the metric never changes
             return {}
-
-
-def optimism(winner: Confirmed | None) -> float | None:
-    """Return by how much the value that the winner was chosen for exceeds its fresh values."""
-    if winner is None or winner.observed is None or not winner.validation:
-        return None
-    return winner.observed - sum(winner.validation) / len(winner.validation)
 
 
 def cell(value: Any) -> str:

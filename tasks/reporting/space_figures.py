@@ -18,8 +18,9 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from satisfice.domain.expressions.types import Value
 from satisfice.domain.space.domains import same
-from satisfice.domain.space.space import Choice, Derived, Ordinal, Params, Space, Value
+from satisfice.domain.space.space import Choice, Derived, Ordinal, Params, Space
 from satisfice.domain.summary import SearchSummary
 from satisfice.tasks.reporting.figures import INK, STYLE, svg
 

@@ -17,8 +17,9 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, GridSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from satisfice.domain.expressions.types import Value
 from satisfice.domain.space.repair import usual
-from satisfice.domain.space.space import Float, Parameter, Params, Space, Value
+from satisfice.domain.space.space import Float, Parameter, Params, Space
 from satisfice.tasks.storage.distributions import distribution
 from satisfice.tasks.storage.optuna_private import (
     StudySnapshot,

@@ -13,16 +13,17 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from satisfice.domain.arrays import Floats, Mask
 from satisfice.domain.decisions.noise import Scale
 from satisfice.domain.decisions.pruning import expected_ends
 from satisfice.domain.decisions.situation import NextTrialEstimate
 from satisfice.domain.economics.worth import Direction, Worth
 from satisfice.domain.rules.batch_repair import coordinates, place_of
 from satisfice.domain.rules.rule import RuleBook
-from satisfice.domain.rules.vectorized import Mask, allowed, configurations
+from satisfice.domain.rules.vectorized import allowed, configurations
 from satisfice.domain.sampling import acquisition
 from satisfice.domain.sampling.acquisition import Offers, Tried, nearby
-from satisfice.domain.sampling.encoding import Floats, columns
+from satisfice.domain.sampling.encoding import columns
 from satisfice.domain.space.space import Choice, Params, Space
 from satisfice.domain.trials.history import Failure, Purpose, TrialRecord
 from satisfice.tasks.sampling.draws import TrialTranslator

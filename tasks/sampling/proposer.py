@@ -19,13 +19,13 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from satisfice.domain.decisions.situation import NextTrialEstimate
 from satisfice.domain.errors import NoAllowedConfiguration, UserError
+from satisfice.domain.expressions.types import Value
 from satisfice.domain.rules.batch_repair import first_allowed, mend
-from satisfice.domain.rules.predicted import Predicted
-from satisfice.domain.rules.rule import Predict, RuleBook, Verdict
+from satisfice.domain.rules.evaluator import RuleEvaluator
+from satisfice.domain.rules.rule import Excluded, Predict, RuleBook, Verdict, exclude
 from satisfice.domain.space import priors
 from satisfice.domain.space.repair import allowed_step_by_step, nearest_allowed, whole
-from satisfice.domain.space.space import Domain, Float, Key, Params, Space, Value, key_of
-from satisfice.domain.sweep.plan import Excluded, exclude
+from satisfice.domain.space.space import Domain, Float, Key, Params, Space, key_of
 from satisfice.domain.trials.history import Purpose
 from satisfice.tasks.sampling.constraints import constrained
 from satisfice.tasks.sampling.draws import Drawing, TrialTranslator, configuration_of
@@ -34,7 +34,7 @@ from satisfice.tasks.sampling.rule_tpe import Sifter, SiftingTPE
 from satisfice.tasks.sampling.samplers import SamplerFactory, tpe
 from satisfice.tasks.storage.trial_records import BEGUN
 
-__all__ = ["Predict", "Proposal", "Proposer", "RuleSearch"]
+__all__ = ["PREDICTIONS", "Predict", "Proposal", "Proposer", "RuleSearch"]
 
 # A draw from a model costs milliseconds, one at random a tenth of that; and where a model has
 # been told nothing of the rules, a repair does as well as patience.
@@ -47,7 +47,7 @@ _MENDINGS = 4  # starts from which the broken rules are mended one by one
 _STARTS = 8  # the last resort: neighbours one by one, and one search for each rule
 _STARTS_WHEN_REPEATED = 2  # of them, to avoid asking the same question twice
 _KNOWN_STARTS = 4
-_PREDICTIONS = 1000  # a prediction takes milliseconds: no proposal asks for more than these
+PREDICTIONS = 1000  # a prediction takes milliseconds: no proposal asks for more than these
 
 # TPE takes the best tenth of all finished trials for good ones, and fills it up with pruned trials
 # where complete ones are short. With this many pruned for each complete one it never has to.
@@ -127,10 +127,10 @@ class Proposer:
         learnt = (*self.earlier, *_worth_learning(trials))
         lessons = constrained([self._lessons.of(one) for one in learnt])
         experts = Experts(self.space, lessons, np.random.default_rng(own_seed))
-        gatekeeper = Gatekeeper(self.rules, self.predict)
-        search = RuleSearch(self.space, gatekeeper, experts, trials)
+        evaluator = RuleEvaluator(self.rules, self.predict, PREDICTIONS)
+        search = RuleSearch(self.space, evaluator, experts, trials)
         has_rules = self.rules.rules or any(one.constraints for one in lessons)
-        known = (own_seed, self.space, gatekeeper.from_parameters, search.accepts)
+        known = (own_seed, self.space, evaluator.without_predictions, search.accepts)
         if self.terms is not None:
             sampler: BaseSampler = PricedSampler(*known, self.terms)
         elif self.sampler is tpe and has_rules:
@@ -147,7 +147,7 @@ class Proposer:
         proposal = replace(proposal, offer=sampler.offer(proposal.params))
         if sampler.unruled is not None:
             turned_away = Excluded(1, sampler.unruled)
-            broken = gatekeeper.judge(sampler.unruled).broken
+            broken = evaluator.judge(sampler.unruled).broken
             excluded = proposal.excluded | dict.fromkeys(broken, turned_away)
             proposal = replace(proposal, excluded=excluded)
         return proposal
@@ -209,59 +209,17 @@ class Experts:
         return kept
 
 
-class Gatekeeper:
-    """Holds configurations against the rules, and asks for a prediction at most once each.
-
-    Attributes:
-        from_parameters: The rules that need no prediction.
-    """
-
-    def __init__(self, rules: RuleBook, predict: Predict) -> None:
-        self._rules, self._predict = rules, predict
-        self.from_parameters = rules.without_predictions
-        self._predicted: dict[Key, Predicted] = {}
-
-    def allows(self, params: Params) -> bool:
-        """Tell whether no rule is broken."""
-        if not self.from_parameters.allow(params, {}):
-            return False
-        return not self._asks(params) or self._rules.allow(params, self._predictions(params))
-
-    def questions(self) -> list[Callable[[Params], bool]]:
-        """Return one question for each rule that needs no prediction."""
-        books = (RuleBook((rule,)) for rule in self.from_parameters.rules)
-        return [partial(book.allow, predicted={}) for book in books]
-
-    def judge(self, params: Params) -> Verdict:
-        """Return what the rules say; those that need a prediction only if no other is broken."""
-        verdict = self.from_parameters.judge(params, {})
-        if verdict.allowed and self._asks(params):
-            return self._rules.judge(params, self._predictions(params))
-        return verdict
-
-    def _asks(self, params: Params) -> bool:
-        return any(one.needs_prediction and one.applies_to(params) for one in self._rules.rules)
-
-    def _predictions(self, params: Params) -> Predicted:
-        key = key_of(params)
-        if key not in self._predicted:
-            if len(self._predicted) >= _PREDICTIONS:
-                return {}  # what is not predicted is not allowed
-            self._predicted[key] = self._predict(params)
-        return self._predicted[key]
-
-
 class RuleSearch:
     """The search for one allowed configuration that was not tried before."""
 
     def __init__(
         self,
         space: Space,
-        gatekeeper: Gatekeeper,
+        evaluator: RuleEvaluator,
         experts: Experts,
         trials: Sequence[FrozenTrial],
     ) -> None:
-        self._space, self._gatekeeper, self._trials = space, gatekeeper, trials
+        self._space, self._evaluator, self._trials = space, evaluator, trials
         self._experts = experts
         self._repeated: list[Params] = []
 
@@ -272,7 +230,7 @@ class RuleSearch:
         while len(drawn) < self._patience(drawing):
             params = self._experts.advise(drawing.draw())
             drawn.append(params)
-            verdict = self._gatekeeper.judge(params)
+            verdict = self._evaluator.judge(params)
             exclude(excluded, verdict.broken, params)
             if verdict.allowed and self._is_unlike(params):
                 notes = drawing.notes
@@ -285,7 +243,7 @@ class RuleSearch:
             raise _nothing_allowed(excluded, len(drawn))
         return Proposal(
             found,
-            self._gatekeeper.judge(found),
+            self._evaluator.judge(found),
             excluded,
             len(drawn),
             repaired=found not in drawn,
@@ -316,7 +274,7 @@ class RuleSearch:
             if outside:
                 told = ", ".join(f"{name} = {params.get(name)!r}" for name in outside)
                 raise UserError(f"a queued configuration lies outside the space: {told}")
-            verdict = self._gatekeeper.judge(params)
+            verdict = self._evaluator.judge(params)
             if verdict.allowed:
                 return Proposal(params, verdict, {}, count, repaired=False, notes=drawing.notes)
             drawing.turn_away()
@@ -330,7 +288,7 @@ class RuleSearch:
         """Go on drawing at random, thousands at once, where that is all that the sampler does."""
         if not self._may_scatter(drawing):
             return None
-        rules = self._gatekeeper.from_parameters
+        rules = self._evaluator.without_predictions
         for count in _SCATTERED:
             places = self._experts.random.random((count, len(self._space.axes)))
             found = first_allowed(places, self._space, rules, self.accepts)
@@ -353,7 +311,7 @@ class RuleSearch:
     def _repair(self, drawn: Sequence[Params]) -> Params | None:
         starts = list(self._starts(drawn))
         for start in starts[: _STARTS_WHEN_REPEATED if self._repeated else _MENDINGS]:  # draws
-            mended = mend(start, self._space, self._gatekeeper.from_parameters, self.wants)
+            mended = mend(start, self._space, self._evaluator.without_predictions, self.wants)
             if mended is not None:
                 return mended
         for tried, start in enumerate(starts):
@@ -364,7 +322,11 @@ class RuleSearch:
             near = nearest_allowed(start, self._space, self.wants, _ATTEMPTS)
             if near is not None:
                 return near
-        demands = [*self._gatekeeper.questions(), self.wants]
+        plain = self._evaluator.without_predictions.rules
+        demands: list[Callable[[Params], bool]] = [
+            *(partial(self._evaluator.fulfils, [one]) for one in plain),
+            self.wants,
+        ]
         for start in starts:
             far = allowed_step_by_step(start, self._space, demands, _ATTEMPTS)
             if far is not None:
@@ -381,11 +343,11 @@ class RuleSearch:
 
     def accepts(self, drawn: Params) -> bool:
         """Tell whether a draw is allowed and new."""
-        return self._gatekeeper.allows(drawn) and self._is_unlike(drawn)
+        return self._evaluator.allows(drawn) and self._is_unlike(drawn)
 
     def wants(self, params: Params) -> bool:
         """Tell whether any configuration, the neighbour of a trial say, is allowed and new."""
-        return self._gatekeeper.allows(params) and self._is_new(params)
+        return self._evaluator.allows(params) and self._is_new(params)
 
     def _is_unlike(self, drawn: Params) -> bool:
         # Chance does not draw a real number twice, so there the trials need not be read.

@@ -17,17 +17,17 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
+from satisfice.domain.arrays import Floats, Ints, Mask
 from satisfice.domain.decisions.situation import NextTrialEstimate
 from satisfice.domain.rules.batch_repair import coordinates
 from satisfice.domain.rules.rule import RuleBook
-from satisfice.domain.rules.vectorized import Mask, allowed, configurations
-from satisfice.domain.sampling.parzen import Floats, Parzen, fit
+from satisfice.domain.rules.vectorized import allowed, configurations
+from satisfice.domain.sampling.parzen import Parzen, fit
 from satisfice.domain.space.space import Key, Params, Space, key_of
 from satisfice.tasks.storage.distributions import distribution
 from satisfice.tasks.storage.optuna_private import generator_of, split_trials
@@ -200,7 +200,7 @@ class SiftingTPE(Sifter, TPESampler):
         models: Mapping[tuple[str, ...], _Model],
         places: Floats,
         there: Mapping[str, Mask],
-        rows: npt.NDArray[np.int_],
+        rows: Ints,
     ) -> Floats:
         at = {name: column for column, name in enumerate(self._space.axes)}
         score = np.zeros(len(rows))

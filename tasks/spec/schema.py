@@ -7,7 +7,7 @@ from typing import Any
 
 from satisfice.domain.economics import units
 from satisfice.domain.economics.worth import Direction
-from satisfice.domain.expressions.expression import FUNCTIONS
+from satisfice.domain.expressions.operations import FUNCTIONS
 from satisfice.tasks.spec.shapes import (
     Field,
     Flag,

@@ -7,14 +7,14 @@ who got it wrong. Both come from the same attributes, so that they cannot drift 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import Enum
 from typing import Any, Protocol, TypeAlias
 
 from satisfice.domain.economics.units import Measure, QuantityError
-from satisfice.domain.expressions.expression import ExpressionError
+from satisfice.domain.expressions.syntax import ExpressionError
+from satisfice.domain.suggestions import did_you_mean, nearest
 
 Path: TypeAlias = tuple[str | int, ...]
 JSONSchema: TypeAlias = dict[str, Any]
@@ -115,7 +115,9 @@ class OneOf:
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
         """Say what is wrong with a value."""
         if value not in self.words:
-            yield _unexpected(value, path, " or ".join(self.words), _guess(value, self.words))
+            yield _unexpected(
+                value, path, " or ".join(self.words), did_you_mean(str(value), self.words)
+            )
 
 
 @dataclass(frozen=True)
@@ -315,11 +317,11 @@ class Section:
             yield _unexpected(value, path, self.expected)
             return
         where = f" in {dotted(path)}" if path else ""
-        guesses = {_near(key, self.fields) for key in value if key not in self.fields}
+        guesses = {nearest(str(key), self.fields) for key in value if key not in self.fields}
         for key in value:
             if key not in self.fields:
                 listing = f"The keys here are: {', '.join(self.fields)}"
-                hint = f"{_guess(key, self.fields)} {listing}".strip()
+                hint = did_you_mean(str(key), self.fields, listing)
                 yield Mistake((*path, key), f"unknown key {_shown(key)}{where}", hint, Spot.KEY)
         for name, field in self.fields.items():
             if name in value:
@@ -350,7 +352,7 @@ class Variants:
             yield from self.kinds[found[0]].mistakes(value, path)
             return
         has = " and ".join(found) or "no kind"
-        guesses = () if found else (_guess(key, self.kinds) for key in value)
+        guesses = () if found else (did_you_mean(str(key), self.kinds) for key in value)
         hint = next(filter(None, guesses), "")
         yield Mistake(path, f"{dotted(path)} has {has}, expected {self.expected}", hint, Spot.KEY)
 
@@ -416,12 +418,3 @@ def _shown(value: Any) -> str:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _near(found: Any, known: Iterable[str]) -> str | None:
-    return next(iter(get_close_matches(str(found), list(known), n=1)), None)
-
-
-def _guess(found: Any, known: Iterable[str]) -> str:
-    near = _near(found, known)
-    return f"did you mean {near!r}?" if near else ""

@@ -19,12 +19,12 @@ from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 from sqlalchemy import Insert, and_, func, select
 
-from satisfice.domain.decisions.decision import Decision
+from satisfice.domain.decisions.decision import Decision, DecisionRecord
 from satisfice.domain.economics.cost import NOTHING, Budget, Ledger
 from satisfice.domain.economics.worth import Direction
 from satisfice.domain.rules.rule import Verdict
 from satisfice.domain.space.space import Params, Space
-from satisfice.domain.summary import DecisionRecord, Ending
+from satisfice.domain.summary import Ending
 from satisfice.domain.trials.history import (
     Audit,
     History,

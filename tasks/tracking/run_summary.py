@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from statistics import fmean
 
 from satisfice.domain.quality import GateResult
-from satisfice.domain.summary import Confirmed, SearchSummary
+from satisfice.domain.summary import SearchSummary
 from satisfice.tasks.reporting.markdown import outcome
 from satisfice.tasks.tracking.connection import Batch
 from satisfice.tasks.tracking.spool import numbers
@@ -23,16 +22,6 @@ def describe(summary: SearchSummary) -> Batch:
     return batch
 
 
-def optimism(summary: SearchSummary, winner: Confirmed) -> float | None:
-    """Return the optimism of a winner: the value it was chosen for less its mean on fresh seeds.
-
-    Both are on the validation split; above zero, luck had a part in the choice.
-    """
-    if winner.observed is None or not winner.validation:
-        return None
-    return summary.study.objective.direction.sign * (winner.observed - fmean(winner.validation))
-
-
 def _figures(summary: SearchSummary) -> Iterator[tuple[str, float]]:
     ledger = summary.ledger
     yield from numbers(asdict(ledger.spent), "total/")
@@ -43,10 +32,8 @@ def _figures(summary: SearchSummary) -> Iterator[tuple[str, float]]:
         place = "test/" if one is summary.winner else place
         if place is not None and one.test:
             yield from ((f"{place}{end}", getattr(one, end)) for end in ("mean", "low", "high"))
-    winner = summary.winner
-    luck = optimism(summary, winner) if winner else None
-    if luck is not None:
-        yield "test/optimism", luck
+    if summary.optimism is not None:
+        yield "test/optimism", summary.optimism
     if summary.quality is not None:
         yield from numbers(summary.quality.values(), "quality/")
     yield from numbers(summary.excluded, "excluded/")

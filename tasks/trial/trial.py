@@ -6,13 +6,13 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from satisfice.domain.decisions.decision import Decision
 from satisfice.domain.errors import StudyCodeError
+from satisfice.domain.suggestions import nearest
 from satisfice.domain.trials.history import CurvePoint, Failure, TrialState
 from satisfice.domain.trials.orders import TrialOrder
 from satisfice.tasks.files import control
@@ -247,7 +247,7 @@ class Trial:
 
 
 def _missing(metric: str, about: str, reported: Mapping[str, Any]) -> str:
-    near = get_close_matches(metric, list(reported), n=1, cutoff=0.4)
-    guess = f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest(metric, reported, cutoff=0.4)
+    guess = "" if near is None else f"; did you mean {near!r}?"
     names = ", ".join(map(repr, reported)) or "nothing"
     return f"report() was given {names}, but not {metric!r}, which {about}{guess}"

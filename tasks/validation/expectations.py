@@ -21,7 +21,6 @@ Great Expectations is imported where it is used: it takes seconds.
 from __future__ import annotations
 
 import ast
-import difflib
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from satisfice.domain.errors import StudyCodeError
+from satisfice.domain.suggestions import did_you_mean
 from satisfice.tasks.problem.siblings import importable
 from satisfice.tasks.validation.manifest import is_of_arrays, own_columns
 
@@ -188,11 +188,9 @@ def _fault(file: Path, error: Exception) -> StudyCodeError:
 def _refuse_unknown(file: Path, columns: Iterable[str], known: list[str]) -> None:
     for column in columns:
         if column not in known:
-            near = difflib.get_close_matches(column, known, 1)
-            guess = f"did you mean {near[0]!r}? " if near else ""
             raise StudyCodeError(
                 f"{file}:{_line_of_text(file, column)}: unknown column {column!r}",
-                f"{guess}The manifest has: {', '.join(known)}",
+                did_you_mean(column, known, f"The manifest has: {', '.join(known)}"),
             )
 
 

@@ -16,7 +16,7 @@ sys.path.insert(0, {root!r})
 from tests.contract.records import *
 from satisfice.domain.decisions.decision import Decision
 from satisfice.domain.errors import ExternalSystemError
-from satisfice.domain.summary import DecisionRecord
+from satisfice.domain.decisions.decision import DecisionRecord
 from satisfice.tasks.storage.store import open_store
 def say(text): print(text, flush=True)
 def heard(): return sys.stdin.readline()

@@ -147,7 +147,8 @@ def test_a_night_with_nothing_new_ends_before_anything_is_validated_or_trained(
     assert "tiny: Skipped: expected gain below cost" in output
     assert recorded.decision.reason in " ".join(output.split())
     assert re.match(
-        r"nothing is new since tiny-1: \d+ more trials? would bring [\d.]+ EUR \([\d.]+ points\)"
+        r"the data has not changed since tiny-1: "
+        r"\d+ more trials? would bring [\d.]+ EUR \([\d.]+ points\)"
         r" and cost [\d.]+ EUR .*would pay for itself",
         recorded.decision.reason,
     )
@@ -174,7 +175,7 @@ def test_prefect_has_that_night_by_its_name_with_its_reason(nights: Nights) -> N
     )
 
     assert flow["state"]["type"] == "COMPLETED"
-    assert flow["state"]["message"].startswith("nothing is new since tiny-1: ")
+    assert flow["state"]["message"].startswith("the data has not changed since tiny-1: ")
     assert flow["parameters"]["if_worth"] is True
     assert page["key"] == "tiny-schedule"
     assert flow["state"]["message"] in page["data"]
@@ -185,7 +186,9 @@ def test_status_and_why_tell_of_it(nights: Nights) -> None:
     assert "Not worth continuing; since then 1 night not worth it" in nights.status.output
     why = " ".join(nights.why.output.split())
     assert "why it began: nothing is known of tiny yet" in why
-    assert re.search(r"1 night since was not worth it, on \d{4}-.*: nothing is new since tiny", why)
+    assert re.search(
+        r"1 night since was not worth it, on \d{4}-.*: the data has not changed since tiny", why
+    )
 
 
 def test_where_a_point_is_worth_more_it_goes_on_where_the_last_one_ended(nights: Nights) -> None:
@@ -198,8 +201,10 @@ def test_where_a_point_is_worth_more_it_goes_on_where_the_last_one_ended(nights:
     why = nights.service.run("why", nights.study, "--search", "tiny-2").output
 
     assert nights.dear.code == 0, output
-    assert re.search(r"why it began: nothing is new since tiny-1: \d+ more trials would", output)
-    assert " EUR to confirm what they find" in output
+    assert re.search(
+        r"why it began: the data has not changed since tiny-1: \d+ more trials would", output
+    )
+    assert " EUR for confirmation" in output
     assert f"the sampler begins with trials of earlier searches: {known} of tiny-1" in output
     assert orders[0]["params"] == _champion(nights, "tiny-1")
     assert orders[1]["purpose"] == Purpose.DEFAULT
@@ -218,7 +223,7 @@ def test_new_data_is_searched_for_what_the_champion_has_lost_on_it(nights: Night
     evidence = begun.decision.evidence
 
     assert nights.moved.code == 0, output
-    assert re.search(r"the data is new: the champion reaches 0\.9\d+ on it \(give or take", output)
+    assert re.search(r"the data is new: the champion reaches 0\.9\d+ on it \(±", output)
     assert evidence["before"] - evidence["now"] == pytest.approx(0.03, abs=0.002)
     assert evidence["retraining"] == pytest.approx(3 * 0.0005, rel=0.05)  # three points lost
     assert spent <= evidence["most"]

@@ -136,7 +136,7 @@ def test_a_mistake_is_told_before_anything_starts(service: Service) -> None:
     study = _study(service)
     for arguments, message in (
         (["y=1"], "the study has no parameter 'y'"),
-        (["x=0..2:3"], "2 lies outside of x, which is between 0.0 and 1.0"),
+        (["x=0..2:3"], "2 is outside of x, which is between 0.0 and 1.0"),
         (["x=0..1"], "does not say how many values it has"),
         (["x=1,2", "--grid", "--random", "3"], "--grid takes all combinations"),
         ([], "Missing argument 'NAME=VALUES...'"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from satisfice.domain.decisions.confirmation import Confirmed
 from satisfice.domain.decisions.decision import Decision
 from satisfice.domain.economics.cost import Budget, Cost, EnergyMode, Ledger, Prices
 from satisfice.domain.economics.worth import Direction, Worth
@@ -19,7 +20,7 @@ from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.quality import Gate, GateResult
 from satisfice.domain.space.space import Float, Parameter, Space
 from satisfice.domain.study import DataSource, Objective, Study
-from satisfice.domain.summary import Confirmed, Ending, SearchSummary
+from satisfice.domain.summary import Ending, SearchSummary
 from satisfice.domain.trials.history import History
 from satisfice.tasks.files.events import EventLog
 from satisfice.tasks.tracking import shipping

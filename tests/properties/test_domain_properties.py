@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from satisfice.domain.economics.cost import Budget, Cost, EnergyMode, Ledger, Prices
 from satisfice.domain.economics.worth import Direction, Per, Worth
 from satisfice.domain.expressions.expression import Expression
-from satisfice.domain.space.space import Choice, Float, Int, Parameter, Space, Value
+from satisfice.domain.expressions.types import Value
+from satisfice.domain.space.space import Choice, Float, Int, Parameter, Space
 
 # --- worth
 

@@ -9,7 +9,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satisfice.domain.decisions.durations import Floats, durations
+from satisfice.domain.arrays import Floats
+from satisfice.domain.decisions.durations import durations
 
 SECONDS = st.floats(1e-6, 1e6)
 CLOSE = 0.02  # the fit ends where a step changes the logarithm of the mean by less than 0.001

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from satisfice.domain.expressions.expression import Expression, ExpressionError
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.expressions.syntax import ExpressionError
 
 Formula: TypeAlias = tuple[str, Callable[[Mapping[str, Any]], Any]]
 NAMES = ("a", "b", "c", "predicted.macs")

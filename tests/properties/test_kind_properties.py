@@ -7,14 +7,12 @@ from typing import Any
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from satisfice.domain.expressions.expression import (
-    FUNCTIONS,
-    MAX_LENGTH,
-    Expression,
-    ExpressionError,
-)
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.expressions.operations import FUNCTIONS
+from satisfice.domain.expressions.syntax import MAX_LENGTH, ExpressionError
 from satisfice.domain.expressions.type_check import check_condition
-from satisfice.domain.expressions.types import NUMBER, Kinds, kind_of
+from satisfice.domain.expressions.types import NUMBER, Kinds
+from satisfice.domain.space.domains import kind_of
 from satisfice.domain.space.space import Choice
 from tests.properties.test_expression_properties import NAMES as NUMBERS
 from tests.properties.test_expression_properties import Formula, conditions

@@ -16,6 +16,7 @@ from optuna.trial import TrialState, create_trial
 
 from satisfice.domain.errors import NoAllowedConfiguration
 from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.expressions.types import Value
 from satisfice.domain.rules import vectorized
 from satisfice.domain.rules.rule import Rule, RuleBook, implied_by
 from satisfice.domain.space.repair import nearest_allowed
@@ -30,7 +31,6 @@ from satisfice.domain.space.space import (
     Parameter,
     Params,
     Space,
-    Value,
 )
 from satisfice.tasks.sampling.draws import random_configurations
 from satisfice.tasks.sampling.proposer import Proposer

@@ -42,7 +42,7 @@ def test_where_nothing_is_new_and_nothing_pays_it_is_not_worth_it() -> None:
     decision = decide(situation(worth=0.001), PAST)
     assert decision.stop
     assert decision.reason.startswith(
-        "nothing is new since digits-3: 1 more trial would bring 0.00"
+        "the data has not changed since digits-3: 1 more trial would bring 0.00"
     )
     assert "no number up to 100 would pay for itself" in decision.reason
     assert decision.evidence["expected_gain"] < decision.evidence["expected_cost"]
@@ -51,7 +51,7 @@ def test_where_nothing_is_new_and_nothing_pays_it_is_not_worth_it() -> None:
 def test_where_nothing_is_new_and_a_gain_is_dear_it_begins() -> None:
     decision = decide(situation(worth=100.0), PAST)
     assert not decision.stop
-    assert decision.reason.endswith(", and 0.1 EUR to confirm what they find")
+    assert decision.reason.endswith(", plus 0.1 EUR for confirmation")
     assert "most" not in decision.evidence  # the budget is that of any search
 
 
@@ -71,9 +71,9 @@ def test_a_search_that_pays_but_not_for_its_confirmation_does_not_begin() -> Non
 @pytest.mark.parametrize(
     ("earlier", "told"),
     [
-        (situation(SPREAD[:3]), "3 of at least 5 trials have left a value"),
-        (situation((None,) * 20), "none of 20 trials left a value: 20 failed (crashed)"),
-        (replace(situation(), left=Budget(money=0.001)), "the budget left is 0.001 EUR"),
+        (situation(SPREAD[:3]), "3 of at least 5 trials have a value"),
+        (situation((None,) * 20), "none of 20 trials returned a value: 20 failed (crashed)"),
+        (replace(situation(), left=Budget(money=0.001)), "the remaining budget is 0.001 EUR"),
     ],
     ids=["few", "failed", "unaffordable"],
 )
@@ -83,7 +83,7 @@ def test_what_tells_nothing_is_no_reason_not_to_begin(
 ) -> None:
     decision = decide(earlier, past)
     assert not decision.stop
-    assert decision.reason.startswith("digits-3 and those before do not tell what to expect: ")
+    assert decision.reason.startswith("digits-3 and earlier searches allow no forecast: ")
     assert told in decision.reason
 
 
@@ -103,9 +103,9 @@ def test_what_the_champion_has_lost_is_to_be_gained() -> None:
     assert evidence["retraining"] == pytest.approx(5 * 0.05)
     assert evidence["most"] == evidence["expected_gain"] >= evidence["retraining"]
     assert evidence["expected_cost"] > evidence["confirming"]
-    assert "the champion reaches 0.92 on it, and its configuration reached 0.97" in decision.reason
-    assert "training it again would bring 0.25 EUR (5 points)" in decision.reason
-    assert decision.reason.endswith(" EUR at most")
+    assert "the champion reaches 0.92 on it, its configuration reached 0.97" in decision.reason
+    assert "retraining it would bring 0.25 EUR (5 points)" in decision.reason
+    assert ", and the run may spend at most " in decision.reason
 
 
 def test_a_night_in_proportion_may_spend_more_for_a_larger_loss() -> None:
@@ -157,7 +157,7 @@ def test_a_loss_is_shrunk_by_the_noise_of_both_splits(
     assert champion.error == pytest.approx(noise)
     assert champion.lost == pytest.approx(share)
     decision = decide(situation(worth=1.0), replace(PAST, champion=champion))
-    assert f"reaches 0.92 on it (give or take {noise:.2g}), and" in decision.reason
+    assert f"reaches 0.92 on it (± {noise:.2g}), its" in decision.reason
     gained = 5 * share if sign > 0 else 0.0
     assert decision.evidence["retraining"] == pytest.approx(gained, abs=1e-9)
 

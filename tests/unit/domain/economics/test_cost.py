@@ -57,13 +57,12 @@ def test_a_reservation_counts_until_its_trial_is_settled() -> None:
 
 def test_two_workers_cannot_promise_the_same_money_twice() -> None:
     ledger = Ledger(Budget(money=10.0)).reserve(0, euros(6.0))
-    assert ledger.affords(euros(4.0))
-    assert not ledger.affords(euros(6.0))
+    assert ledger.left().money == 4.0
 
 
 def test_what_never_ran_costs_nothing() -> None:
     ledger = Ledger(Budget(trials=1, money=10.0)).reserve(0, euros(6.0))
-    assert not ledger.affords(euros(1.0))
+    assert ledger.left().trials == 0
     assert ledger.release(0) == Ledger(Budget(trials=1, money=10.0))
 
 
@@ -81,8 +80,6 @@ def test_the_wall_clock_is_told_and_not_summed() -> None:
         ledger = ledger.reserve(number, Cost(seconds=30.0))
     assert ledger.left().seconds == 60.0
     assert ledger.at(50.0).left().seconds == 10.0
-    assert ledger.at(50.0).affords(Cost(seconds=10.0))
-    assert not ledger.at(50.0).affords(Cost(seconds=11.0))
 
 
 def test_what_was_overspent_leaves_nothing_rather_than_less() -> None:
@@ -94,4 +91,3 @@ def test_what_was_overspent_leaves_nothing_rather_than_less() -> None:
 def test_nothing_limits_an_empty_budget() -> None:
     ledger = Ledger(Budget()).reserve(0, euros(1e9))
     assert ledger.left() == Budget()
-    assert ledger.affords(euros(1e9))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from satisfice.domain.expressions.expression import FUNCTIONS, Expression, ExpressionError
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.expressions.operations import FUNCTIONS
+from satisfice.domain.expressions.syntax import ExpressionError
 from satisfice.domain.expressions.type_check import check_condition
-from satisfice.domain.expressions.types import NUMBER, kind_of
+from satisfice.domain.expressions.types import NUMBER
+from satisfice.domain.space.domains import kind_of
 from satisfice.domain.space.space import Choice, Float, Int
 
 NAMES = {

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from satisfice.domain.audits.savings import Avoided
+from satisfice.domain.decisions.confirmation import Confirmed
 from satisfice.domain.decisions.decision import Decision
 from satisfice.domain.economics.cost import Budget, EnergyMode, Ledger, Prices
 from satisfice.domain.economics.worth import Direction, Worth
@@ -14,7 +15,6 @@ from satisfice.domain.quality import GateResult, QualityAttributes
 from satisfice.domain.space.space import Space
 from satisfice.domain.study import DataSource, Objective, Study
 from satisfice.domain.summary import (
-    Confirmed,
     DataReport,
     Ending,
     ExpectationResult,

@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 
 from satisfice import RuleAwareSampler, read_study
 from satisfice.domain.errors import NoAllowedConfiguration, UserError
-from satisfice.domain.expressions.expression import ExpressionError
+from satisfice.domain.expressions.syntax import ExpressionError
 from satisfice.tasks.sampling.samplers import SAMPLERS
 
 SPACE = {
