@@ -75,26 +75,26 @@ def gain_curve(summary: SearchSummary) -> str:
 
 def price_line(summary: SearchSummary) -> str:
     """Draw the expected gain of more trials and their expected cost after each trial."""
-    told = [
+    shown = [
         (one.after, one.decision.evidence)
         for one in summary.decisions
         if one.place == "search" and "expected_gain" in one.decision.evidence
     ]
-    if not told:
+    if not shown:
         return ""
-    after = [count for count, _ in told]
+    after = [count for count, _ in shown]
     with mpl.rc_context(STYLE):
         figure, axes = empty("finished trials", summary.study.prices.currency)
         for name, colour, label in (
             ("expected_gain", GAIN, "expected gain of more trials"),
             ("expected_cost", COST, "their expected cost"),
         ):
-            values = [evidence[name] for _, evidence in told]
+            values = [evidence[name] for _, evidence in shown]
             axes.plot(after, values, color=colour, linewidth=1.6, label=label)
         if summary.decision.stop:
             mark(axes, after[-1], "stop")
         whole_numbers(axes)
-        positive = [v for _, e in told for v in (e["expected_gain"], e["expected_cost"]) if v > 0]
+        positive = [v for _, e in shown for v in (e["expected_gain"], e["expected_cost"]) if v > 0]
         if positive:
             axes.set_yscale("log")
             axes.set_ylim(bottom=min(positive) / 2)
@@ -165,29 +165,30 @@ def whole_numbers(axes: Any) -> None:
     axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
 
 
-def themed(figure: Figure, title: str, told: str = "") -> str:
+def themed(figure: Figure, title: str, description: str = "") -> str:
     """Return a figure as `svg` does, in the page's colours."""
-    drawn = svg(figure, title, told)
+    drawn = svg(figure, title, description)
     for colour, name in _NAMES.items():
         drawn = drawn.replace(f": {colour}", f": var(--{name}, {colour})")
     return drawn
 
 
-def svg(figure: Figure, title: str, told: str = "") -> str:
+def svg(figure: Figure, title: str, description: str = "") -> str:
     """Return a figure as an SVG element.
 
     Args:
         figure: The figure.
         title: Its title, for screen readers.
-        told: What it shows, for screen readers.
+        description: What it shows, for screen readers.
     """
     text = io.StringIO()
     figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Title": title})
     drawn = text.getvalue()
     drawn = drawn[drawn.index("<svg") :].replace("<svg", '<svg role="img"', 1)
-    return (
-        drawn.replace("</title>", f"</title>\n <desc>{escape(told)}</desc>", 1) if told else drawn
-    )
+    if description:
+        described = f"</title>\n <desc>{escape(description)}</desc>"
+        drawn = drawn.replace("</title>", described, 1)
+    return drawn
 
 
 def _cut_off_bad_trials(axes: Any, best: list[float]) -> None:

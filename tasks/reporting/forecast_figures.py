@@ -69,13 +69,13 @@ def fan(summary: SearchSummary) -> str:
         if room > 0:  # cut off what is far below the end: the decision is made at the top
             axes.set_ylim(max(-0.05 * room, now - 3 * room), now + 1.08 * room)
         figure.legend(loc="outside upper left", ncols=2, frameon=False)
-        told = (
+        description = (
             f"{money(now, currency)} gained in {counted(count, 'trial')}. "
             f"{counted(last.trials, 'more trial')} would bring {money(last.gain, currency)}, "
             f"90 % interval {money(last.low, currency)} to {money(last.high, currency)}, "
             f"and cost {money(last.cost.money, currency)}."
         )
-        return themed(figure, "Gain so far, and forecast gain and cost of more trials", told)
+        return themed(figure, "Gain so far, and forecast gain and cost of more trials", description)
 
 
 def utility(summary: SearchSummary) -> str:
@@ -118,13 +118,13 @@ def calibration_plot(calibration: Calibration | None, currency: str) -> str:
         _draw_windows(left, calibration, shown.trials, currency)
         _draw_shares(right, every)
         figure.legend(loc="outside upper left", ncols=4, frameon=False, handletextpad=0.3)
-        told = "; ".join(
+        description = "; ".join(
             f"{counted(one.trials, 'trial')} ahead: {money(one.forecast, currency)} forecast, "
             f"{money(one.realised, currency)} realised, "
             f"held in {one.covered.count} of {one.covered.of}"
             for one in tallies(every)
         )
-        return themed(figure, "Forecast gains against realised gains", told)
+        return themed(figure, "Forecast gains against realised gains", description)
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,14 +128,14 @@ def _rules(summary: SearchSummary) -> list[tuple[Rule, int, str, RuleAudit | Non
         (
             rule,
             summary.excluded.get(rule.id, 0),
-            spared(summary.avoided.get(rule.id), currency),
+            saved(summary.avoided.get(rule.id), currency),
             audits.get(rule.id),
         )
         for rule in summary.study.rules.rules
     ]
 
 
-def spared(avoided: Avoided | None, currency: str) -> str:
+def saved(avoided: Avoided | None, currency: str) -> str:
     """Return the cost that a rule's rejections saved, in words, and how it was estimated."""
     if avoided is None:
         return "-"

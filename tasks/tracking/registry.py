@@ -188,13 +188,13 @@ def _add(
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    told = (
+    description = (
         f"{winner.name} of search {summary.search}: {study.objective.metric} {winner.mean:.4g} "
         f"({winner.low:.4g} to {winner.high:.4g}, {len(winner.numbers)} seeds)"
     )
     source = f"models:/{logged.model_id}"
     version = client.create_model_version(
-        study.name, source, run, tags, description=told, model_id=logged.model_id
+        study.name, source, run, tags, description=description, model_id=logged.model_id
     )
     return version, note
 

@@ -195,18 +195,18 @@ class Trial:
 
     def _obey(self) -> None:
         path = Path(self._order.control)
-        said = control.command(path)
-        if said == "run":
+        command = control.command(path)
+        if command == "run":
             return
         self._save()
-        if said == "pause":
+        if command == "pause":
             self._usage.pause()
             self._log.append("paused")
-            while (said := control.command(path)) == "pause":
+            while (command := control.command(path)) == "pause":
                 time.sleep(LOOK_SECONDS)
             self._log.append("resumed")
             self._usage.resume()
-        if said == "stop":
+        if command == "stop":
             # Without tracked objects there is no state to resume from.
             first = self._done + 1 if self.tracked else 1
             reason = f"stopped after epoch {self._done}; it resumes with epoch {first}"

@@ -36,37 +36,37 @@ class Forks:
     it, a child is forked for it, and afterwards there is one more spare.
 
     Args:
-        line: The stream on which children are requested.
+        stream: The stream on which children are requested.
         work: Called in a child with its request and its stream.
     """
 
-    line: MessageStream
+    stream: MessageStream
     work: Callable[[Message, MessageStream], None]
-    # By process id: the stream to whoever asked for the child, and the one to a spare.
+    # Streams by process id: of a working child to its client, and from this process to a spare.
     _working: dict[int, MessageStream] = field(default_factory=dict, init=False)
     _spares: dict[int, MessageStream] = field(default_factory=dict, init=False)
     _owed: int = field(default=0, init=False)  # spares to fork once no request is waiting
-    _bells: tuple[socket.socket, ...] = field(default=(), init=False)
+    _wakeups: tuple[socket.socket, ...] = field(default=(), init=False)
 
     def serve(self) -> None:
         """Fork children on request, until the requesting end is closed."""
-        bell, ringer = self._bells = socket.socketpair()
-        for one in self._bells:
+        wakeup, writer = self._wakeups = socket.socketpair()
+        for one in self._wakeups:
             one.setblocking(False)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # only the wake-up byte matters
-        signal.set_wakeup_fd(ringer.fileno())
+        signal.set_wakeup_fd(writer.fileno())
         with contextlib.suppress(EOFError):
             while True:
                 timeout = 0 if self._owed else None
-                ready, _, _ = select.select([self.line.end, bell], [], [], timeout)
+                ready, _, _ = select.select([self.stream.end, wakeup], [], [], timeout)
                 if not ready:
                     self._owed -= 1
                     self._fork_spare()
-                if bell in ready:
-                    bell.recv(4096)
+                if wakeup in ready:
+                    wakeup.recv(4096)
                     self._reap()
-                if self.line.end in ready:
-                    for request, carried in self.line.receive(0):
+                if self.stream.end in ready:
+                    for request, carried in self.stream.receive(0):
                         self._handle(request, carried)
 
     def end(self) -> None:
@@ -82,15 +82,15 @@ class Forks:
             if request["pid"] in self._working:  # not reaped yet: the pid is not reused
                 _kill(request["pid"])
         elif carried is not None:
-            line = MessageStream(carried)
+            stream = MessageStream(carried)
             try:
-                pid = self._spare_for(request, carried) or self._fork(lambda: (request, line))
+                pid = self._spare_for(request, carried) or self._fork(lambda: (request, stream))
             except OSError as error:
-                line.tell({"fault": f"no process could be forked: {error}", "hint": ""})
-                line.close()
+                stream.tell({"fault": f"no process could be forked: {error}", "hint": ""})
+                stream.close()
                 return
-            self._working[pid] = line
-            line.tell({"pid": pid})
+            self._working[pid] = stream
+            stream.tell({"pid": pid})
 
     def _spare_for(self, request: Message, carried: socket.socket) -> int | None:
         """Give a training to a spare and return its process id; None: there is no spare."""
@@ -145,9 +145,9 @@ class Forks:
                 continue
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGKILL)  # processes that it left behind
-            line = self._working.pop(pid, None) or self._spares.pop(pid)
-            line.tell({"exit": os.waitstatus_to_exitcode(status)})
-            line.close()
+            stream = self._working.pop(pid, None) or self._spares.pop(pid)
+            stream.tell({"exit": os.waitstatus_to_exitcode(status)})
+            stream.close()
 
     def _run_child(self, receive: Callable[[], tuple[Message, MessageStream]]) -> NoReturn:
         code = 1
@@ -156,17 +156,17 @@ class Forks:
             os.setsid()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            self.line.close()
-            for bell in self._bells:
-                bell.close()
+            self.stream.close()
+            for one in self._wakeups:
+                one.close()
             for sibling in (*self._working.values(), *self._spares.values()):
                 sibling.close()
             self._working.clear()
             self._spares.clear()
             _exit_with_parent(parent)
-            request, line = receive()
-            threading.Thread(target=_exit_with_stream, args=(line.end,), daemon=True).start()
-            self.work(request, line)
+            request, stream = receive()
+            threading.Thread(target=_exit_with_stream, args=(stream.end,), daemon=True).start()
+            self.work(request, stream)
             code = 0
         except BaseException:  # noqa: BLE001 - a child must never return to the server's loop
             traceback.print_exc()

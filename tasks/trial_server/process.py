@@ -52,7 +52,7 @@ class ServerProcess:
 
     def __init__(self, setting: Setting, log: Path) -> None:
         ours, its = socket.socketpair()
-        self._line = MessageStream(ours)
+        self._stream = MessageStream(ours)
         self._sending = threading.Lock()
         self._log = log
         # -P: the user's working directory may hold modules that hide the standard library.
@@ -92,7 +92,7 @@ class ServerProcess:
             ServerDied: It died before that.
         """
         try:
-            return self._line.receive()[0][0]
+            return self._stream.receive()[0][0]
         except EOFError:
             raise self.gone() from None
 
@@ -104,7 +104,7 @@ class ServerProcess:
         """
         try:
             with self._sending:
-                self._line.send(message, carried)
+                self._stream.send(message, carried)
         except OSError:
             raise self.gone() from None
 
@@ -125,13 +125,13 @@ class ServerProcess:
     def close(self) -> None:
         """Stop the process and its children, and wait until it has exited."""
         with suppress(OSError):
-            self._line.end.shutdown(socket.SHUT_RDWR)  # wakes a thread that reads; close() does not
+            self._stream.end.shutdown(socket.SHUT_RDWR)  # wakes a reader, unlike close()
         try:
             self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             os.killpg(self.pid, signal.SIGKILL)
             self._process.wait()
-        self._line.close()
+        self._stream.close()
 
 
 class Child:
@@ -149,7 +149,7 @@ class Child:
     def __init__(self, server: ServerProcess, request: Message) -> None:
         ours, its = socket.socketpair()
         self._server = server
-        self._line = MessageStream(ours)
+        self._stream = MessageStream(ours)
         self._messages: list[Message] = []
         self._ended = False
         self.pid = 0
@@ -158,10 +158,10 @@ class Child:
                 server.send(request, its)
             first = self._next()
         except BaseException:
-            self._line.close()
+            self._stream.close()
             raise
         if "pid" not in first:
-            self._line.close()
+            self._stream.close()
             raise ExternalSystemError(
                 first["fault"], "Check the machine's memory and its limit on processes."
             )
@@ -175,7 +175,7 @@ class Child:
         """
         if not self._messages:
             try:
-                self._messages = [message for message, _ in self._line.receive(timeout)]
+                self._messages = [message for message, _ in self._stream.receive(timeout)]
             except EOFError:
                 raise self._server.gone() from None
         if self._messages:
@@ -189,7 +189,7 @@ class Child:
     def ask(self, question: Message) -> Any:
         """Send a question and return the answer; see `answer`."""
         with suppress(OSError):  # then the answer is its exit
-            self._line.send(question)
+            self._stream.send(question)
         return self.answer()
 
     def answer(self) -> Any:
@@ -214,7 +214,7 @@ class Child:
 
     def close(self) -> None:
         """Stop the process if it is running, without waiting for it."""
-        self._line.close()
+        self._stream.close()
         if self.pid and not self._ended and not self._server.alive:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)  # there is no server to do it

@@ -44,12 +44,12 @@ class Server:
     problem: Problem
     data: Data
 
-    def work(self, request: Message, line: MessageStream) -> None:
+    def work(self, request: Message, stream: MessageStream) -> None:
         """Carry out a request in a child."""
-        _ROLES[request["do"]](self, request, line)
+        _ROLES[request["do"]](self, request, stream)
 
 
-def _train(server: Server, request: Message, line: MessageStream) -> None:  # noqa: ARG001
+def _train(server: Server, request: Message, stream: MessageStream) -> None:  # noqa: ARG001
     order: TrialOrder = decode(TrialOrder, request["order"])
     output = os.open(Path(order.folder) / OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(output, 1)
@@ -58,7 +58,7 @@ def _train(server: Server, request: Message, line: MessageStream) -> None:  # no
     run(order, server.problem, server.data, server.setting)
 
 
-def _predict(server: Server, request: Message, line: MessageStream) -> None:  # noqa: ARG001
+def _predict(server: Server, request: Message, stream: MessageStream) -> None:  # noqa: ARG001
     """Answer questions about configurations until the stream is closed."""
     import numpy as np
 
@@ -66,12 +66,12 @@ def _predict(server: Server, request: Message, line: MessageStream) -> None:  # 
     shape = None if example is None else tuple(np.shape(example)[1:])
     with contextlib.suppress(EOFError):
         while True:
-            for question, _ in line.receive():
+            for question, _ in stream.receive():
                 count = partial(predict, server.problem, question["params"], shape)
-                line.send(_answer(partial(count, question["names"])))
+                stream.send(_answer(partial(count, question["names"])))
 
 
-def _measure(server: Server, request: Message, line: MessageStream) -> None:
+def _measure(server: Server, request: Message, stream: MessageStream) -> None:
     import torch
 
     from satisfice.tasks.models.inference import measure
@@ -88,10 +88,10 @@ def _measure(server: Server, request: Message, line: MessageStream) -> None:
             )
         return encode(measure(model, example, server.setting.watts_per_core, path))
 
-    line.send(_answer(work))
+    stream.send(_answer(work))
 
 
-def _score(server: Server, request: Message, line: MessageStream) -> None:
+def _score(server: Server, request: Message, stream: MessageStream) -> None:
     import torch
 
     from satisfice.tasks.models.scoring import score
@@ -101,7 +101,7 @@ def _score(server: Server, request: Message, line: MessageStream) -> None:
         files = map(Path, (server.setting.manifest, request["trained_on"]))
         return score(server.problem, Path(request["model"]), server.data.validation, *files)
 
-    line.send(_answer(work))
+    stream.send(_answer(work))
 
 
 _ROLES: dict[str, Callable[[Server, Message, MessageStream], None]] = {
@@ -126,12 +126,12 @@ def _fault(error: BaseException) -> Message:
 
 
 @contextlib.contextmanager
-def _ending_with(line: MessageStream) -> Iterator[None]:
+def _exit_with_search(stream: MessageStream) -> Iterator[None]:
     """Exit as soon as the search's process is gone, even during a long `load()`."""
     done, stop = os.pipe()
 
     def watch() -> None:
-        if when_closed(line.end, done):
+        if when_closed(stream.end, done):
             os.killpg(0, signal.SIGKILL)
 
     thread = threading.Thread(target=watch)
@@ -190,21 +190,21 @@ def _prepare(setting: Setting) -> tuple[Server, Message]:
 def main() -> None:
     """Run the process; its arguments are the descriptor of the stream and the settings as JSON."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    line = MessageStream(socket.socket(fileno=int(sys.argv[1])))
-    os.set_inheritable(line.end.fileno(), False)
+    stream = MessageStream(socket.socket(fileno=int(sys.argv[1])))
+    os.set_inheritable(stream.end.fileno(), False)
     setting = from_json(Setting, sys.argv[2])
     try:
-        with _ending_with(line):
+        with _exit_with_search(stream):
             server, ready = _prepare(setting)
     except BaseException as error:  # noqa: BLE001 - user code may raise anything
         traceback.print_exc()
-        line.tell(_fault(error))
+        stream.tell(_fault(error))
         leave(1)
     gc.collect()
     gc.freeze()  # or a collection in a child would write to the shared memory, and so copy it
     ready["resident_mib"] = resident_mib(os.getpid())
-    line.tell({"ready": ready})
-    forks = Forks(line, server.work)
+    stream.tell({"ready": ready})
+    forks = Forks(stream, server.work)
     forks.serve()
     forks.end()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

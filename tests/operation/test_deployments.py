@@ -20,29 +20,32 @@ from tests.operation.conftest import Machine, lives
 pytestmark = pytest.mark.timeout(300)
 
 NIGHTLY, ON_DEMAND, SWEEP = "tiny-nightly", "tiny-on-demand", "tiny-sweep"
-OLD = "old-nightly"
+OLD, GONE, THEIRS = "old-nightly", "of-an-environment-that-is-gone", "of-somebody-else"
 YEARLY = {"cron": "0 0 1 1 *", "timezone": "Europe/Berlin"}
 
 
 @pytest.fixture(scope="module")
-def old(machine: Machine, deployed: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """A deployment as earlier versions made it: another entrypoint, and no command."""
+def old(machine: Machine, deployed: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Deployments in our pool that a worker finds, the first as earlier versions made it."""
     ours = deployed[NIGHTLY]
-    variables = {name: one for name, one in ours["job_variables"].items() if name != "command"}
-    made = {
-        "name": OLD,
-        "entrypoint": "flows.search.search",
-        "job_variables": variables,
+    kept = ("flow_id", "work_pool_name", "parameter_openapi_schema", "pull_steps")
+    body = {name: ours[name] for name in kept} | {
         "parameters": {"study": "tiny", "trials": 1},
         "schedules": [{"schedule": YEARLY, "active": True}],
     }
-    kept = ("flow_id", "work_pool_name", "parameter_openapi_schema", "pull_steps")
-    body = {name: ours[name] for name in kept} | made
-    return dict(ask_prefect(machine.pages["prefect"], "deployments/", **body))
+    variables = {name: one for name, one in ours["job_variables"].items() if name != "command"}
+    gone = variables | {"command": "/gone/bin/python -P -m prefect.engine"}
+    made = [
+        {"name": OLD, "entrypoint": "flows.search.search", "job_variables": variables},
+        {"name": GONE, "entrypoint": ours["entrypoint"], "job_variables": gone},
+        {"name": THEIRS, "entrypoint": "their.flow", "job_variables": variables},
+    ]
+    api = machine.pages["prefect"]
+    return {one["name"]: ask_prefect(api, "deployments/", **body, **one) for one in made}
 
 
 @pytest.fixture(scope="module")
-def worker(machine: Machine, old: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
+def worker(machine: Machine, old: dict[str, dict[str, Any]]) -> Iterator[subprocess.Popen[str]]:
     """`satisfice worker`; it asks for work every second here, not every ten."""
     process = machine.start("worker", PREFECT_WORKER_QUERY_SECONDS="1")
 
@@ -152,24 +155,28 @@ def test_a_search_on_demand_and_one_by_schedule(
     assert [one for one in raised if "database is locked" not in one] == []
 
 
-def test_a_worker_renews_a_deployment_of_an_earlier_version(
-    machine: Machine, old: dict[str, Any], worker: subprocess.Popen[str]
+def test_a_worker_renews_deployments_whose_runs_could_not_start(
+    machine: Machine, old: dict[str, dict[str, Any]], worker: subprocess.Popen[str]
 ) -> None:
-    asked = _ask_for(machine, old)
+    asked = _ask_for(machine, old[OLD])
     ended = _final(machine, id={"any_": [asked["id"]]})
     found = {
         one["name"]: one for one in ask_prefect(machine.pages["prefect"], "deployments/filter")
     }
-    renewed, own = found[OLD], found[ON_DEMAND]
+    own = found[ON_DEMAND]
 
     assert ended["state"]["name"] == Ending.BUDGET_SPENT
-    assert re.findall(r"updated deployment (\S+):", machine.output(worker)) == [OLD]
-    assert renewed["entrypoint"] == own["entrypoint"] == "satisfice.flows.search.search"
-    assert renewed["job_variables"] == own["job_variables"]
-    assert " -P " in renewed["job_variables"]["command"]
-    assert renewed["parameters"] == old["parameters"]
-    schedules = [one["schedule"] for one in renewed["schedules"]]
-    assert [(one["cron"], one["timezone"]) for one in schedules] == [tuple(YEARLY.values())]
+    assert set(re.findall(r"updated deployment (\S+):", machine.output(worker))) == {OLD, GONE}
+    assert own["entrypoint"] == "satisfice.flows.search.search"
+    assert " -P " in own["job_variables"]["command"]
+    for renewed in (found[OLD], found[GONE]):
+        assert renewed["entrypoint"] == own["entrypoint"]
+        assert renewed["job_variables"] == own["job_variables"]
+        assert renewed["parameters"] == {"study": "tiny", "trials": 1}
+        (schedule,) = (one["schedule"] for one in renewed["schedules"])
+        assert YEARLY.items() <= schedule.items()
+    for kept in ("entrypoint", "job_variables"):
+        assert found[THEIRS][kept] == old[THEIRS][kept]
 
 
 def test_ctrl_c_at_the_worker_lets_a_search_save_itself(

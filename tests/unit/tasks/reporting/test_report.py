@@ -39,7 +39,7 @@ from satisfice.domain.trials.history import (
     TrialRecord,
     TrialState,
 )
-from satisfice.tasks.reporting.report import cell, importance, page, spared, write_report
+from satisfice.tasks.reporting.report import cell, importance, page, saved, write_report
 
 SPACE = Space(
     (
@@ -279,7 +279,7 @@ def test_the_page_says_which_soft_rule_nothing_fulfilled() -> None:
     assert links.open == []
 
 
-def test_the_page_says_what_rules_have_spared_and_what_audits_say() -> None:
+def test_the_page_says_what_rules_saved_and_what_audits_found() -> None:
     rules = RuleBook(
         (replace(STUDY.rules.rules[0], audit=0.1), Rule("sure", Expression("lr < 1"), safety=True))
     )
@@ -333,10 +333,10 @@ def test_the_page_says_what_rules_have_spared_and_what_audits_say() -> None:
         (Avoided(3, 30.0, 10.0, 90.0, 1.0, 2), "h", "about 30 s (10 s to 90 s; forecast from 2)"),
     ],
 )
-def test_what_was_spared_is_told_with_how_it_is_known(
+def test_what_a_rule_saved_is_shown_with_how_it_was_estimated(
     avoided: Avoided | None, currency: str, text: str
 ) -> None:
-    assert spared(avoided, currency) == text
+    assert saved(avoided, currency) == text
 
 
 def test_the_page_says_how_good_forecasts_were_and_how_that_is_known() -> None:
