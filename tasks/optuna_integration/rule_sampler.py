@@ -37,7 +37,7 @@ from satisfice.domain.errors import SatisficeError, UserError
 from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.rules.evaluator import RuleEvaluator
 from satisfice.domain.rules.predicted import PREDICTED
-from satisfice.domain.rules.rule import Rule, RuleBook, implied_by
+from satisfice.domain.rules.rule import Predict, Rule, RuleBook, implied_by
 from satisfice.domain.space.space import (
     Bounded,
     Choice,
@@ -49,7 +49,7 @@ from satisfice.domain.space.space import (
     Space,
 )
 from satisfice.tasks.sampling.draws import Drawing, TrialTranslator
-from satisfice.tasks.sampling.proposer import PREDICTIONS, Experts, Predict, Proposal, RuleSearch
+from satisfice.tasks.sampling.rule_search import PREDICTIONS, ExpertPriors, Proposal, RuleSearch
 from satisfice.tasks.storage.distributions import distribution
 from satisfice.tasks.storage.optuna_private import FIXED_PARAMS, storage_of, trial_id
 
@@ -173,7 +173,7 @@ class RuleAwareSampler(BaseSampler):
         lessons = [self._lessons.of(one) for one in others]
         drawing = Drawing(self._sampler, study, lessons, self._space, trial.number)
         evaluator = RuleEvaluator(self._rules, self._predict, PREDICTIONS)
-        experts = Experts(self._space, lessons, self._random)
+        experts = ExpertPriors(self._space, lessons, self._random)
         search = RuleSearch(self._space, evaluator, experts, others)
         fixed = trial.system_attrs.get(FIXED_PARAMS)
         return drawing, search.complete(drawing, fixed) if fixed else search.run(drawing)
