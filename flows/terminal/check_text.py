@@ -106,6 +106,13 @@ def rules(findings: Findings) -> Iterator[Text]:
         yield Text.assemble(("  warning ", "yellow"), warning(findings, warned))
 
 
+def hidden(libraries: Mapping[str, str]) -> Iterator[Text]:
+    """Warn of the study's modules that hide libraries, by file name."""
+    for file, library in libraries.items():
+        told = f"{file} hides {library} from the study and the packages that it imports: rename it"
+        yield Text.assemble(("  warning ", "yellow"), told)
+
+
 def soft_rules(study: Study) -> Iterator[Text]:
     """Say which rules only a trained model can be held against."""
     if study.soft_rules.rules:

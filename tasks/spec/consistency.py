@@ -27,8 +27,9 @@ from satisfice.domain.study import Study
 from satisfice.domain.suggestions import did_you_mean
 from satisfice.tasks.spec import amounts
 from satisfice.tasks.spec.amounts import Document
-from satisfice.tasks.spec.shapes import Mistake, Percentage, Spot, dotted
-from satisfice.tasks.spec.shapes import Path as Place
+from satisfice.tasks.spec.mistakes import Mistake, Spot, dotted
+from satisfice.tasks.spec.mistakes import Path as Place
+from satisfice.tasks.spec.shapes import Percentage
 
 PROBLEM = "problem.py"
 _ROUNDING = 1e-9

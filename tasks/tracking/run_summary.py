@@ -1,4 +1,4 @@
-"""What the end of a search adds to its MLflow run: figures to compare by, and a note to read."""
+"""The final metrics, tags and note of a search's MLflow run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from satisfice.domain.quality import GateResult
 from satisfice.domain.summary import SearchSummary
+from satisfice.tasks.reporting.markdown import outcome
 from satisfice.tasks.tracking.connection import Batch
 from satisfice.tasks.tracking.spool import numbers
 
@@ -51,7 +52,7 @@ def _tags(summary: SearchSummary) -> dict[str, str]:
         "satisfice.energy_mode": summary.ledger.spent.energy,
         "satisfice.worth": summary.study.worth.stated,
         "satisfice.currency": summary.study.prices.currency,
-        "mlflow.note.content": _note(summary),
+        "mlflow.note.content": outcome(summary),
     }
     if summary.gates:
         tags["satisfice.gates"] = "; ".join(map(_gate, summary.gates))
@@ -64,26 +65,3 @@ def _tags(summary: SearchSummary) -> dict[str, str]:
 
 def _gate(result: GateResult) -> str:
     return f"{result.gate}: {'passed' if result.passed else 'failed'}"
-
-
-def _note(summary: SearchSummary) -> str:
-    metric = summary.study.objective.metric
-    lines = [f"## {summary.ending}", summary.decision.reason]
-    winner = summary.winner
-    if winner is not None:
-        params = ", ".join(f"`{name}` {value}" for name, value in winner.params.items())
-        lines.append(f"**Winner: {winner.name}** ({params})")
-        if winner.test:
-            lines.append(
-                f"{metric} on test data: {winner.mean:.4g} ({winner.low:.4g} to {winner.high:.4g},"
-                f" {len(winner.test)} seeds)"
-            )
-    spent, currency = summary.ledger.spent, summary.study.prices.currency
-    lines.append(
-        f"Spent: {spent.money:.4g} {currency}, {spent.seconds:.0f} s of training,"
-        f" {spent.kwh:.4g} kWh ({spent.energy}), {spent.kgco2e:.4g} kgCO2e"
-    )
-    if summary.registration is not None:
-        lines.append(f"Registry: {summary.registration.reason}")
-    lines += [f"- {note}" for note in summary.notes]
-    return "\n\n".join(lines)

@@ -83,8 +83,8 @@ def test_the_report_has_the_rules_with_their_audits(finished: Finished) -> None:
     page = (finished.service.search().folder / "report.html").read_text()
     assert "<b>costs quality</b>" in page
     assert "<b>holds</b>" in page
-    assert "never: safety" in page
-    assert "at what a trial of this search took" in page  # nothing can be built before training
+    assert "never (safety rule)" in page
+    assert "from the average trial of this search" in page  # nothing can be built before training
     outcome = json.loads((finished.service.search().folder / "outcome.json").read_text())
     assert set(outcome["avoided"]) == set(outcome["excluded"])
 

@@ -129,7 +129,7 @@ def test_the_first_night_is_a_search_like_any_other(nights: Nights) -> None:
     assert nights.first.code == 0, nights.first.output
     assert "why it began: nothing is known of tiny yet" in nights.first.output
     assert "tiny-1: Not worth continuing" in nights.first.output
-    assert "version 1 is champion" in nights.first.output
+    assert "registered version 1 as champion" in nights.first.output
     assert _orders(nights, "tiny-1")[0]["purpose"] == Purpose.DEFAULT
 
 

@@ -105,8 +105,8 @@ def test_status_why_and_report_know_of_sweeps(finished: Finished) -> None:
         page = (finished.service.search(name).folder / "report.html").read_text()
         assert f"{name}: Plan done" in page
         assert f"satisfice sweep {finished.study} {request}" in page
-        assert "What came of which values" in page
-    assert "1 of the values were known" not in page  # one parameter: lines and no map
+        assert "Values and results" in page
+    assert "1 of the values come from" not in page  # one parameter: lines and no map
 
 
 def test_prefect_has_the_run_of_a_sweep(finished: Finished) -> None:

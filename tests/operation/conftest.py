@@ -17,6 +17,7 @@ import pytest
 from tests.e2e.service import PATIENCE, Ended, free_port, until
 
 _OURS = ("PREFECT_", "MLFLOW_", "SATISFICE_")
+_HIDING = ("mlflow", "prefect", "tasks", "uvicorn")  # what a working directory must not hide
 
 
 @dataclass
@@ -99,8 +100,10 @@ def elsewhere(tmp_path: Path) -> Iterator[Machine]:
 
 @pytest.fixture(scope="session")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """A machine on which `satisfice ui` runs."""
+    """A machine on which `satisfice ui` runs, in a working directory with modules of its own."""
     made = Machine(tmp_path_factory.mktemp("machine"))
+    for name in _HIDING:
+        (made.folder / f"{name}.py").write_text("raise ImportError('of the working directory')\n")
     ports = ("--prefect-port", str(free_port()), "--mlflow-port", str(free_port()))
     ui = made.start("ui", *ports)
 

@@ -32,8 +32,9 @@ from satisfice.domain.space.space import (
     Params,
     Space,
 )
-from satisfice.tasks.sampling.draws import distributions, random_configurations
+from satisfice.tasks.sampling.draws import random_configurations
 from satisfice.tasks.sampling.proposer import Proposer
+from satisfice.tasks.storage.distributions import distributions
 from satisfice.tasks.storage.trial_records import BEGUN
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -39,7 +39,7 @@ from satisfice.domain.trials.history import (
     TrialRecord,
     TrialState,
 )
-from satisfice.tasks.reporting.report import importance, page, short, spared, write_report
+from satisfice.tasks.reporting.report import cell, importance, page, saved, write_report
 
 SPACE = Space(
     (
@@ -216,10 +216,10 @@ def test_the_page_of_a_sweep_says_what_was_asked_for() -> None:
         "satisfice sweep /studies/s lr=1e-4..1e-1 act=relu,&lt;tanh&gt; --random 24 --seed 5"
         in text
     )
-    assert "1 of the values were known from earlier trials" in text
+    assert "1 of the values come from earlier trials" in text
     assert "trials of the sweep" in text
     assert text.count("<svg") == 5
-    assert text.index("What came of which values") < text.index("Why it ended")
+    assert text.index("Values and results") < text.index("Why it ended")
     links = _Links()
     links.feed(text)
     assert links.open == []
@@ -279,7 +279,7 @@ def test_the_page_says_which_soft_rule_nothing_fulfilled() -> None:
     assert links.open == []
 
 
-def test_the_page_says_what_rules_have_spared_and_what_audits_say() -> None:
+def test_the_page_says_what_rules_saved_and_what_audits_found() -> None:
     rules = RuleBook(
         (replace(STUDY.rules.rules[0], audit=0.1), Rule("sure", Expression("lr < 1"), safety=True))
     )
@@ -299,11 +299,11 @@ def test_the_page_says_what_rules_have_spared_and_what_audits_say() -> None:
     study = replace(STUDY, rules=rules)
     text = page(replace(FULL, study=study, audits=outside, avoided=avoided))
     for told in (
-        "about 90 s, 0.09 EUR (30 s to 4.5 min; forecast from 8; of 4 others looked at no model",
+        "about 90 s, 0.09 EUR (30 s to 4.5 min; forecast from 8; 4 others examined cannot be built",
         "<b>costs quality</b><br>outside was better by",
-        "never: safety",
-        "trainings that broke a rule on purpose",
-        "an estimate with a 90 % interval, and no measurement",
+        "never (safety rule)",
+        "they broke a rule on purpose",
+        "an estimate with a 90 % interval, not a measurement",
     ):
         assert told in text, told
     assert text.count("<svg") == 7
@@ -323,20 +323,20 @@ def test_the_page_says_what_rules_have_spared_and_what_audits_say() -> None:
         (
             Avoided(3, 30.0, 10.0, 90.0, 0.1, looked_at=3, unbuildable=3),
             "EUR",
-            "next to nothing: no model can be built of any of 3 looked at",
+            "next to nothing: none of 3 examined can be built",
         ),
         (
             Avoided(3, 30.0, 10.0, 90.0, 0.1),
             "EUR",
-            "about 30 s, 3 EUR (10 s to 90 s; at what a trial of this search took)",
+            "about 30 s, 3 EUR (10 s to 90 s; from the average trial of this search)",
         ),
         (Avoided(3, 30.0, 10.0, 90.0, 1.0, 2), "h", "about 30 s (10 s to 90 s; forecast from 2)"),
     ],
 )
-def test_what_was_spared_is_told_with_how_it_is_known(
+def test_what_a_rule_saved_is_shown_with_how_it_was_estimated(
     avoided: Avoided | None, currency: str, text: str
 ) -> None:
-    assert spared(avoided, currency) == text
+    assert saved(avoided, currency) == text
 
 
 def test_the_page_says_how_good_forecasts_were_and_how_that_is_known() -> None:
@@ -422,5 +422,5 @@ def test_the_report_says_of_both_directions_whether_the_chosen_value_was_luck() 
     ("value", "text"),
     [(0.123456, "0.1235"), (1234567, "1 234 567"), (True, "true"), (None, "-"), ("x", "x")],
 )
-def test_values_are_short(value: object, text: str) -> None:
-    assert short(value) == text
+def test_cells_are_short(value: object, text: str) -> None:
+    assert cell(value) == text

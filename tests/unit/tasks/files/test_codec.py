@@ -1,8 +1,10 @@
-"""Orders and quality attributes survive the way to another process."""
+"""Whatever is stored or sent comes back as it was."""
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Mapping
 
 import pytest
 
@@ -12,7 +14,7 @@ from satisfice.domain.rules.predicted import Forecast
 from satisfice.domain.rules.rule import Verdict
 from satisfice.domain.trials.history import Audit, CurvePoint, Purpose, TrialState
 from satisfice.domain.trials.orders import TrialOrder, TrialResult
-from satisfice.tasks.trial_server.serialization import from_json, to_json
+from satisfice.tasks.files.codec import decode, decode_fields, from_json, to_json
 
 ORDER = TrialOrder(
     search="digits-3",
@@ -55,3 +57,25 @@ def test_nothing_is_lost(value: object) -> None:
 def test_parameters_keep_their_types() -> None:
     params = from_json(TrialOrder, to_json(ORDER)).params
     assert [type(value) for value in params.values()] == [bool, int, float, str, float]
+
+
+def test_numbers_that_are_not_finite_are_words() -> None:
+    values = {"most": math.inf, "least": -math.inf, "none": math.nan, "one": 1.0}
+    text = to_json(values)
+    assert text == '{"most":"inf","least":"-inf","none":"nan","one":1.0}'
+    back = decode(Mapping[str, float], json.loads(text))
+    assert math.isnan(back.pop("none"))
+    assert back == {"most": math.inf, "least": -math.inf, "one": 1.0}
+
+
+def test_what_was_not_written_has_its_default_and_what_is_unknown_is_ignored() -> None:
+    written = {"number": 7, "attempt": 2, "state": "complete", "of_another_version": 1}
+    assert decode(TrialResult, written) == TrialResult(7, 2, TrialState.COMPLETE)
+
+
+def test_some_fields_of_a_dataclass() -> None:
+    values = {"epoch": 3, "value": "nan", "seconds": 1, "other": 2}
+    point = decode_fields(CurvePoint, values)
+    assert math.isnan(point.pop("value"))
+    assert point == {"epoch": 3, "seconds": 1.0}
+    assert type(point["seconds"]) is float
