@@ -1,14 +1,14 @@
-"""The project's errors: what went wrong in `message`, the way out in `hint`."""
+"""The project's errors: `message` says what went wrong, `hint` says what to do."""
 
 from __future__ import annotations
 
 
 class SatisficeError(Exception):
-    """Anything that Satisfice raises on purpose.
+    """The base class of all errors that Satisfice raises.
 
     Attributes:
         message: What went wrong, and where.
-        hint: The way out, or an empty string where there is none to offer.
+        hint: What to do about it; may be empty.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -21,7 +21,7 @@ class SatisficeError(Exception):
 
 
 class UserError(SatisficeError):
-    """Something that the user wrote or asked for cannot be done; nothing was started."""
+    """What the user wrote or asked for cannot be done; nothing was started."""
 
 
 class StudyCodeError(SatisficeError):
@@ -29,7 +29,7 @@ class StudyCodeError(SatisficeError):
 
 
 class ExternalSystemError(SatisficeError):
-    """A system that we stand on (a database, a server, the disk) failed us."""
+    """An external system (a database, a server, the disk) failed."""
 
 
 class StudyBusy(UserError):
@@ -37,4 +37,4 @@ class StudyBusy(UserError):
 
 
 class NoAllowedConfiguration(UserError):
-    """The rules leave nothing of the search space that could be found."""
+    """No configuration that the rules allow was found."""

@@ -1,4 +1,4 @@
-"""Quality attributes of a trained model, and the gates that it has to pass."""
+"""Quality attributes of a trained model, and quality gates."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from satisfice.domain.expressions.expression import Expression
 
 @dataclass(frozen=True, slots=True)
 class QualityAttributes:
-    """What a model is like to run.
+    """The quality attributes of a model.
 
     Attributes:
-        latency_ms_p50: Median time of one inference at batch 1, in milliseconds, after a warm-up.
-        latency_ms_p95: The 95th percentile of the same.
+        latency_ms_p50: Median latency of an inference at batch 1, in milliseconds, after a warm-up.
+        latency_ms_p95: The 95th percentile of the latency.
         energy_wh_per_1000: Watt hours of a thousand inferences at batch 1.
         energy: How that energy was obtained.
         parameters: Number of weights.
@@ -49,7 +49,7 @@ GATED = (
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A condition that a model has to meet before it may be registered.
+    """A condition that a model must meet to be registered.
 
     Attributes:
         require: The condition, over quality attributes and the objective's metric on test data.
@@ -58,13 +58,13 @@ class Gate:
     require: Expression
 
     def passes(self, values: Mapping[str, Any]) -> bool:
-        """Tell whether the condition holds; a value that was not measured fails it."""
+        """Tell whether the condition holds; it fails without a value."""
         return all(name in values for name in self.require.names) and self.require.holds(values)
 
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """What one gate said of one model."""
+    """The result of one gate for one model."""
 
     gate: str
     passed: bool

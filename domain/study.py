@@ -1,4 +1,4 @@
-"""The specification of a study as data."""
+"""The specification of a study."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from satisfice.domain.space.space import Space
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What is searched for.
+    """The objective of a search.
 
     Attributes:
-        metric: The name under which the training reports it.
+        metric: The name of the metric that the training reports.
         direction: Which way it gets better.
     """
 
@@ -26,11 +26,12 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class DataSource:
-    """Where the data comes from, and what is expected of it.
+    """The data and its expectations.
 
     Attributes:
-        source: A name for people and for tracking; `load()` of the problem does the work.
-        expectations: File with the expectations, relative to the study folder; None: built-in ones.
+        source: A name of the data for people and for tracking; the problem's `load()` loads it.
+        expectations: File with the expectations, relative to the study folder; None: the default
+            ones.
     """
 
     source: str
@@ -39,12 +40,12 @@ class DataSource:
 
 @dataclass(frozen=True, slots=True)
 class Confirming:
-    """How leaders are checked once the search has stopped.
+    """How leaders are confirmed after the search.
 
     Attributes:
-        leaders: At most how many of the best configurations are trained again.
-        seeds: With how many fresh seeds each.
-        share: The share of the budget that is kept for it, between 0 and 1.
+        leaders: The number of leaders to train again, at most.
+        seeds: The number of fresh seeds for each.
+        share: The share of the budget kept for it, between 0 and 1.
     """
 
     leaders: int = 2
@@ -54,13 +55,13 @@ class Confirming:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a trial may use.
+    """The resources of trials.
 
     Attributes:
-        workers: Trials at the same time.
+        workers: Number of trials that run at the same time.
         threads: Processor threads of each.
         memory_mb: Limit on the memory that a training adds to the idle process; None: no limit.
-        watts_per_core: Power of a busy core, for estimates where nothing can be measured.
+        watts_per_core: Power of a busy core, for estimates if nothing can be measured.
     """
 
     workers: int = 1
@@ -71,26 +72,26 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """The whole specification, as read from `study.yaml`.
+    """The specification of a study, as read from `study.yaml`.
 
     Attributes:
         name: The study's name: letters, digits, `-` and `_`.
         folder: Path of the study folder.
         problem: The Python file with `load`, `train` and, optionally, `build` and `evaluate`.
-        data: Where the data comes from.
-        objective: What is searched for.
-        worth: What a gain of it is worth.
+        data: The data and its expectations.
+        objective: The metric and its direction.
+        worth: What a gain of the metric is worth.
         prices: What resources cost.
         budget: The most that may be spent.
         space: The search space.
-        rules: The hard rules: only what fulfils them is trained.
-        soft_rules: What a trained model has to fulfil: judged after each trial.
+        rules: The hard rules: only configurations that fulfil them are trained.
+        soft_rules: The rules for trained models, checked after each trial.
         gates: The conditions for registering a model.
-        confirming: How leaders are checked.
-        resources: What a trial may use.
-        sampler: What proposes, by the name of one of Optuna's samplers.
-        seed: Seeds the proposals and, with a trial's number, each training.
-        text: `study.yaml` as it was read.
+        confirming: How leaders are confirmed.
+        resources: The resources of trials.
+        sampler: The name of the sampler.
+        seed: The seed of the proposals and, with a trial's number, of each training.
+        text: The text of `study.yaml`.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What a search leaves behind: everything that its report says."""
+"""The summary of a search: everything that its report shows."""
 
 from __future__ import annotations
 
@@ -9,40 +9,39 @@ from enum import StrEnum
 from satisfice.domain.audits.audit import RuleAudit, findings
 from satisfice.domain.audits.savings import Avoided
 from satisfice.domain.decisions.calibration import Calibration
-from satisfice.domain.decisions.decision import Decision
+from satisfice.domain.decisions.confirmation import Confirmed
+from satisfice.domain.decisions.decision import Decision, DecisionRecord
 from satisfice.domain.economics.cost import Ledger
 from satisfice.domain.economics.text import counted
-from satisfice.domain.economics.worth import Direction
 from satisfice.domain.quality import GateResult, QualityAttributes
 from satisfice.domain.rules.rule import Rule
-from satisfice.domain.space.space import Params
 from satisfice.domain.study import Study
 from satisfice.domain.sweep.plan import Sweep
 from satisfice.domain.trials.history import Failure, History, TrialRecord
 
-SCHEDULE = "schedule"  # the place of decisions whether a scheduled search begins
+SCHEDULE = "schedule"  # the place of decisions on whether to start a scheduled search
 NOT_WORTH_IT = (
-    "Skipped: expected gain below cost"  # a schedule's state in Prefect where no search was begun
+    "Skipped: expected gain below cost"  # the Prefect state of a scheduled run without a search
 )
 
 
 class Ending(StrEnum):
-    """Why a search ended; the name of its final state in Prefect."""
+    """Why a search ended; also the name of its final Prefect state."""
 
     NOT_WORTH_CONTINUING = "Not worth continuing"
     BUDGET_SPENT = "Budget spent"
-    PLAN_DONE = "Plan done"  # of a sweep: each of its configurations was trained
+    PLAN_DONE = "Plan done"  # of a sweep: every configuration was trained
     DATA_GATE_FAILED = "Data gate failed"
     NOTHING_AFFORDABLE = "Nothing affordable"
-    NOTHING_WORKED = "Nothing worked"  # every trial failed, so there is nothing to choose from
+    NOTHING_WORKED = "Nothing worked"  # every trial failed
     NOTHING_FEASIBLE = "Nothing feasible"  # every trial with a value breaks a soft rule
-    NOTHING_ALLOWED = "Nothing allowed"  # by what predictions have learnt, every rest is forbidden
+    NOTHING_ALLOWED = "Nothing allowed"  # the predictions rule out every configuration that is left
     STOPPED_BY_HAND = "Stopped by hand"
     INTERRUPTED = "Interrupted"
 
     @classmethod
     def _missing_(cls, value: object) -> Ending | None:
-        """Read what earlier versions have stored."""
+        """Read the names that earlier versions stored."""
         return cls.NOT_WORTH_CONTINUING if value == "Worthwhile stop" else None
 
 
@@ -65,27 +64,10 @@ def final_ending(ending: Ending, history: History, *, is_sweep: bool) -> Ending:
     return Ending.NOTHING_WORKED
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionRecord:
-    """A decision as it stands in the store.
-
-    Attributes:
-        place: Which of the four questions: `search`, `trial`, `proposal` or `schedule`.
-        after: Number of finished trials at that moment.
-        decision: What was decided.
-        at: Seconds since the epoch (UTC).
-    """
-
-    place: str
-    after: int
-    decision: Decision
-    at: float
-
-
 def decision_of_sweep(
     sweep: Sweep, last: Decision, records: Sequence[DecisionRecord], trained: int
 ) -> Decision:
-    """Say how far a sweep has come, and what its decisions would have meant for a search.
+    """Say how far a sweep has come, and when a search would have stopped.
 
     Args:
         sweep: The sweep.
@@ -95,65 +77,22 @@ def decision_of_sweep(
     """
     stop = next((one for one in records if one.decision.stop), None)
     if stop is None:
-        search = f"a search would go on: {last.reason}"
+        search = f"a search would continue: {last.reason}"
     else:
         after = counted(stop.after, "trial")
-        search = f"a search would have ended after {after}: {stop.decision.reason}"
+        search = f"a search would have stopped after {after}: {stop.decision.reason}"
     planned = counted(len(sweep.points), "planned configuration")
     return replace(last, reason=f"{trained} of {planned} were trained; {search}")
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmed:
-    """A configuration that was trained again with fresh seeds.
-
-    Attributes:
-        name: `default`, or the number of the trial that proposed it, as `trial 17`.
-        params: Its parameters.
-        observed: The value for which it was chosen (validation split); None for the default.
-        validation: The values of the fresh seeds on the validation split.
-        test: The values of the fresh seeds on the test split.
-        numbers: The trials that these are.
-        mean: Mean of `test`.
-        low: Lower end of its 95 % interval.
-        high: Upper end of its 95 % interval.
-        margins: Of each training, by soft rule, how far it is from the limit.
-    """
-
-    name: str
-    params: Params
-    observed: float | None
-    validation: tuple[float, ...]
-    test: tuple[float, ...]
-    numbers: tuple[int, ...]
-    mean: float
-    low: float
-    high: float
-    margins: tuple[Mapping[str, float], ...] = ()
-
-    @property
-    def feasible(self) -> tuple[int, ...]:
-        """The places of the trainings that break no soft rule: one of these is handed over."""
-        every = self.margins or ({},) * len(self.numbers)
-        return tuple(at for at, one in enumerate(every) if all(each >= 0 for each in one.values()))
-
-    def chosen(self, direction: Direction) -> int:
-        """Return the place of the training to hand over: the best on the validation split.
-
-        Raises:
-            ValueError: None of them is feasible.
-        """
-        return max(self.feasible, key=lambda at: direction.sign * self.validation[at])
-
-
-@dataclass(frozen=True, slots=True)
 class ExpectationResult:
-    """What one expectation said of the data.
+    """The result of one expectation.
 
     Attributes:
         name: The expectation in words, `values of label lie between 0 and 9`.
-        passed: Whether it held.
-        unexpected: How many rows broke it.
+        passed: Whether it was met.
+        unexpected: How many rows did not meet it.
         examples: A few of those rows or values, as text.
     """
 
@@ -165,13 +104,13 @@ class ExpectationResult:
 
 @dataclass(frozen=True, slots=True)
 class DataReport:
-    """What the data gate found.
+    """The result of the data gate.
 
     Attributes:
         digest: Digest of the data.
         rows: Number of rows by split.
-        results: One entry an expectation.
-        docs: Path of the data docs page; empty where none was written.
+        results: One for each expectation.
+        docs: Path of the data docs page; empty if none was written.
         seconds: How long the gate took.
     """
 
@@ -183,17 +122,17 @@ class DataReport:
 
     @property
     def passed(self) -> bool:
-        """Whether every expectation held."""
+        """Whether every expectation was met."""
         return all(one.passed for one in self.results)
 
     @property
     def decision(self) -> Decision:
-        """Whether a search may begin on this data, and why not."""
+        """Whether a search may start on this data, and why."""
         broken = [one for one in self.results if not one.passed]
         rows = ", ".join(f"{count} {split}" for split, count in self.rows.items())
         counts = {"expectations": float(len(self.results)), "broken": float(len(broken))}
         if not broken:
-            return Decision(False, f"all {len(self.results)} expectations hold ({rows})", counts)
+            return Decision(False, f"all {len(self.results)} expectations are met ({rows})", counts)
         told = "; ".join(
             f"{one.name} ({one.unexpected} rows, such as {', '.join(one.examples[:3])})"
             if one.examples
@@ -201,18 +140,18 @@ class DataReport:
             for one in broken
         )
         return Decision(
-            True, f"{len(broken)} of {len(self.results)} expectations do not hold: {told}", counts
+            True, f"{len(broken)} of {len(self.results)} expectations failed: {told}", counts
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What became of the winner in the model registry.
+    """The registration of the winner in the model registry.
 
     Attributes:
         model: Name of the registered model.
         version: Its version.
-        alias: `champion`, `challenger`, or empty where a gate failed and nothing was registered.
+        alias: `champion`, `challenger`, or empty if a gate failed and nothing was registered.
         reason: Why, in one sentence.
     """
 
@@ -224,13 +163,13 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class SoftRuleResult:
-    """What became of one soft rule in a search.
+    """The results of one soft rule in a search.
 
     Attributes:
         rule: The rule.
-        judged: How many trials it was held against, pruned ones included where they were measured.
+        judged: How many trials have a margin, pruned ones included if they were measured.
         broken: How many of these break it.
-        winner: The margin of the training that is handed over; None where there is none.
+        winner: The margin of the selected training; None without one.
     """
 
     rule: Rule
@@ -241,7 +180,7 @@ class SoftRuleResult:
 
 @dataclass(frozen=True)
 class SearchSummary:
-    """Everything that a report says of a search.
+    """Everything that the report of a search shows.
 
     Attributes:
         search: The search's id.
@@ -254,19 +193,19 @@ class SearchSummary:
         started: Seconds since the epoch (UTC).
         seconds: Wall-clock seconds, pauses not counted.
         data: What the data gate found.
-        excluded: By rule id, how many proposals the rule turned away.
-        avoided: By rule id, what training these would have cost; an estimate.
-        audits: The finished audits, apart from the history.
+        excluded: By rule id, how many proposals the rule rejected.
+        avoided: By rule id, the estimated cost of training these.
+        audits: The finished audits; they are not in the history.
         not_audited: By rule id, why a rule cannot be audited.
         confirmed: The leaders and the default, trained again; the winner first.
         quality: Quality attributes of the winner.
-        gates: What the gates said of it.
-        registration: What became of it in the registry.
+        gates: The results of the gates.
+        registration: The registration of the winner.
         environment: Git commit, versions and machine, as text by name.
         links: Addresses by name (`MLflow run`, `data docs`, `report`).
-        notes: What else a reader should know (a failed upload, an implausible figure).
-        sweep: What was asked for, where the search is a sweep.
-        calibration: How forecasts of it, and of searches before it, compare with what then came.
+        notes: Other remarks for the reader (a failed upload, an implausible figure).
+        sweep: The sweep, if the search is one.
+        calibration: The forecasts of this and of earlier searches, compared with realised gains.
     """
 
     search: str
@@ -295,7 +234,7 @@ class SearchSummary:
 
     @property
     def rule_audits(self) -> tuple[RuleAudit, ...]:
-        """What the audits say of each rule that is audited; a sweep audits none."""
+        """The audit results of each audited rule; a sweep has none."""
         if self.sweep is not None:
             return ()
         rules, worth = self.study.rules.rules, self.study.worth
@@ -303,13 +242,19 @@ class SearchSummary:
 
     @property
     def winner(self) -> Confirmed | None:
-        """The configuration that the search hands over, if it got that far."""
+        """The configuration that the search selected, if any."""
         candidates = (one for one in self.confirmed if one.name != "default")
         return next((one for one in candidates if one.feasible), None)
 
     @property
+    def optimism(self) -> float | None:
+        """By how much the winner's value in the search is better than its fresh ones."""
+        winner = self.winner
+        return winner.optimism(self.study.objective.direction) if winner else None
+
+    @property
     def soft_rules(self) -> tuple[SoftRuleResult, ...]:
-        """What became of each soft rule."""
+        """The results of each soft rule."""
         return tuple(map(self._result, self.study.soft_rules.rules))
 
     def _result(self, rule: Rule) -> SoftRuleResult:

@@ -11,12 +11,14 @@ from threading import Thread
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
+from satisfice.domain.decisions.confirmation import Confirmed
 from satisfice.domain.decisions.decision import Decision
 from satisfice.domain.errors import SatisficeError
 from satisfice.domain.prediction.predictor import Predictor
+from satisfice.domain.rules.rule import Excluded
 from satisfice.domain.study import Overrides
-from satisfice.domain.summary import NOT_WORTH_IT, Confirmed, Ending, SearchSummary
-from satisfice.domain.sweep.plan import Excluded, SweepRequest
+from satisfice.domain.summary import NOT_WORTH_IT, Ending, SearchSummary
+from satisfice.domain.sweep.plan import SweepRequest
 from satisfice.domain.sweep.points import refuse_invalid
 from satisfice.flows.stages import schedule
 from satisfice.flows.stages.confirmation import confirm

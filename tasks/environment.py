@@ -1,4 +1,4 @@
-"""What a search ran on and with: commit, versions, machine; quick enough for the coordinator."""
+"""The environment of a search: commit, versions, machine; quick enough for the coordinator."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ PACKAGES = (
     "pandas",
     "scikit-learn",
 )
-GIT_SECONDS = 2.0  # a huge repository on a slow disk must not hold up a search
+GIT_SECONDS = 2.0  # a huge repository on a slow disk must not delay a search
 
 
 def environment(folder: str | Path) -> dict[str, str]:
-    """Describe what a study runs on and with.
+    """Describe the environment that a study runs in.
 
     Nothing heavy is imported: versions come from the packages' metadata.
 
     Args:
-        folder: The study folder; its git repository is the one that is described.
+        folder: The study folder, whose git repository is described.
 
     Returns:
-        Text by name: `commit`, `tree` (clean, or how many files differ from the commit), `python`,
-        the version of each package that matters, `cpu`, `cores`, `memory`, `gpu` where there is
-        one, and `platform`. Where git or a repository is missing, `commit` says so.
+        Strings by name: `commit`, `tree` (clean, or how many files differ from the commit),
+        `python`, the versions of the main packages, `cpu`, `cores`, `memory`, `gpu` if there is
+        one, and `platform`. Without git or a repository, `commit` says so.
     """
     return {
         **_git(Path(folder)),
@@ -44,7 +44,7 @@ def environment(folder: str | Path) -> dict[str, str]:
 
 
 def _git(folder: Path) -> dict[str, str]:
-    # One call for both: the commit is in the header of the porcelain format.
+    # One call for both: the header of the porcelain format holds the commit.
     command = ("git", "--no-optional-locks", "status", "--porcelain=v2", "--branch")
     try:
         done = subprocess.run(
@@ -86,7 +86,7 @@ def _machine() -> dict[str, str]:
 
 
 def _first(pattern: str, key: str) -> str:
-    """Return the first value of a key in files of `key : value` lines; empty without one."""
+    """Return the first value of a key in files of `key : value` lines; empty if there is none."""
     for path in Path("/").glob(pattern.lstrip("/")):
         try:
             lines = path.read_text().splitlines()

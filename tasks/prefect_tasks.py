@@ -1,4 +1,4 @@
-"""The steps of a search as Prefect tasks: names for its pages, and nothing else."""
+"""The steps of a search as Prefect tasks, which show up by name on Prefect's pages."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from satisfice.tasks.validation import gate
 
 @task(name="load data", task_run_name="load {source}", cache_policy=NO_CACHE)
 def load_data(
-    source: str,  # noqa: ARG001 - Prefect calls the run by it
+    source: str,  # noqa: ARG001 - part of the task run's name
     backstage: Backstage,
 ) -> ServerReady:
     """Wait until the study's `load()` has returned."""
@@ -42,7 +42,7 @@ def load_data(
 def validate_data(
     study: Study, ready: ServerReady, folder: Path, backstage: Backstage
 ) -> DataReport:
-    """Hold the loaded data against its expectations."""
+    """Validate the loaded data against the study's expectations."""
     kept = folder / "data"
     kept.mkdir(parents=True, exist_ok=True)
     manifest = ready.manifest.replace(kept / ready.manifest.name)
@@ -51,11 +51,11 @@ def validate_data(
 
 @task(name="train", task_run_name="{label}", cache_policy=NO_CACHE)
 def train_trial(
-    label: str,  # noqa: ARG001 - Prefect calls the run by it
+    label: str,  # noqa: ARG001 - the task run's name
     order: TrialOrder,
     prices: Prices,
 ) -> State[TrialResult]:
-    """Train one trial in a process of its own; the state says how it ended."""
+    """Train one trial in its own process; the state says how it ended."""
     result = run_order(order, prices)
     return _STATES[result.state](message=result.reason or None, data=result)
 
@@ -70,32 +70,32 @@ _STATES: dict[TrialState, Callable[..., State[TrialResult]]] = {
 
 @dataclass(frozen=True)
 class Training:
-    """A trial under way. A training that failed is a result like another, red in Prefect or not."""
+    """A running trial. A failed training is also a result, although Prefect shows it as failed."""
 
     run: PrefectFuture[Any]
 
     def result(self) -> TrialResult:
-        """Wait for the result; raises where the worker itself failed."""
+        """Wait for the result; raises if the task itself failed."""
         outcome: TrialResult | Exception = self.run.result(raise_on_failure=False)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
     def add_done_callback(self, fn: Callable[[Any], None]) -> None:
-        """Call `fn` when the result is there."""
+        """Call `fn` when the result is available."""
         self.run.add_done_callback(fn)
 
 
 def begin_training(order: TrialOrder, prices: Prices) -> Training:
-    """Hand an order to a worker."""
-    return Training(train_trial.submit(telling(order), order, prices))
+    """Submit an order."""
+    return Training(train_trial.submit(trial_label(order), order, prices))
 
 
 @task(name="register", task_run_name="register", cache_policy=NO_CACHE)
 def register_model(
     study: Study, summary: SearchSummary, folder: Path, model: Path, backstage: Backstage
 ) -> Registration:
-    """Register the winner, if it passed the gates."""
+    """Register the winner if it passed the gates."""
     return backstage.tracking.run(registry.register, tracking_url(), folder, study, summary, model)
 
 
@@ -106,8 +106,8 @@ def write_report(summary: SearchSummary, folder: Path, backstage: Backstage) -> 
     return backstage.gate.run(report.write_report, summary, page)
 
 
-def telling(order: TrialOrder, most: int = 4) -> str:
-    """Return what people would call a trial: its number and a few parameters."""
+def trial_label(order: TrialOrder, most: int = 4) -> str:
+    """Return a readable name for a trial: its number and a few parameters."""
     what = CALLED.get(order.purpose, "trial")
     number = f"{order.number} of {order.audit.rule}" if order.audit else order.number
     chosen = list(order.params.items())[:most]

@@ -1,9 +1,9 @@
-"""The processes behind a search, started before anything waits for them.
+"""The processes that a search needs, started before anything waits for them.
 
-On two cores the imports of torch and Great Expectations take as long as Prefect's own start-up.
-Each of them lives in a process of its own, and both begin at once; Great Expectations' only when it
-is needed where a search may turn out not to be worth it. MLflow's begins with the first trial,
-which would otherwise have to wait for its share of the processor.
+On two cores, importing torch and Great Expectations takes as long as Prefect's own start-up. Each
+lives in its own process, and both start at once; if the search may turn out not to be worth it,
+Great Expectations' starts only when it is needed. MLflow's starts with the first trial: earlier, it
+would take processor time from the start-up.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ from satisfice.tasks.trial_server.client import TrialServer
 
 @dataclass(frozen=True)
 class Backstage:
-    """What a search needs behind it.
+    """The processes of one search.
 
     Attributes:
-        server: Holds the data and trains.
+        server: The trial server, which holds the data and trains.
     """
 
     server: TrialServer
 
     @cached_property
     def gate(self) -> Companion:
-        """The process that holds Great Expectations; later it draws the report."""
+        """The companion that holds Great Expectations; later it draws the report."""
         return Companion("great_expectations")
 
     @cached_property
     def tracking(self) -> Companion:
-        """The process that holds MLflow, started when it is first asked for."""
-        companion = Companion("mlflow", nice=10)  # nobody waits for it until the end
+        """The companion that holds MLflow, started on first use."""
+        companion = Companion("mlflow", nice=10)  # nothing waits for it until the end
         companion.submit(prepare, tracking_url())
         return companion
 
     def close(self, in_peace: bool = True) -> None:
-        """End the processes.
+        """Stop the processes.
 
         Args:
-            in_peace: Whether what MLflow's was told to do is done first.
+            in_peace: Whether MLflow's companion finishes its pending work first.
         """
         self.server.close()
         if "gate" in self.__dict__:
@@ -60,11 +60,11 @@ _waiting: dict[str, Backstage] = {}
 
 
 def begin(study: Study, if_worth: bool = False) -> Backstage:
-    """Start the processes for a study; the flow that comes for it finds them running.
+    """Start the processes for a study, ahead of the flow that uses them.
 
     Args:
         study: The study.
-        if_worth: Whether it may turn out that there is nothing to do for them.
+        if_worth: Whether the search may turn out not to be worth starting.
     """
     server = TrialServer(study)
     trial_server.register(server)
@@ -76,7 +76,7 @@ def begin(study: Study, if_worth: bool = False) -> Backstage:
 
 
 def abandon(study: Study) -> None:
-    """End the processes that were started for a study and that no flow came for."""
+    """Stop the processes of a study that no flow has used."""
     backstage = _waiting.pop(study.folder, None)
     if backstage is not None:
         backstage.close(in_peace=False)
@@ -84,7 +84,7 @@ def abandon(study: Study) -> None:
 
 @contextmanager
 def behind(study: Study, if_worth: bool = False) -> Iterator[Backstage]:
-    """Give the processes of a study, started now if they were not started before."""
+    """Provide the processes of a study; start them if `begin` has not."""
     backstage = _waiting.pop(study.folder, None) or begin(study, if_worth)
     _waiting.pop(study.folder, None)
     try:

@@ -20,9 +20,9 @@ from satisfice.domain.economics.worth import Direction, Per, Worth
 from satisfice.domain.rules.rule import RuleBook
 from satisfice.domain.space.space import Choice, Int, Parameter, Params, Space
 from satisfice.domain.trials.history import Failure, History, Purpose, TrialRecord, TrialState
-from satisfice.tasks.sampling.draws import distributions
 from satisfice.tasks.sampling.priced import Terms, leaders
 from satisfice.tasks.sampling.proposer import Proposal, Proposer
+from satisfice.tasks.storage.distributions import distributions
 from satisfice.tasks.storage.trial_records import (
     BEGUN,
     RESULT,

@@ -21,11 +21,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.pruning.pools import FOLDER, SCALES, Floats
+from benchmarks.pruning.pools import FOLDER, SCALES
 from benchmarks.pruning.pruners import NONE, OURS, PRUNERS
 from benchmarks.pruning.replay import RATES, Result, replay
 from benchmarks.rules import pieces
 from benchmarks.rules.statistics import holm, paired
+from satisfice.domain.arrays import Floats
 
 _LEVEL = 0.05
 

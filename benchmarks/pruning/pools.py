@@ -8,12 +8,10 @@ from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from satisfice.domain.arrays import Floats
 from satisfice.domain.decisions.noise import Scale
 from satisfice.domain.economics.worth import Direction, Per
-
-Floats = npt.NDArray[np.float64]
 
 FOLDER = Path(__file__).parent / "curves"
 SCALES: Mapping[str, Scale] = {

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import optuna
 from optuna import pruners
 from optuna.trial import TrialState as OptunaState
 
-from benchmarks.pruning.pools import Floats, Pool
+from benchmarks.pruning.pools import Pool
+from satisfice.domain.arrays import Floats, Indices
 from satisfice.domain.decisions.noise import Scale
 from satisfice.domain.decisions.pruning import decide
 from satisfice.domain.economics.cost import EnergyMode, Prices
@@ -47,7 +47,7 @@ class Search:
     seed: int
 
 
-def search_of(pool: Pool, rows: npt.NDArray[np.intp], rate: float, seed: int) -> Search:
+def search_of(pool: Pool, rows: Indices, rate: float, seed: int) -> Search:
     """Put a search over some trainings of a pool into a user's units, at an exchange rate.
 
     Args:

@@ -15,10 +15,10 @@ from benchmarks.rules.evaluator import Entry, Spec
 from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.rules.rule import Rule, RuleBook
 from satisfice.domain.space.space import Choice, Domain, Float, Int, Parameter, Space
-from satisfice.tasks.sampling.draws import distributions
 from satisfice.tasks.sampling.proposer import Proposal, Proposer
 from satisfice.tasks.sampling.samplers import SAMPLERS as BY_NAME
 from satisfice.tasks.sampling.samplers import SamplerFactory
+from satisfice.tasks.storage.distributions import distributions
 
 STARTUP = 10
 

@@ -21,7 +21,8 @@ import numpy as np
 from benchmarks.rules.methods import METHODS, Training
 from benchmarks.rules.pieces import Found, Piece
 from benchmarks.rules.problems import HELD_OUT, NAMES, problem
-from benchmarks.rules.statistics import Results, best_of, holm, mean_ranks, paired, spread
+from benchmarks.rules.statistics import best_of, holm, mean_ranks, paired, spread
+from satisfice.domain.arrays import Floats
 from satisfice.domain.errors import NoAllowedConfiguration
 
 TRAININGS = 50
@@ -88,9 +89,9 @@ class Comparison:
 
     space: str
     share: float
-    regrets: Results
-    trainings: Results
-    own: Results
+    regrets: Floats
+    trainings: Floats
+    own: Floats
 
     @property
     def held_out(self) -> bool:
@@ -107,7 +108,7 @@ def compare(space: str, methods: list[str], found: Found) -> Comparison | None:
     if not seeds or reference is None:
         return None
 
-    def table(name: str) -> Results:
+    def table(name: str) -> Floats:
         return np.array([[runs[one, seed][name] for seed in seeds] for one in methods], float)
 
     losses, trainings = table("best"), table("trainings")
@@ -183,7 +184,7 @@ def _tests(methods: list[str], compared: list[Comparison]) -> Iterator[str]:
         )
 
 
-def _both_sides(pairs: list[tuple[Results, Results]]) -> tuple[list[float], list[float]]:
+def _both_sides(pairs: list[tuple[Floats, Floats]]) -> tuple[list[float], list[float]]:
     """Return how likely ours would be so much worse, and so much better, by chance."""
     worse = [paired(ours, theirs) for ours, theirs in pairs]
     better = [paired(theirs, ours) for ours, theirs in pairs]

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import rankdata, wilcoxon
 
-Results = NDArray[np.float64]  # methods x seeds, the lower the better; or one of these rows
+from satisfice.domain.arrays import Floats
 
 
-def spread(values: Results) -> str:
+def spread(values: Floats) -> str:
     """Return the median, and the quartiles in brackets."""
     low, middle, high = np.percentile(values, (25, 50, 75))
     return f"{middle:8.3f} ({low:.3f}-{high:.3f})"
 
 
-def mean_ranks(results: list[Results]) -> Results:
+def mean_ranks(results: list[Floats]) -> Floats:
     """Return the mean rank of each method over spaces and seeds; ties share their ranks."""
     return np.mean([rankdata(one, axis=0).mean(axis=1) for one in results], axis=0)
 
 
-def paired(ours: Results, theirs: Results) -> float:
+def paired(ours: Floats, theirs: Floats) -> float:
     """Return how likely ours would be this much higher by chance (one-sided, Wilcoxon).
 
     Pairs share a seed. Pairs without a difference say nothing and are left out (Wilcoxon 1945);
@@ -42,7 +41,7 @@ def holm(p_values: list[float]) -> list[float]:
     return corrected
 
 
-def best_of(results: Results) -> int:
+def best_of(results: Floats) -> int:
     """Return which method has the lowest median, and of those the lowest mean."""
     return min(
         range(len(results)), key=lambda at: (float(np.median(results[at])), results[at].mean())

@@ -28,8 +28,9 @@ from benchmarks.stopping.fit import taught
 from benchmarks.stopping.parallel import given_out
 from benchmarks.stopping.parallel import oracle as parallel_oracle
 from benchmarks.stopping.policies import LEAST, RULES, offer, ours, utilities, utility
-from benchmarks.stopping.tables import NAMES, Floats
+from benchmarks.stopping.tables import NAMES
 from benchmarks.stopping.traces import ORDERS, RATES, Trace, traces
+from satisfice.domain.arrays import Floats
 
 LEARNT = "fixed, learnt"
 WORKERS = (1, 4, 16)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.stopping.policies import LEAST, Offer, searches
-from benchmarks.stopping.tables import Floats
 from benchmarks.stopping.traces import LENGTH, RATES, Trace
+from satisfice.domain.arrays import Floats
 from satisfice.domain.decisions.forecast import (
     ForecastConstants,
     Gains,

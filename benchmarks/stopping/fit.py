@@ -20,8 +20,9 @@ import numpy as np
 
 from benchmarks.stopping.calibration import forecasts
 from benchmarks.stopping.policies import LEAST, Offer, searches, utility
-from benchmarks.stopping.tables import FAMILIES, Floats
+from benchmarks.stopping.tables import FAMILIES
 from benchmarks.stopping.traces import ORDERS, RATES, Trace, traces
+from satisfice.domain.arrays import Floats
 from satisfice.domain.decisions.forecast import (
     USUAL,
     ForecastConstants,

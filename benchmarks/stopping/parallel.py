@@ -14,7 +14,7 @@ from heapq import heappop, heappush
 import numpy as np
 
 from benchmarks.stopping.policies import LEAST, Offer, searches
-from benchmarks.stopping.tables import Floats
+from satisfice.domain.arrays import Floats
 from satisfice.domain.decisions.forecast import ForecastConstants
 from satisfice.domain.decisions.situation import Pending
 from satisfice.domain.decisions.stopping import StoppingPolicy, decide

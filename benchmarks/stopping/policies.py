@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.stopping.tables import Floats
 from benchmarks.stopping.traces import LENGTH, Trace
+from satisfice.domain.arrays import Floats
 from satisfice.domain.decisions.forecast import ForecastConstants
 from satisfice.domain.decisions.situation import Situation
 from satisfice.domain.decisions.stopping import StoppingPolicy, decide

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import optuna
 
-from benchmarks.stopping.tables import Floats, Table, table
+from benchmarks.stopping.tables import Table, table
+from satisfice.domain.arrays import Floats, Ints
 
 LENGTH = 200  # trials
 RATES = (0.1, 0.3, 1.0, 3.0)  # what 200 usual trainings cost, where the whole way is worth 1
@@ -32,7 +32,7 @@ class Trace:
     task: str
     order: str
     seed: int
-    rows: npt.NDArray[np.int_]
+    rows: Ints
     seen: Floats
     seconds: Floats
 

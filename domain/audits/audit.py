@@ -1,21 +1,21 @@
-"""Whether a rule earns its keep: trainings just outside of it, each beside one just inside.
+"""Rule audits: trainings just outside a rule, each compared with one just inside.
 
 A rule is the hypothesis of an expert. An audit trains a configuration that breaks this rule alone,
-as near as possible to one that was trained already, with the same seed, and the two are compared:
-a *pair*. How many audits there are follows from what the search has spent, never from what they
-found, so that nobody stops just when the interval looks good.
+as close as possible to one that was trained already, with the same seed. The two are compared as a
+*pair*. The number of audits depends on what the search has spent, never on their results, so there
+is no optional stopping.
 
-Differences are counted in steps of the study's worth (points, units, halvings). How large one has
-to be to matter follows from the study as well: what a trial costs, `matters` below. The mean
-difference has a 90 % t-interval, off which two one-sided tests at 5 % are read (Schuirmann 1987, A
+Differences are counted in steps of the study's worth (points, units, halvings). The smallest
+relevant difference, `matters` below, is the cost of a trial in the same steps. The mean difference
+has a 90 % t-interval, which is equivalent to two one-sided tests at 5 % (Schuirmann 1987, A
 Comparison of the Two One-Sided Tests Procedure and the Power Approach for Assessing the Equivalence
-of Average Bioavailability): where it lies below `-matters`, outside is worse and the rule holds;
-between both the rule is needless; above `matters` it costs quality; and one that crosses a limit
-says nothing yet. Each of these is said wrongly at most one time in twenty.
+of Average Bioavailability). If the interval is below `-matters`, outside is worse and the rule
+holds; if it is between the limits, the rule is needless; above `matters`, the rule costs quality;
+if it contains a limit, the audit is undecided. Each finding is wrong at most one time in twenty.
 
-A training that fails, or that breaks a soft rule, has no difference. Whether those outside fail
-more often than those inside is asked by Fisher's exact test, one-sided at 5 % (Fisher 1935, The
-Design of Experiments, chapter 2).
+A training that fails, or that breaks a soft rule, has no difference. Whether trainings outside fail
+more often than inside is tested by Fisher's exact test, one-sided at 5 % (Fisher 1935, The Design
+of Experiments, chapter 2).
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ from satisfice.domain.study import Study
 from satisfice.domain.trials.history import Failure, History, TrialRecord
 from satisfice.domain.trials.reservation import search_share
 
-ROOM = 1.25  # times what the trial beside it took: what an audit may take at least
-FEWEST = 3  # audits before which nothing is said; an interval of two pairs says nothing either
+ROOM = 1.25  # times the cost of the trial beside it: what an audit may cost at least
+FEWEST = 3  # audits before there is a finding; two pairs say next to nothing
 _ERROR = 0.05  # of each of the one-sided tests
 _PARTNERS = 20
 _ROUNDING = 1e-9
-_FARTHEST = 1000  # audits; more would never be made
+_FARTHEST = 1000  # audits; more are never made
 
-# What befell a training from outside says nothing of its configuration.
+# Failures with outside causes say nothing about the configuration.
 _NOT_ITS_FAULT = (Failure.LOST, Failure.STOPPED)
 
 
 class Finding(StrEnum):
-    """What audits say of a rule."""
+    """The result of the audits of a rule."""
 
     HOLDS = "holds"
     NEEDLESS = "is needless"
@@ -59,20 +59,20 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RuleAudit:
-    """What the audits of one rule say.
+    """The audits of one rule, and their result.
 
     Attributes:
         rule: The rule's id.
-        finding: Whether it holds.
+        finding: The result.
         reason: One sentence with the numbers in it.
-        differences: By how many steps of the worth outside was better in each pair; or, below 0,
-            worse.
+        differences: For each pair, outside less inside in steps of the worth; above 0: outside was
+            better.
         failed: How many trainings outside failed.
-        mean: The mean difference; not a number where there is none.
+        mean: The mean difference; NaN without any.
         low: Lower end of its 90 % interval.
         high: Upper end of it.
-        matters: The price of a trial in the same steps: smaller differences do not matter.
-        more: How many more audits would settle it by what is known; None: none, or nobody knows.
+        matters: The cost of a trial in the same steps: smaller differences do not matter.
+        more: How many more audits would probably settle it; None: none, or unknown.
     """
 
     rule: str
@@ -94,41 +94,39 @@ def findings(
     worth: Worth,
     not_auditable: Mapping[str, str],
 ) -> tuple[RuleAudit, ...]:
-    """Say of each rule that is audited what its audits say.
+    """Return the result of each audited rule.
 
     Args:
         rules: All rules.
-        audits: The finished audits of all of them.
-        history: The trials of the search; those beside the audits are in it.
+        audits: The finished audits of all rules.
+        history: The trials of the search, including those that audits are compared with.
         worth: What a gain is worth.
-        not_auditable: By rule id, why it cannot be audited.
+        not_auditable: By rule id, why a rule cannot be audited.
     """
     found = []
     for rule in rules:
         if rule.audit:
             own = [one for one in audits if one.audit and one.audit.rule == rule.id]
             own = [one for one in own if one.failure not in _NOT_ITS_FAULT]
-            why = not_auditable.get(
-                rule.id, "its share of what was spent did not pay for a training"
-            )
+            why = not_auditable.get(rule.id, "its share of the spending did not cover a training")
             nothing = RuleAudit(rule.id, Finding.NOT_AUDITED, why)
             found.append(_finding(rule.id, own, history, worth) if own else nothing)
     return tuple(found)
 
 
 def partners(history: History, used: Collection[int]) -> list[TrialRecord]:
-    """Return the feasible trials to compare an audit with: the newer half, twenty at most.
+    """Return the feasible trials to compare an audit with: the newer half, at most twenty.
 
-    That is where the sampler looks once it has learnt something. The best trials would not do: who
-    is chosen for a good value is chosen for good luck as well (the winner's curse), and beside such
-    a trial everything outside looks worse than it is.
+    That is where the sampler searches once it has learnt something. The best trials would be biased
+    (winner's curse): compared with a trial chosen for its value, everything outside looks worse
+    than it is.
 
     Args:
         history: The trials of the search.
-        used: The numbers of those that an audit of the same rule was compared with.
+        used: The numbers of trials already compared with an audit of the same rule.
 
     Returns:
-        The newest first.
+        The trials, newest first.
     """
     newest = sorted(history.feasible, key=lambda one: -one.number)
     newer = newest[: min(math.ceil(len(newest) / 2), _PARTNERS)]
@@ -136,11 +134,11 @@ def partners(history: History, used: Collection[int]) -> list[TrialRecord]:
 
 
 def most_money(share: float, study: Study) -> float | None:
-    """Return what the audits of a rule may cost at most; None where the budget does not say.
+    """Return the most that the audits of a rule may cost; None without a budget.
 
     Args:
         share: The rule's share.
-        study: Its budget, prices and resources count.
+        study: The study: its budget, prices and resources.
     """
     budget = search_share(study.budget, study.confirming.share)
     limits = [] if budget.money is None else [budget.money]
@@ -153,15 +151,15 @@ def most_money(share: float, study: Study) -> float | None:
 
 
 def left_of_share(share: float, ledger: Ledger, taken: Cost, audits: int) -> Budget:
-    """Return what the audits of a rule may still take of what has been spent so far.
+    """Return what the audits of a rule may still cost, given what has been spent so far.
 
-    Seconds are always limited, and with them whatever else the budget limits.
+    Seconds are always limited, and so is whatever else the budget limits.
 
     Args:
         share: The rule's share.
-        ledger: The book of the search.
-        taken: What its audits have taken, or may take where they still run.
-        audits: How many these are.
+        ledger: The ledger of the search.
+        taken: The cost of its audits, with the reservations of running ones.
+        audits: The number of these audits.
     """
     spent, budget = ledger.spent * share, ledger.budget
     trials = math.floor(ledger.trials * share + 1e-9) - audits
@@ -176,10 +174,10 @@ def left_of_share(share: float, ledger: Ledger, taken: Cost, audits: int) -> Bud
 def difference(
     outside: TrialRecord, inside: TrialRecord, worth: Worth, direction: Direction
 ) -> float | None:
-    """Return by how many steps of the worth one trial was better than another; None without values.
+    """Return by how many steps of the worth one trial is better than another; None without values.
 
     They are compared at the last epoch that both have reported: a deadline may have cut one short.
-    What breaks a soft rule is worth nothing, whatever its value, so it has no difference either.
+    A trial that breaks a soft rule is worth nothing, so it has no difference either.
     """
     both = (outside, inside)
     if not all(one.has_value and not one.broken for one in both) or not worth.money > 0:
@@ -216,7 +214,7 @@ def _finding(rule: str, audits: Sequence[TrialRecord], history: History, worth: 
     if failed:
         kinds = ", ".join(dict.fromkeys(str(one.failure) for one in audits if one.failure))
         outside = f"{failed} of {counted(len(audits), 'training')} outside failed ({kinds})"
-        told.insert(0, f"{outside}, and {failing} of {len(others)} inside")
+        told.insert(0, f"{outside}, {failing} of {len(others)} inside")
     if more is not None:
         some = "about" if len(differences) > 1 else "at least"
         told.append(f"{some} {counted(more, 'more audit')} would settle it")
@@ -229,15 +227,15 @@ def _in_words(judged: RuleAudit, worth: Worth) -> str:
     ends = f"90 % interval {number(judged.low)} to {number(judged.high)}, " if count > 1 else ""
     return (
         f"outside was {by if abs(mean) > _ROUNDING else 'as good'} "
-        f"({ends}{counted(count, 'pair')}), and {number(judged.matters)} pays for a trial"
+        f"({ends}{counted(count, 'pair')}); less than {number(judged.matters)} does not pay "
+        "for a trial"
     )
 
 
 def _interval(differences: Sequence[float], matters: float) -> tuple[float, float, float]:
-    """Return the mean of some differences, and both ends of its interval.
+    """Return the mean of some differences and the ends of its interval.
 
-    The deviation is taken to be as large as what matters at least: a few differences that happen to
-    be alike, of a coarse metric say, prove nothing.
+    The deviation is at least `matters`: a few equal differences of a coarse metric prove nothing.
     """
     if not differences:
         return math.nan, math.nan, math.nan
@@ -247,12 +245,12 @@ def _interval(differences: Sequence[float], matters: float) -> tuple[float, floa
 
 
 def _reach(count: int) -> float:
-    """Return half the length of an interval of so many pairs, in deviations of a difference."""
+    """Return half the length of the interval of `count` pairs, in standard deviations."""
     return float(stdtrit(count - 1, 1 - _ERROR)) / math.sqrt(count)
 
 
 def _weighed(low: float, high: float, matters: float) -> Finding:
-    """Return on which side of what matters an interval lies, if it lies on one."""
+    """Return the finding of an interval; open if it contains one of the limits."""
     if high < -matters:
         return Finding.HOLDS
     if low > matters:
@@ -261,7 +259,7 @@ def _weighed(low: float, high: float, matters: float) -> Finding:
 
 
 def _chance(failed: int, tried: int, others_failed: int, others: int) -> float:
-    """Return how likely chance alone lets so many of all failures fall among those tried."""
+    """Return the p-value of at least `failed` of all failures among those tried (Fisher)."""
     failures, every = failed + others_failed, tried + others
     ways = sum(
         math.comb(tried, count) * math.comb(others, failures - count)
@@ -271,9 +269,9 @@ def _chance(failed: int, tried: int, others_failed: int, others: int) -> float:
 
 
 def _more(differences: Sequence[float], mean: float, matters: float) -> int | None:
-    """Return how many more pairs would settle it if mean and deviation stayed what they are.
+    """Return how many more pairs would settle it if mean and deviation stayed the same.
 
-    Of less than two pairs nobody knows the deviation: then it is the fewest of which one does.
+    With fewer than two pairs the deviation is unknown, so the answer is the pairs up to `FEWEST`.
     """
     count = len(differences)
     if count < 2:

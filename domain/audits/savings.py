@@ -1,13 +1,13 @@
-"""What training the configurations that rules turned away would have cost: estimates, no measures.
+"""Estimates of what training the configurations that rules rejected would have cost.
 
-Where models can be built before training, each configuration has a forecast of its epoch. It is
-taken to have been trained as long as other trials were, by its epoch's length: pruning, and what a
-training needs beside its epochs, are in that. Nobody knows how far the errors of the forecasts go
-together, so they are taken to go together all the way: the ends of the interval are the sums of
-theirs. Where no model can be built the training would have failed at once.
+If models can be built before training, each configuration has a forecast of its epoch time. It is
+assumed to have been trained for as many epochs as other trials on average, which includes pruning
+and overhead. How the errors of the forecasts are correlated is unknown, so they are taken as fully
+correlated: the ends of the interval are sums of ends. If no model can be built, the training would
+have failed at once.
 
-Where nothing is forecast, each is taken to have cost what a trial of the search did; the interval
-is the prediction interval of a sum of so many (Hahn and Meeker 1991, Statistical Intervals, ch. 4).
+Without forecasts, each configuration is assumed to have cost as much as a trial of the search; the
+interval is the prediction interval of the sum (Hahn and Meeker 1991, Statistical Intervals, ch. 4).
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from statistics import fmean, stdev
 from scipy.special import stdtrit
 
 from satisfice.domain.errors import StudyCodeError
-from satisfice.domain.prediction.model import seconds_of_an_epoch
 from satisfice.domain.prediction.predictor import Predictor
 from satisfice.domain.rules.predicted import EPOCH_SECONDS, Forecast, Sizes
 from satisfice.domain.space.space import Params
@@ -35,17 +34,17 @@ PREDICTIONS = (EPOCH_SECONDS,)  # what has to be known of a configuration
 
 @dataclass(frozen=True, slots=True)
 class Avoided:
-    """What a rule turned away, and what training it would have cost.
+    """What a rule rejected, and the estimated cost of training it.
 
     Attributes:
-        count: How many configurations it turned away.
-        seconds: What training them would have taken.
+        count: How many configurations it rejected.
+        seconds: The estimated time of training them.
         low: Lower end of a 90 % interval of the seconds.
         high: Upper end of it.
         rate: What a second of the search cost, in money.
-        looked_at: For how many of the configurations a model was built before training; 0: models
-            cannot be, and the cost is that of the trials of the search.
-        unbuildable: For how many of those it could not be built.
+        looked_at: For how many configurations building a model was tried; 0: models cannot be
+            built, and the estimate comes from the trials of the search.
+        unbuildable: For how many of those it failed.
     """
 
     count: int
@@ -58,14 +57,14 @@ class Avoided:
 
 
 def by_forecasts(count: int, epochs: Sequence[Forecast | None], history: History) -> Avoided | None:
-    """Estimate from forecasts; None where no trial has told how long an epoch takes.
+    """Estimate the cost from forecasts; None if no trial has shown how long an epoch takes.
 
     Args:
-        count: How many configurations were turned away.
-        epochs: For some of them, the seconds of an epoch; None where no model can be built.
-        history: The trials of the search, which say how many epochs a training is worth.
+        count: How many configurations were rejected.
+        epochs: For some of them, the seconds of an epoch; None if no model can be built.
+        history: The trials of the search, which say how many epochs a training has.
     """
-    lengths = [seconds_of_an_epoch(one) for one in history.trials]
+    lengths = [one.seconds_per_epoch for one in history.trials]
     known = [one for one in lengths if one is not None and one > 0]
     if not known or not epochs:
         return None
@@ -79,10 +78,10 @@ def by_forecasts(count: int, epochs: Sequence[Forecast | None], history: History
 
 
 def by_history(count: int, history: History) -> Avoided | None:
-    """Estimate from what the trials of the search took; None without any.
+    """Estimate the cost from the trials of the search; None without any.
 
     Args:
-        count: How many configurations were turned away.
+        count: How many configurations were rejected.
         history: The trials of the search.
     """
     taken = [one.cost.seconds for one in history.trials]

@@ -1,1 +1,1 @@
-"""The four priced decisions, and what they look at."""
+"""The four priced decisions and what they are based on."""

@@ -1,12 +1,12 @@
-"""How forecasts of the gain compare with what then happened.
+"""How forecasts of the gain compare with the realised gain.
 
-A forecast is made from the first n trials of a search and held against the best of the next h.
+A forecast is made from the first n trials of a search and compared with the best of the next h.
 Windows of one length do not overlap, since shared trials would count one surprise several times;
-windows of different lengths do, and are never put together.
+windows of different lengths do, and are never pooled.
 
-What came is read from observed values. The best of several is partly luck of its seed, so that it
-overstates what was truly gained. And a search that stopped says nothing of what more trials would
-have brought: the forecasts just before a stop are not among those that are compared.
+Realised gains are computed from observed values, so they are biased upwards (winner's curse). A
+search that stopped does not show what more trials would have brought: the forecasts just before a
+stop cannot be checked.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from satisfice.domain.statistics import Share
 from satisfice.domain.trials.history import History
 
 CAVEAT = (
-    "What came is read from observed values: luck of their seeds makes it look larger than what "
-    "was truly gained. Windows of one length do not overlap, those of different lengths do. What "
-    "more trials would have brought after a stop is not known, and not in it."
+    "Realised gains are computed from observed values, so they are biased upwards (winner's "
+    "curse). Windows of one length do not overlap; windows of different lengths do. The forecasts "
+    "just before a stop are not included, because the trials after it were never run."
 )
 HORIZONS = (1, 5, 10, 20)
-NOMINAL = 0.9  # what `Outlook.low` and `Outlook.high` enclose, at least: many gains are exactly 0
-_MOST = 40  # windows of one length in one search: all of a long one would take half a minute
-_ENOUGH = 10  # windows; with fewer, a shorter look ahead tells more
+NOMINAL = 0.9  # at least this much is between `Outlook.low` and `high`: many gains are exactly 0
+_MOST = 40  # windows of one length per search: all of a long search would take half a minute
+_ENOUGH = 10  # windows; with fewer, a shorter horizon says more
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A forecast beside what came of it.
+    """A forecast and the realised gain.
 
     Attributes:
         after: Number of finished trials that the forecast was made from.
-        trials: How many more it looked ahead.
+        trials: The horizon: the number of further trials.
         gain: What these were expected to be worth, in money.
         low: Lower end of its central 90 % interval.
         high: Upper end of it.
-        came: What they were worth: the step from the best before to the best of them.
+        realised: What they were worth: the improvement of the best value.
     """
 
     after: int
@@ -52,22 +52,22 @@ class Window:
     gain: float
     low: float
     high: float
-    came: float
+    realised: float
 
     @property
-    def held(self) -> bool:
-        """Whether what came lies in the interval, its ends included."""
-        return self.low <= self.came <= self.high
+    def covered(self) -> bool:
+        """Whether the realised gain lies in the interval, its ends included."""
+        return self.low <= self.realised <= self.high
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The forecasts of a search, and of those before it.
+    """The checked forecasts of a search and of earlier ones.
 
     Attributes:
-        own: Of the search itself.
-        earlier: Of earlier searches.
-        searches: How many earlier searches these are from.
+        own: Those of the search itself.
+        earlier: Those of earlier searches.
+        searches: The number of these earlier searches.
     """
 
     own: tuple[Window, ...]
@@ -82,30 +82,30 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What the windows of one length say together.
+    """The windows of one length, summed up.
 
     Attributes:
-        trials: How many trials ahead.
-        forecast: The mean of what was expected, in money.
-        came: The mean of what came.
-        held: In how many the interval held.
+        trials: The horizon.
+        forecast: The mean forecast, in money.
+        realised: The mean realised gain, in money.
+        covered: In how many windows the interval contained the realised gain.
     """
 
     trials: int
     forecast: float
-    came: float
-    held: Share
+    realised: float
+    covered: Share
 
 
 def compare(situation: Situation) -> Iterator[Window]:
-    """Hold the forecasts of a search against what came of them.
+    """Compare the forecasts of a search with the realised gains.
 
     Args:
-        situation: The search at its end: its history, with the worth and the prices that count.
-            Its budget and what is pending are not looked at.
+        situation: The search at its end: its history, with the worth and the prices to use. Its
+            budget and pending trials are ignored.
 
     Yields:
-        Windows by length, then in their order; at most 40 of a length, spread evenly.
+        Windows by length, then in order; at most 40 of each length, evenly spaced.
     """
     history, least = situation.history, StoppingPolicy().min_trials
     values = accumulate(int(one.has_value and not one.broken) for one in history.trials)
@@ -128,12 +128,12 @@ def _window(situation: Situation, after: int, horizon: int) -> Window | None:
     expected = next((one for one in outlooks(then, horizon) if one.trials == horizon), None)
     if expected is None or before is None or best is None:
         return None
-    came = situation.worth.of(before, best, history.direction)
-    return Window(after, horizon, expected.gain, expected.low, expected.high, came)
+    realised = situation.worth.of(before, best, history.direction)
+    return Window(after, horizon, expected.gain, expected.low, expected.high, realised)
 
 
 def tallies(windows: Iterable[Window]) -> tuple[Tally, ...]:
-    """Sum windows up by their length, the shortest first."""
+    """Sum up the windows of each length, shortest first."""
     by_length: dict[int, list[Window]] = {}
     for one in windows:
         by_length.setdefault(one.trials, []).append(one)
@@ -141,48 +141,51 @@ def tallies(windows: Iterable[Window]) -> tuple[Tally, ...]:
         Tally(
             trials,
             sum(one.gain for one in some) / len(some),
-            sum(one.came for one in some) / len(some),
-            Share(sum(one.held for one in some), len(some)),
+            sum(one.realised for one in some) / len(some),
+            Share(sum(one.covered for one in some), len(some)),
         )
         for trials, some in sorted(by_length.items())
     )
 
 
-def telling(windows: Iterable[Window]) -> Tally | None:
-    """Return the longest look ahead with at least ten windows, else the one with most of them."""
+def main_tally(windows: Iterable[Window]) -> Tally | None:
+    """Return the longest horizon with at least ten windows, else the one with the most windows."""
     every = tallies(windows)
-    enough = [one for one in every if one.held.of >= _ENOUGH]
-    return enough[-1] if enough else max(every, key=lambda one: one.held.of, default=None)
+    enough = [one for one in every if one.covered.of >= _ENOUGH]
+    return enough[-1] if enough else max(every, key=lambda one: one.covered.of, default=None)
 
 
 def verdict(windows: Iterable[Window], currency: str) -> str:
-    """Say in a sentence how good forecasts have been.
+    """Say in one sentence how good the forecasts have been.
 
     Args:
         windows: Of one search, or of several.
         currency: The unit of money.
     """
-    one = telling(windows)
+    one = main_tally(windows)
     if one is None:
         return (
-            "too early to tell: no trial came after the fifth value, so that no forecast can be "
-            "held against anything"
+            "too early to tell: no trial has finished since the fifth value, so no forecast can be "
+            "checked"
         )
     ahead = "the next trial was" if one.trials == 1 else f"the next {one.trials} trials were"
-    forecast, came = (
-        money(each, currency) if each else "nothing" for each in (one.forecast, one.came)
+    forecast, realised = (
+        money(each, currency) if each else "nothing" for each in (one.forecast, one.realised)
     )
     times = (
-        f", {number(one.came / one.forecast)} times as much" if one.forecast and one.came else ""
+        f", {number(one.realised / one.forecast)} times as much"
+        if one.forecast and one.realised
+        else ""
     )
     return (
-        f"{ahead} forecast to bring {forecast} on average and brought {came}{times}; "
-        f"the 90 % interval held in {one.held.count} of {one.held.of}, {_judged(one.held)}"
+        f"{ahead} forecast to bring {forecast} on average and brought {realised}{times}; "
+        f"the 90 % interval contained the realised gain in {one.covered.count} of "
+        f"{one.covered.of} cases, {_judged(one.covered)}"
     )
 
 
 def verdicts(calibration: Calibration, currency: str) -> list[tuple[str, str]]:
-    """Say how good forecasts have been: of the search itself, and together with earlier ones."""
+    """Say how good the forecasts were, for the search alone and together with earlier ones."""
     told = [("this search", verdict(calibration.own, currency))]
     if calibration.searches:
         count = calibration.searches
@@ -191,11 +194,11 @@ def verdicts(calibration: Calibration, currency: str) -> list[tuple[str, str]]:
     return told
 
 
-def _judged(held: Share) -> str:
-    if held.of < _ENOUGH:
-        return "which is too few to judge by"
-    if held.value >= NOMINAL:
+def _judged(covered: Share) -> str:
+    if covered.of < _ENOUGH:
+        return "too few to judge"
+    if covered.value >= NOMINAL:
         return "as it should"
-    if held.interval[1] >= NOMINAL:
-        return "fewer than it should, but no fewer than chance allows"
-    return "which is too seldom"
+    if covered.interval[1] >= NOMINAL:
+        return "fewer than it should, but within chance"
+    return "which is too rare"

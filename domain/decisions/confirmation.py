@@ -1,42 +1,75 @@
-"""Whether the best of many noisy results is as good as it looked: fresh seeds, unseen data.
+"""Confirmation: the leaders are trained again with fresh seeds and scored on unseen data.
 
-The best of many observations is too good to be true (the winner's curse): the leaders are trained
-again. The winner is chosen by its fresh *validation* values and judged by its test values: choosing
-by the test split would only move the curse there.
+The best of many noisy values is biased upwards (winner's curse), so the leaders are trained again.
+The winner is chosen by its fresh *validation* values and judged by its test values: choosing by the
+test split would only move the bias there.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
-from scipy.special import stdtrit
 
 from satisfice.domain.economics.worth import Direction
 from satisfice.domain.space.space import Params
-from satisfice.domain.summary import Confirmed
+from satisfice.domain.statistics import interval
 from satisfice.domain.trials.history import TrialRecord
 
 
-def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float, float]:
-    """Return the mean of some values and a two-sided t-interval for it.
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A configuration trained again with fresh seeds.
 
-    Args:
-        values: Independent values, one a seed.
-        confidence: The share of such intervals that hold the true mean.
-
-    Returns:
-        Mean, lower end, upper end; infinite ends for a single value, NaN for none.
+    Attributes:
+        name: `default`, or the number of the trial that proposed it, as `trial 17`.
+        params: Its parameters.
+        observed: Its value in the search (validation split); None for the default.
+        validation: The values of the fresh seeds on the validation split.
+        test: The values of the fresh seeds on the test split.
+        numbers: The numbers of these trials.
+        mean: Mean of `test`.
+        low: Lower end of its 95 % interval.
+        high: Upper end of its 95 % interval.
+        margins: For each training, the margin of each soft rule, by rule id.
     """
-    if not values:
-        return math.nan, math.nan, math.nan
-    mean = float(np.mean(values))
-    if len(values) == 1:
-        return mean, -math.inf, math.inf
-    error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    reach = float(stdtrit(len(values) - 1, (1 + confidence) / 2)) * error
-    return mean, mean - reach, mean + reach
+
+    name: str
+    params: Params
+    observed: float | None
+    validation: tuple[float, ...]
+    test: tuple[float, ...]
+    numbers: tuple[int, ...]
+    mean: float
+    low: float
+    high: float
+    margins: tuple[Mapping[str, float], ...] = ()
+
+    @property
+    def feasible(self) -> tuple[int, ...]:
+        """The indices of the trainings that break no soft rule; one of them can be selected."""
+        every = self.margins or ({},) * len(self.numbers)
+        return tuple(at for at, one in enumerate(every) if all(each >= 0 for each in one.values()))
+
+    def chosen(self, direction: Direction) -> int:
+        """Return the index of the training to select: the best on the validation split.
+
+        Raises:
+            ValueError: None of them is feasible.
+        """
+        return max(self.feasible, key=lambda at: direction.sign * self.validation[at])
+
+    def optimism(self, direction: Direction) -> float | None:
+        """Return by how much the observed value is better than the mean of the fresh ones.
+
+        Both are scored on the validation split; above zero, part of the observed value was luck.
+        None where either is missing.
+        """
+        if self.observed is None or not self.validation:
+            return None
+        return direction.sign * (self.observed - fmean(self.validation))
 
 
 def confirmed(
@@ -46,14 +79,14 @@ def confirmed(
     trials: Sequence[TrialRecord],
     metric: str,
 ) -> Confirmed:
-    """Sum up the repeated trainings of one configuration.
+    """Summarise the repeated trainings of one configuration.
 
     Args:
         name: `default`, or the trial that proposed the configuration.
         params: The configuration.
-        observed: The value for which it was chosen; None for the default.
-        trials: Its confirmations; those without a value are left out.
-        metric: The objective's metric; the test value stands in the metrics as `test_<metric>`.
+        observed: Its value in the search; None for the default.
+        trials: Its confirmations; those without a value are ignored.
+        metric: The objective's metric; its test value is the metric `test_<metric>`.
     """
     worked = [one for one in trials if one.has_value]
     validation = tuple(one.value for one in worked if one.value is not None)
@@ -65,9 +98,9 @@ def confirmed(
 
 
 def in_order(candidates: Sequence[Confirmed], direction: Direction) -> tuple[Confirmed, ...]:
-    """Return the candidates with a value, best mean on the validation split first, default last.
+    """Rank the candidates with a value by their mean on the validation split, the default last.
 
-    A candidate of which every training breaks a soft rule comes after those that may win.
+    Candidates whose every training breaks a soft rule come after the feasible ones.
     """
     tried = [one for one in candidates if one.validation]
 

@@ -1,4 +1,4 @@
-"""What every priced question is answered with."""
+"""The answer to a priced question, and its record."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """To stop or to go on, and why.
+    """Whether to stop, and why.
 
     Attributes:
         stop: Whether to stop.
         reason: One sentence with the numbers in it; never empty.
-        evidence: The numbers by name, for pictures and for replays. `expected_gain` and
+        evidence: The numbers by name, for figures and replays. `expected_gain` and
             `expected_cost` (money, of the best horizon), `horizon` (trials), `next_gain` and
-            `next_cost` (money, of one more trial) are there whenever a forecast was made.
+            `next_cost` (money, of one more trial) are present whenever a forecast was made.
     """
 
     stop: bool
@@ -28,10 +28,27 @@ class Decision:
 
     @classmethod
     def to_continue(cls, reason: str, **evidence: float) -> Decision:
-        """Decide to go on."""
+        """Decide to continue."""
         return cls(False, reason, evidence)
 
     @classmethod
     def to_stop(cls, reason: str, **evidence: float) -> Decision:
         """Decide to stop."""
         return cls(True, reason, evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """A decision as recorded in the store.
+
+    Attributes:
+        place: Which of the four questions: `search`, `trial`, `proposal` or `schedule`.
+        after: The number of trials finished at that time.
+        decision: The decision.
+        at: Seconds since the epoch (UTC).
+    """
+
+    place: str
+    after: int
+    decision: Decision
+    at: float

@@ -1,29 +1,27 @@
-"""How long trials take, learnt from those that have ended and those that still run.
+"""How long trials take, estimated from finished and running ones.
 
-What still runs is a censored observation: it takes longer than it has run so far. Leaving it out
-would be worst where it matters most: short trials end first, and for a while they look like all.
-The durations are log-normal, fitted by expectation-maximisation (Dempster, Laird and Rubin 1977,
+A running trial is a censored observation: it takes longer than it has run so far. Ignoring running
+trials would bias the estimate downwards, because short trials finish first. The durations are
+log-normal, fitted by expectation-maximisation (Dempster, Laird and Rubin 1977,
 Maximum Likelihood from Incomplete Data via the EM Algorithm, section 4.2).
-docs/decisions/0019 has what that is worth to a search with many workers.
+docs/decisions/0019 says what that gains in a search with many workers.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import log_ndtr
 
-Floats: TypeAlias = npt.NDArray[np.float64]
+from satisfice.domain.arrays import Floats
 
-_VARIANCE = 0.7  # of the logarithm, before anything has ended
-_WEIGHT = 5  # trials that this counts for
-_WIDEST = 6.0  # no variance is larger
+_VARIANCE = 0.7  # of the logarithm, before any trial has finished
+_WEIGHT = 5  # the number of trials that this prior counts for
+_WIDEST = 6.0  # the largest variance
 _ROUNDS = 50
-_CLOSE = 1e-3  # a smaller step, on the scale of the logarithm, is the last one
+_CLOSE = 1e-3  # the iteration ends at a smaller step of the logarithm
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +38,25 @@ class LogNormal:
 
     @property
     def log_mean(self) -> float:
-        """The logarithm of the mean, which itself may be too large for a float."""
+        """The logarithm of the mean; the mean itself may overflow."""
         return self.middle + self.variance / 2
 
     def beyond(self, reached: Floats) -> Floats:
-        """Return the means of what takes longer than so much, which is above 0."""
+        """Return the mean duration of trials that take longer than `reached`, each above 0."""
         spread = math.sqrt(self.variance)
         places = (np.log(reached) - self.middle) / spread
         return np.asarray(np.exp(self.log_mean + log_ndtr(spread - places) - log_ndtr(-places)))
 
 
 def durations(ended: Floats, running: Floats) -> LogNormal:
-    """Fit a log-normal distribution, its variance shrunk towards a usual one.
+    """Fit a log-normal distribution, its variance shrunk towards a prior.
 
-    What runs only ever makes it longer and wider: a trial that is not over yet is no evidence that
-    trials are short, or alike.
+    Running trials can only raise mean and variance: an unfinished trial is no evidence that trials
+    are short or similar.
 
     Args:
         ended: Durations, at least one, above 0.
-        running: What those that still run have reached so far, above 0.
+        running: How long the running trials have run so far, above 0.
     """
     logs, limits = np.log(ended), np.log(running)
     count = len(logs) + len(limits)
@@ -77,7 +75,7 @@ def durations(ended: Floats, running: Floats) -> LogNormal:
 
 
 def _above(fitted: LogNormal, limits: Floats) -> tuple[Floats, Floats]:
-    """Return means and variances of a normal variable that lies above limits.
+    """Return means and variances of a normal variable truncated from below.
 
     Johnson, Kotz and Balakrishnan 1994, Continuous Univariate Distributions, volume 1, section
     13.10.1.

@@ -1,24 +1,25 @@
-"""What more trials are expected to bring, and what they are expected to cost.
+"""The expected gain of more trials, and their expected cost.
 
-The gain. Searches rise alike once the way from the median configuration to the best one is known:
-after n values about 1 - 1.2 n^-0.6 of it is done, whatever is searched, and whether or not the
-sampler learns. So the way is read from the best value and the median of the first ones (before a
-sampler learns). On a logarithmic scale it is then shrunk towards the price of a trial over a usual
-ratio: nobody starts a search whose single trial costs as much as all that it could bring. What k
-further values bring is 0 unless one of them is a new best, which happens to exchangeable ones with
-probability k / (n + k) (Arnold, Balakrishnan and Nagaraja 1998, Records, section 2.5); what it then
-brings is exponential, on top of what is not known of the way.
+The gain. Searches follow the same power law once the gap between the median configuration and the
+best possible one is known: after n values about 1 - 1.2 n^-0.6 of the gap is closed, whatever is
+searched, and whether or not the sampler learns. So the gap is estimated from the best value and the
+median of the first values (before a sampler learns). On a logarithmic scale the estimate is then
+shrunk towards the price of a trial divided by a usual ratio: nobody starts a search whose single
+trial costs as much as all that it could bring. The gain of k further values is 0 unless one of them
+is a new best, which for exchangeable values has probability k / (n + k) (Arnold, Balakrishnan and
+Nagaraja 1998, Records, section 2.5); given a new best, the gain is exponential with an uncertain
+scale, because the gap is uncertain.
 
-Under the same law the best share q of all values lies within 1.2 q^0.6 of the way from its end, so
-that how close together the best values lie says it once more. Where they crowd, as where a metric
-ends at a ceiling, that reading is the shorter one, and the mean is its: a search goes on while both
-readings say that it pays. The upper ends of intervals are those of the first one.
+Under the same law the best share q of all values lies within the last 1.2 q^0.6 of the gap, so the
+spacing of the best values gives a second estimate of it. If they are crowded, for example where a
+metric has a ceiling, the second estimate is smaller. The mean uses the smaller of the two, so a
+search continues only while both estimates say that it pays. Upper interval ends use the first.
 
-The cost: the larger of what recent trials took and of a log-normal mean, since guided samplers
-drift into dear configurations and costs have heavy tails, and an allowance for a tail that no trial
-has shown yet. Trials in flight take part by how long they have run (`durations`).
+The cost: the larger of the recent mean and a log-normal mean, since guided samplers drift into
+expensive configurations and costs have heavy tails, times an allowance for a tail that has not been
+observed yet. Running trials count with the time they have run (`durations`).
 
-The constants are in `ForecastConstants`; docs/decisions/0014 and 0020 have what was tried.
+The constants are in `ForecastConstants`; docs/decisions/0014 and 0020 describe the alternatives.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtri
 
+from satisfice.domain.arrays import Floats, Ints
 from satisfice.domain.decisions.durations import LogNormal, durations
 from satisfice.domain.decisions.noise import Level, level_of
 from satisfice.domain.decisions.situation import Pending, Situation
@@ -39,28 +40,26 @@ from satisfice.domain.economics.cost import NOTHING, Budget, Cost, Ledger, total
 from satisfice.domain.economics.worth import Worth
 from satisfice.domain.trials.history import History, TrialRecord
 
-Floats: TypeAlias = npt.NDArray[np.float64]
-Counts: TypeAlias = npt.NDArray[np.int_]
 Count = TypeVar("Count", float, Floats)
 
-_DECAY = 0.6  # what is left of the way after n values falls as n to the power of minus this
-_LEFT = 1.2  # the share that would be left after one
-_EARLY = 10  # values that count as drawn before the sampler learns; later, a third of all
-_BEST = 0.25  # the share of the values that are the best ones; at least three
-USUAL = 0.005  # the price of a trial, where the way is worth 1 and nothing is known of it
-_UNSURE = 3.0  # variance of the logarithm of the way as it is read, times the number of values
+_DECAY = 0.6  # the share of the gap left after n values falls as n to the power of minus this
+_LEFT = 1.2  # that share extrapolated to one value
+_EARLY = 10  # values taken as drawn before the sampler learns; later, a third of all
+_BEST = 0.25  # the share of all values that count as the best ones; at least three
+USUAL = 0.005  # the prior ratio of the price of a trial to the worth of the gap
+_UNSURE = 3.0  # variance of the logarithm of the estimated gap, times the number of values
 _QUANTILES = ndtri(
     (np.arange(8) + 0.5) / 8
-)  # equally likely places of the way, in standard deviations
-_SMALLEST = 1e-280  # nothing is divided by less
+)  # equally likely quantiles of the logarithm of the gap, in standard deviations
+_SMALLEST = 1e-280  # the smallest divisor
 
 
 @dataclass(frozen=True, slots=True)
 class ForecastConstants:
-    """What measured searches teach about searches: `python -m benchmarks.stopping.fit`.
+    """Constants fitted on benchmark searches: `python -m benchmarks.stopping.fit`.
 
     Attributes:
-        pace: What further values bring, as a multiple of what the law says of random ones.
+        pace: The gain of further values as a multiple of the power law's for random ones.
         allowance: The logarithm of the expected cost grows by this times the variance of the
             logarithms of costs.
     """
@@ -71,15 +70,15 @@ class ForecastConstants:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What a number of further trials is expected to bring and to cost.
+    """The expected gain and cost of a number of further trials.
 
     Attributes:
-        trials: The number of further trials, beyond those that run already.
-        gain: What they are expected to be worth, in money.
-        cost: What they are expected to take.
-        low: Lower end of a central 90 % interval of the worth; it is often exactly 0.
+        trials: The number of further trials, beyond those that are running.
+        gain: Their expected gain, in money.
+        cost: Their expected cost.
+        low: Lower end of a central 90 % interval of the gain; often exactly 0.
         high: Upper end of it.
-        upper: What they are worth less than with a probability of 90 %.
+        upper: The 90 % quantile of the gain.
     """
 
     trials: int
@@ -91,18 +90,18 @@ class Outlook:
 
     @property
     def surplus(self) -> float:
-        """What would be left of the gain once its cost is paid, in money."""
+        """The gain less the cost, in money."""
         return self.gain - self.cost.money
 
 
 @dataclass(frozen=True)
 class Gains:
-    """The distribution of what further values are worth: 0, or exponential on an uncertain scale.
+    """The distribution of the gain: 0, or exponential with an uncertain scale.
 
     Attributes:
         chances: Shape (horizons,): the probability of a new best.
-        scales: Shape (horizons, remaining_gap): the mean of what it then brings, in money.
-        doubt: How much shorter the way is by its shorter reading, as a factor; at most 1.
+        scales: Shape (horizons, quantiles of the gap): the mean gain of a new best, in money.
+        doubt: The smaller estimate of the gap divided by the first one; at most 1.
     """
 
     chances: Floats
@@ -111,20 +110,20 @@ class Gains:
 
     @classmethod
     def of(cls, pace: float, before: float, ahead: Floats, doubt: float) -> Gains:
-        """Say what `ahead` values bring after `before` others; the mean is the power law's."""
+        """Return the gains of `ahead` values after `before` others, with the power law's mean."""
         chances = ahead / (before + ahead)
         means = pace * law(before, ahead)
         spread = np.exp(_QUANTILES * math.sqrt(1 - trust(before)))
         return cls(chances, (means / chances)[:, None] * spread / np.mean(spread), doubt)
 
     def means(self, cap: float) -> Floats:
-        """Integrate what is gained by the shorter reading, up to a cap."""
+        """Return the expected gains under the smaller gap, each gain capped."""
         scales = self.doubt * self.scales
         within = -np.expm1(-cap / np.maximum(scales, _SMALLEST))
         return np.asarray(self.chances * np.mean(scales * within, axis=1))
 
     def quantile(self, *shares: float) -> Floats:
-        """Return what is not exceeded with these probabilities by the longer reading, by bisection.
+        """Return quantiles of the gains under the first estimate of the gap, by bisection.
 
         Returns:
             Shape (shares, horizons), to one part in a million of the largest scale.
@@ -146,21 +145,21 @@ def outlooks(
     level: Level | None = None,
     constants: ForecastConstants = ForecastConstants(),
 ) -> tuple[Outlook, ...]:
-    """Forecast gain and cost of h more trials, for a growing grid of h.
+    """Forecast the gain and cost of h more trials, for an increasing grid of h.
 
-    Pending trials finish whatever is decided, so their gain is taken off and their cost is not
-    asked for. Failed and pruned trials, and those that break a soft rule, cost and bring no value:
-    of further ones as large a share will bring one as did.
+    Pending trials finish whatever is decided, so neither their gain nor their cost counts. Failed
+    and pruned trials, and those that break a soft rule, cost without adding a value: the share of
+    further trials with a value is taken to be the same as so far.
 
     Args:
-        situation: The state of the search, with at least two feasible values; fewer say nothing
-            about the way of the next one.
+        situation: The state of the search, with at least two feasible values.
         horizon: The largest h.
-        level: What `level_of` says of the history, where it has been read already.
-        constants: What is known of searches in general.
+        level: The result of `level_of`, if it is known already.
+        constants: The constants of the forecast.
 
     Returns:
-        Outlooks by growing `trials`; none where two values or the budget for one trial are missing.
+        Outlooks by increasing `trials`; none with fewer than two values or without the budget for
+        one trial.
     """
     level = level or level_of(situation.history, situation.worth.per)
     most = int(min(horizon, affordable(situation)))
@@ -182,36 +181,36 @@ def outlooks(
 
 
 def gains(
-    situation: Situation, level: Level, each: Cost, ahead: Counts, constants: ForecastConstants
+    situation: Situation, level: Level, each: Cost, ahead: Ints, constants: ForecastConstants
 ) -> Gains:
-    """Forecast what some numbers of further trials are worth, were there no target.
+    """Forecast the gain of some numbers of further trials, ignoring any target.
 
     Args:
         situation: The state of the search.
-        level: What `level_of` says of it; at least two values.
+        level: Its level; at least two values.
         each: The expected cost of a trial.
         ahead: The numbers of further trials, beyond the pending ones.
-        constants: What is known of searches in general.
+        constants: The constants of the forecast.
     """
     n = len(level.values)
     valued = (n + 0.5) / (len(situation.history.trials) + 0.5)
-    way, shorter = remaining_gap(level, situation.worth, each)
+    gap, smaller = remaining_gap(level, situation.worth, each)
     before, after = n + len(situation.pending) * valued, np.asarray(ahead * valued, float)
-    return Gains.of(constants.pace * way, before, after, shorter / way if way > 0 else 1.0)
+    return Gains.of(constants.pace * gap, before, after, smaller / gap if gap > 0 else 1.0)
 
 
 def remaining_gap(level: Level, worth: Worth, each: Cost) -> tuple[float, float]:
-    """Read from a search what the way from the median configuration to the best one is worth.
+    """Estimate the worth of the gap between the median configuration and the best possible one.
 
     Args:
-        level: At least two values, in the order in which they came.
+        level: At least two values, in order.
         worth: What a step is worth.
         each: The expected cost of a trial.
 
     Returns:
-        Money, the medians of two log-normal posteriors: by how far the best value has come from the
-        first ones, and the shorter one of that and of what the crowding of the best values says. 0
-        where half of the first ones are as good as the best.
+        Medians of log-normal posteriors, in money: from the distance of the best value to the first
+        ones, and the smaller one of that and the estimate from the spacing of the best values. 0 if
+        half of the first values equal the best.
     """
     n = len(level.values)
     early = level.values[: max(_EARLY, -(-n // 3))]
@@ -221,17 +220,17 @@ def remaining_gap(level: Level, worth: Worth, each: Cost) -> tuple[float, float]
         return 0.0, 0.0
     believed = trust(n) if each.money > 0 else 1.0
     usual = each.money / USUAL if each.money > 0 else 1.0
-    way, shorter = (
-        math.exp(believed * math.log(read) + (1 - believed) * math.log(usual))
-        for read in (come, max(min(come, worth.unit * _tail_gap(level.values)), _SMALLEST))
+    gap, smaller = (
+        math.exp(believed * math.log(one) + (1 - believed) * math.log(usual))
+        for one in (come, max(min(come, worth.unit * _tail_gap(level.values)), _SMALLEST))
     )
-    return way, shorter
+    return gap, smaller
 
 
 def _tail_gap(values: Floats) -> float:
-    """Read the way, on the scale, from the mean excess of the best values over the next one.
+    """Estimate the gap, on the scale, from the mean excess of the best values over the next one.
 
-    Ties are what the metric's steps make of differences: half a step is left between them.
+    Ties come from the metric's resolution: the excess is at least half a step.
     """
     count = min(max(math.ceil(_BEST * len(values)), 3), len(values) - 1)
     ranked = np.sort(values)[::-1]
@@ -242,20 +241,20 @@ def _tail_gap(values: Floats) -> float:
 
 
 def trust(count: Count) -> Count:
-    """Return how far the way is believed as so many values show it; the rest is its variance.
+    """Return the weight of an estimate of the gap from so many values; the rest is its variance.
 
-    The prior's variance is 1, that of a reading `_UNSURE` / count.
+    The prior's variance is 1, the estimate's is `_UNSURE` / count.
     """
     return count / (count + _UNSURE)
 
 
 def law(before: Count, ahead: Floats | float) -> Floats:
-    """Return which part of the way `ahead` values bring after `before` others."""
+    """Return the share of the gap that `ahead` values close after `before` others."""
     return np.asarray(_LEFT * (before**-_DECAY - (before + ahead) ** -_DECAY))
 
 
 def _most_worth(level: Level, worth: Worth) -> float:
-    """Return what the step from the incumbent to the target is worth; infinite without one."""
+    """Return the worth of reaching the target from the incumbent; infinite without a target."""
     if worth.target is None:
         return math.inf
     target = float(level.scale.of(np.array([worth.target]))[0])
@@ -274,11 +273,11 @@ def expected_cost(history: History, pending: Sequence[Pending] = ()) -> Cost:
     """Forecast the cost of one more trial.
 
     The largest of three means: of the last 10 trials, of the last 20, and of a log-normal
-    distribution with a shrunk variance. What still runs counts as what it is then expected to take
-    in the end, since short trials end first.
+    distribution with a shrunk variance. A running trial counts with its expected final cost, since
+    short trials finish first.
 
     Args:
-        history: Every trial counts, failed and pruned ones included; without one, it is nothing.
+        history: All trials, failed and pruned ones included; the cost is 0 without any.
         pending: The trials in flight.
     """
     trials, spent = history.trials, history.spent
@@ -291,10 +290,10 @@ def expected_cost(history: History, pending: Sequence[Pending] = ()) -> Cost:
     heaviness = math.exp(min(found.log_mean - math.log(usual), 6.0))
     ends = found.beyond(_running(history, pending))
     means = (
-        *(_beside(trials[-last:], ends, spent) for last in (10, 20)),
+        *(_recent_mean(trials[-last:], ends, spent) for last in (10, 20)),
         spent * (heaviness / len(trials)),
     )
-    return max(means, key=_dearness)
+    return max(means, key=_price)
 
 
 def expected_left(ledger: Ledger, history: History) -> Budget:
@@ -307,36 +306,36 @@ def expected_left(ledger: Ledger, history: History) -> Budget:
     return replace(ledger, reserved=in_flight).left()
 
 
-def _beside(trials: Sequence[TrialRecord], ends: Floats, spent: Cost) -> Cost:
-    """Return the mean cost of trials and of what runs; the latter never makes it smaller."""
+def _recent_mean(trials: Sequence[TrialRecord], ends: Floats, spent: Cost) -> Cost:
+    """Return the mean cost of finished and running trials; the latter can only raise it."""
     mean = total(one.cost for one in trials) * (1 / len(trials))
     more = float(np.sum(np.maximum(ends - mean.seconds, 0.0))) / (len(trials) + len(ends))
     return mean + spent * (more / spent.seconds) if more else mean
 
 
-def _dearness(cost: Cost) -> tuple[float, float]:
+def _price(cost: Cost) -> tuple[float, float]:
     return cost.money, cost.seconds
 
 
 def allowance(
     history: History, constants: ForecastConstants, pending: Sequence[Pending] = ()
 ) -> float:
-    """Return the factor by which dear trials that none has shown yet raise the expected cost."""
+    """Return the factor for expensive trials that have not been observed yet."""
     found = _durations(history, pending)
     return math.exp(constants.allowance * found.variance) if found else 1.0
 
 
 def _durations(history: History, pending: Sequence[Pending]) -> LogNormal | None:
-    """Fit what trials take; None where none of them took anything.
+    """Fit the durations of trials; None if no trial has a positive duration or cost.
 
-    It is fitted to seconds where there are any, so that a dearer hour makes every forecast dearer.
+    Seconds are used if there are any, so that a higher hourly price raises every forecast.
     """
     ended = _taken(history.trials)
     return durations(ended, _running(history, pending)) if ended.size else None
 
 
 def _running(history: History, pending: Sequence[Pending]) -> Floats:
-    """Return how long trials in flight have run, where seconds say what a trial costs."""
+    """Return how long the running trials have run, if costs are known in seconds."""
     known = pending if history.spent.seconds else ()
     return np.array([one.elapsed for one in known if one.elapsed > 0])
 
@@ -349,7 +348,7 @@ def _taken(trials: Sequence[TrialRecord]) -> Floats:
 
 
 def affordable(situation: Situation) -> float:
-    """Return how many more trials the budget left pays for; infinite where nothing limits it."""
+    """Return how many more trials the remaining budget covers; infinite without a limit."""
     each = expected_cost(situation.history)
     left: Budget = situation.left
     side_by_side = max(situation.workers, 1)

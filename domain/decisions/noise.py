@@ -1,43 +1,41 @@
-"""The values of a search on the scale of their worth, and how much of them is noise.
+"""The values of a search on the scale of their worth, and their noise.
 
-The best of many noisy values is too good to be true (winner's curse). Where a configuration was
-trained with several seeds, the noise is known, and each value is shrunk towards the middle by it
+The best of many noisy values is biased upwards (winner's curse). If configurations were trained
+with several seeds, the noise is known, and each value is shrunk towards the median accordingly
 (empirical Bayes; Efron and Morris 1975, Data Analysis Using Stein's Estimator, section 2). Without
-replicates the noise is unknown, values are taken as they are, and `Level.replicates` says so.
+replicates the noise is unknown, values are used as they are, and `Level.replicates` is 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from satisfice.domain.arrays import Floats, Indices
 from satisfice.domain.economics.worth import Direction, Per
 from satisfice.domain.trials.history import History
 
-Floats: TypeAlias = npt.NDArray[np.float64]
-
 _SMALLEST_ERROR = 1e-12
-_LARGEST = 1e100  # differences and squares of values stay finite
+_LARGEST = 1e100  # so that differences and squares of values stay finite
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The scale on which worth is linear: more is better, and each step is worth the same.
+    """The scale on which worth is linear and larger is better.
 
     Attributes:
         direction: Which way the metric gets better.
-        per: The step that worth is stated for; for a halving, the scale is the error's logarithm.
+        per: The step that the worth is stated for; for halvings, the scale is minus the binary
+            logarithm of the error.
     """
 
     direction: Direction
     per: Per
 
     def of(self, values: Floats) -> Floats:
-        """Bring metric values onto the scale."""
+        """Convert metric values to the scale."""
         if self.per is not Per.HALVING:
             return np.clip(self.direction.sign * values, -_LARGEST, _LARGEST)
         maximised = self.direction is Direction.MAXIMIZE
@@ -45,7 +43,7 @@ class Scale:
         return np.asarray(-np.log2(errors))
 
     def metric(self, levels: Floats) -> Floats:
-        """Bring values of the scale back to the metric."""
+        """Convert values of the scale to the metric."""
         if self.per is not Per.HALVING:
             return self.direction.sign * levels
         errors = np.exp2(-levels)
@@ -54,14 +52,14 @@ class Scale:
 
 @dataclass(frozen=True)
 class Level:
-    """What a search has reached, on the scale of its worth.
+    """The values of a search on the scale of its worth.
 
     Attributes:
-        values: One for each configuration, in the order in which they were first trained, noise
-            shrunk where it is known; at least one.
-        scale: What they stand for.
-        noise: Standard deviation from seed to seed, on the scale; 0 where it is unknown.
-        replicates: Number of configurations that were trained with several seeds.
+        values: One per configuration, in the order of their first training, shrunk if the noise is
+            known; at least one.
+        scale: The scale.
+        noise: Standard deviation between seeds, on the scale; 0 if it is unknown.
+        replicates: Number of configurations trained with several seeds.
     """
 
     values: Floats
@@ -71,7 +69,7 @@ class Level:
 
 
 def level_of(history: History, per: Per) -> Level | None:
-    """Read the level of a search from its feasible trials; None without a value.
+    """Return the level of a search from its feasible trials; None without a value.
 
     Trials with the same parameters and different seeds are replicates of one configuration.
     """
@@ -95,15 +93,15 @@ def level_of(history: History, per: Per) -> Level | None:
     return Level(shrunk, scale, float(np.sqrt(variance)), int(np.sum(runs > 1)))
 
 
-def _shrink(means: Floats, runs: npt.NDArray[np.intp], variance: float, freedom: int) -> Floats:
-    """Move means towards the median by the share of their spread that is noise.
+def _shrink(means: Floats, runs: Indices, variance: float, freedom: int) -> Floats:
+    """Shrink means towards the median by the share of their variance that is noise.
 
-    The spread is that of the upper half: what diverged says nothing about the leaders.
+    The variance is that of the upper half: diverged trainings say nothing about the leaders.
     """
     middle = float(np.median(means))
     upper = means[means >= middle]
     seen = float(np.mean((upper - middle) ** 2))
-    # A few replicates cannot prove that everything is noise: some of the spread always stays.
+    # A few replicates cannot prove that everything is noise: some variance always remains.
     true = max(seen - variance * float(np.mean(1 / runs)), seen / (freedom + 1))
     if not true > 0:
         return means

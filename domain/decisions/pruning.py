@@ -1,20 +1,19 @@
-"""Whether to train a trial further: the expected worth of finishing against its expected cost.
+"""Pruning: the expected worth of training a trial further against its expected cost.
 
-A trial is placed by how far it is behind the incumbent, on a logarithmic scale: to halve a large
-distance is the same step wherever it is done. On that scale the curves of a search look alike. From
-an epoch to the last one they rise by about the same, leaders and laggards, and what a curve differs
-from that is a random walk in the logarithm of the epoch: from epoch e to epoch n its variance is
-sigma^2 log(n / e). So a mean and a variance are all that is to be learnt, and very few curves will
-do. Late bloomers and noise make the walk wider. The gain is the expected improvement over the
-incumbent (Jones, Schonlau and Welch 1998, Efficient Global Optimization of Expensive Black-Box
-Functions, equation 15).
+A trial is placed by its distance to the incumbent on a logarithmic scale, where halving a distance
+is the same step everywhere. On that scale the curves of a search look alike: from an epoch to the
+last one they all rise by about the same amount, and the deviations are a random walk in the
+logarithm of the epoch, with variance sigma^2 log(n / e) from epoch e to epoch n. So only a mean and
+a variance have to be estimated, and very few curves suffice. Late bloomers and noise raise the
+variance. The gain is the expected improvement over the incumbent (Jones, Schonlau and Welch 1998,
+Efficient Global Optimization of Expensive Black-Box Functions, equation 15).
 
-To go on is not to go on to the end: a trial may be trained for a few epochs more and be given up
-then. How much these would tell is what the walk moves in them. The trial goes on while any such
-plan is worth more than it costs (one look ahead, for every length of the look; Frazier and Powell
+A trial that continues need not continue to the end: it can be trained for a few more epochs and be
+pruned then. The walk also says how much these epochs would reveal. The trial continues while any
+such plan is worth more than it costs (a one-step look-ahead of every length; Frazier and Powell
 2010, Paradoxes in Learning and the Marginal Value of Information).
 
-What it is worth on real curves, and what else was tried: docs/decisions/0015.
+Results on real curves, and the alternatives: docs/decisions/0015.
 """
 
 from __future__ import annotations
@@ -25,37 +24,36 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
+from satisfice.domain.arrays import Floats
 from satisfice.domain.decisions.decision import Decision
 from satisfice.domain.decisions.noise import Scale
 from satisfice.domain.economics.text import counted, money
 from satisfice.domain.economics.worth import Direction, Worth
 from satisfice.domain.trials.history import CurvePoint
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 Curve: TypeAlias = tuple[CurvePoint, ...]
 
-CURVES = 30  # of other trials: all that they have to teach is a mean and a variance
-_NEAR = 0.3  # of the median distance to the incumbent: below that, distances count linearly
-_CLEAR = 40.0  # standard deviations: from there on nothing is open
-_WALK = 0.35**2  # what the variance of the walk is taken to be before curves tell
-_DOUBT = 2.0  # and that weighs as much as so many curves
-_LEADERS = 1 / 4  # a trial among the best so many is not given up
-_FAR = 1e6  # in units of what is near: whatever is farther is as far
-_READ = 24  # epochs at which the other curves are read, evenly spaced in their logarithm
-_LOOKS = (0.0, 0.1, 0.25, 0.5, 1.0)  # shares of the remaining epochs after which one looks again
-# A standard normal variable as points and their probabilities.
+CURVES = 30  # of other trials: enough for a mean and a variance
+_NEAR = 0.3  # of the median distance to the incumbent: smaller distances are linear
+_CLEAR = 40.0  # standard deviations: beyond them the outcome is certain
+_WALK = 0.35**2  # the prior variance of the walk
+_DOUBT = 2.0  # the number of curves that this prior counts for
+_LEADERS = 1 / 4  # a trial among the best quarter is never pruned
+_FAR = 1e6  # the largest distance, in units of `near`
+_READ = 24  # epochs at which the other curves are read, evenly spaced in the logarithm
+_LOOKS = (0.0, 0.1, 0.25, 0.5, 1.0)  # shares of the remaining epochs after which to decide again
+# Quadrature points of a standard normal variable, and their probabilities.
 _POINTS, _WEIGHTS = np.polynomial.hermite_e.hermegauss(11)
 _WEIGHTS = _WEIGHTS / np.sum(_WEIGHTS)
 
 
 @dataclass(frozen=True, slots=True)
 class PruningPolicy:
-    """What must hold before a trial may be given up.
+    """What must hold before a trial may be pruned.
 
     Attributes:
-        min_curves: Finished curves before which no trial is given up.
+        min_curves: Finished curves before which no trial is pruned.
     """
 
     min_curves: int = 2
@@ -67,18 +65,18 @@ class PruningPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """All that the decision on a running trial may look at.
+    """All that the decision on a running trial depends on.
 
     Attributes:
         curve: The trial's reports so far.
-        epochs: The number of epochs that it plans.
+        epochs: The number of epochs planned.
         others: Curves of finished trials of the same search, each from its start to its last epoch.
         incumbent: The best value of a finished trial; None without one.
         direction: Which way the metric gets better.
         worth: What a gain over the incumbent is worth.
         second: The price of a second of training, energy included.
-        epoch_seconds: Seconds that an epoch of this trial takes.
-        currency: What money is counted in.
+        epoch_seconds: The duration of an epoch of this trial.
+        currency: The unit of money.
     """
 
     curve: Curve
@@ -93,37 +91,37 @@ class Standing:
 
 
 def decide(standing: Standing, policy: PruningPolicy = PruningPolicy()) -> Decision:
-    """Give a trial up when finishing it is not expected to pay.
+    """Prune a trial when training it further is not expected to pay.
 
-    A trial that stands better than three quarters of the finished ones did after as many epochs is
-    not given up, whatever its price: a forecast that speaks against it has little to go by, and its
-    curve is what the search would learn most from.
+    A trial that is better than three quarters of the others were after as many epochs is never
+    pruned: a forecast against it has little evidence, and the search would learn most from its
+    curve.
 
     Args:
         standing: The trial's curve, the curves of others, and the prices.
         policy: The guards.
 
     Returns:
-        A decision. Where a forecast was made, its evidence holds `expected_gain` and
-        `expected_cost` (money) of the best plan, `until`, the epoch at which it looks again, and
-        `forecast`, the median of where the trial would end.
+        A decision. If a forecast was made, its evidence has `expected_gain` and `expected_cost`
+        (money) of the best plan, `until`, the epoch at which to decide again, and `forecast`, the
+        median final value.
     """
     curve = tuple(point for point in standing.curve if math.isfinite(point.value))
     if not curve or standing.incumbent is None:
-        return Decision.to_continue("there is nothing yet to compare the trial with")
+        return Decision.to_continue("there is nothing to compare the trial with yet")
     if curve[-1].epoch >= standing.epochs:
         return Decision.to_continue("the trial has reached its last epoch")
     others = [one for one in standing.others if one and _is_finite(one)]
     if len(others) < policy.min_curves:
         least = counted(policy.min_curves, "curve")
-        return Decision.to_continue(f"{len(others)} of at least {least} of other trials are there")
+        return Decision.to_continue(f"{len(others)} of at least {least} of other trials are known")
     outlook = _outlook(standing, curve[-1], others, standing.incumbent)
     if outlook is None:
-        return Decision.to_continue("no trial has ever stood behind the best one")
+        return Decision.to_continue("no trial has been worse than the best one so far")
     plans = _plans(standing, curve[-1].epoch, outlook)
     plan = max(plans, key=lambda one: one.gain - one.cost)
     pays = plan.gain > plan.cost or plan.cost <= 0
-    plan = plan if pays else plans[-1]  # the whole rest says most about why
+    plan = plan if pays else plans[-1]  # to explain why not, show the plan for all remaining epochs
     reason = _sentence(standing, curve[-1], outlook, plan, pays)
     evidence = {
         "expected_gain": plan.gain,
@@ -136,15 +134,15 @@ def decide(standing: Standing, policy: PruningPolicy = PruningPolicy()) -> Decis
 
 @dataclass(frozen=True, slots=True)
 class _Outlook:
-    """Where a trial would end: a normal variable.
+    """The final place of a trial: a normal variable.
 
     Attributes:
-        middle: Its median, in units of what is near, placed around the incumbent.
+        middle: Its median, relative to the incumbent.
         spread: Its standard deviation.
-        unit: What a step of 1 beyond the incumbent is worth, in money.
-        target: The place beyond which nothing more is worth anything.
+        unit: The worth of a step of 1 beyond the incumbent, in money.
+        target: The place of the target; further steps are worth nothing.
         forecast: The median, as a value of the metric.
-        leads: Whether the trial stands better than three quarters of the others did.
+        leads: Whether the trial is better than three quarters of the others were.
     """
 
     middle: float
@@ -155,11 +153,11 @@ class _Outlook:
     leads: bool
 
     def gain(self, moved: float = 0.0, left: float = 1.0) -> float:
-        """Price what finishing is expected to bring once a part of the walk is known.
+        """Return the expected gain of finishing once a part of the walk is known.
 
         Args:
-            moved: By how much the middle has moved.
-            left: The share of the variance that is still open.
+            moved: By how much the median has moved.
+            left: The share of the variance that is left.
         """
         middle, spread = self.middle + moved, self.spread * math.sqrt(left)
         beyond = _improvement(middle - self.target, spread) if self.target < math.inf else 0.0
@@ -182,14 +180,14 @@ def _outlook(
     left = np.log(standing.epochs / epochs)
     seen = float(np.sum((rises - rise) ** 2) / np.sum(left))
     variance = (seen + _DOUBT * _WALK) / (len(others) - 1 + _DOUBT)
-    # A metric that jumps at the very end is no walk: the ends seen from here on say so.
+    # A metric that jumps at the very end is not a random walk: use the observed variance then.
     ends = float(np.sum((rises[:, 0] - rise[0]) ** 2)) / (len(others) - 1 + _DOUBT)
     now = float(field.places(scale.of(np.array([last.value])))[0])
     middle = now + float(rise[0])
     target = standing.worth.target
     return _Outlook(
         middle=middle,
-        # The rise is a mean, and wrong by as much as so few curves can be.
+        # The mean rise of so few curves is itself uncertain.
         spread=math.sqrt(max(variance * float(left[0]), ends) * (1 + 1 / len(others))),
         unit=field.near * standing.worth.unit,
         target=math.inf
@@ -203,18 +201,17 @@ def _outlook(
 def expected_ends(
     values: Floats, progress: Floats, finished: Sequence[Curve], scale: Scale
 ) -> tuple[Floats, Floats]:
-    """Say where trials that were given up would have ended.
+    """Estimate the final values of pruned trials.
 
     Args:
-        values: Shape (trials,): what each reported last.
-        progress: Shape (trials,): the share of its epochs that each had had, above 0.
-        finished: Curves of trials that were trained to their end; the latest of them count.
+        values: Shape (trials,): the last reported values.
+        progress: Shape (trials,): the share of its epochs that each was trained for, above 0.
+        finished: Curves of complete trials; the latest count.
         scale: The scale of the worth.
 
     Returns:
-        Medians, and how much higher one standard deviation of the walk would lead, each of shape
-        (trials,), on the scale. Fewer than two curves say nothing: then trials end where they
-        stand.
+        Medians, and the standard deviations above them, each of shape (trials,), on the scale. With
+        fewer than two curves these are the last values and 0.
     """
     levels = scale.of(values)
     others = [one for one in finished[-CURVES:] if one and _is_finite(one)]
@@ -235,12 +232,12 @@ def expected_ends(
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """Where trials stand: by their distance to the best, in units of what is near.
+    """The logarithmic scale of distances to the best.
 
     Attributes:
         best: The level of the best.
-        near: What is near, on the scale.
-        behind: How far behind the best anything was ever seen to lie.
+        near: The unit of distance, on the scale of the worth.
+        behind: The largest distance observed.
     """
 
     best: float
@@ -249,7 +246,7 @@ class _Field:
 
     @classmethod
     def of(cls, others: Sequence[Curve], best: float, scale: Scale) -> _Field | None:
-        """Return the field; None where nothing ever stood behind the best."""
+        """Return the scale; None if no value is worse than the best."""
         behind = best - scale.of(np.array([point.value for one in others for point in one]))
         if not np.any(behind > 0):
             return None
@@ -257,13 +254,13 @@ class _Field:
         return cls(best, near, float(np.max(behind)))
 
     def places(self, levels: Floats) -> Floats:
-        """Place levels; logarithmic below the best."""
+        """Convert levels to places; logarithmic below the best."""
         with np.errstate(over="ignore"):
             distances = np.clip((levels - self.best) / self.near, -_FAR, _FAR)
         return np.where(distances > 0, distances, -np.log1p(-np.minimum(distances, 0.0)))
 
     def levels(self, places: Floats) -> Floats:
-        """Undo `places`; no level is lower than any that was seen."""
+        """Convert places to levels, at least the lowest level observed."""
         below = -np.expm1(np.minimum(-places, 100.0))
         found = self.best + self.near * np.where(places > 0, places, below)
         return np.asarray(np.maximum(found, self.best - self.behind))
@@ -271,12 +268,12 @@ class _Field:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Train until an epoch, and from there to the end only where it pays then.
+    """To train until an epoch, and from there to the end only if it still pays.
 
     Attributes:
         until: The epoch.
-        gain: What this is expected to be worth, in money.
-        cost: What it is expected to cost, in money.
+        gain: The expected gain, in money.
+        cost: The expected cost, in money.
     """
 
     until: int
@@ -305,15 +302,15 @@ def _sentence(
     what = f"the last {counted(standing.epochs - last.epoch, 'epoch')}"
     if plan.until < standing.epochs:
         look = counted(plan.until - last.epoch, "more epoch")
-        what = f"{look}, and the rest where it then pays,"
-    gain = plan.gain if plan.gain > 1e-6 * plan.cost else 0.0  # 1.3e-29 EUR is nothing
+        what = f"{look}, then the rest if it still pays,"
+    gain = plan.gain if plan.gain > 1e-6 * plan.cost else 0.0  # do not print 1.3e-29 EUR
     told = (
-        f"{what} would {'' if pays else 'only '}bring {money(gain, standing.currency)} "
-        f"(from {last.value:.4g} to about {outlook.forecast:.4g}, the best being "
+        f"{what} would bring {'' if pays else 'only '}{money(gain, standing.currency)} "
+        f"(from {last.value:.4g} to about {outlook.forecast:.4g}; the best is "
         f"{standing.incumbent or 0.0:.4g}) and cost {money(plan.cost, standing.currency)}"
     )
     if outlook.leads and not pays:
-        told += f", but few trials were as good after {counted(last.epoch, 'epoch')}"
+        told += f", but few trials were this good after {counted(last.epoch, 'epoch')}"
     return told
 
 

@@ -1,25 +1,24 @@
-"""Decide again what a past search decided, from the store alone, perhaps at another price."""
+"""Replaying the decisions of a past search, from the store alone, perhaps at other prices."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from satisfice.domain.decisions.decision import Decision
+from satisfice.domain.decisions.decision import Decision, DecisionRecord
 from satisfice.domain.decisions.situation import NextTrialEstimate, Pending, Situation
 from satisfice.domain.decisions.stopping import decide
 from satisfice.domain.economics.cost import NOTHING, Budget, Prices
 from satisfice.domain.economics.worth import Worth
 from satisfice.domain.space.space import Space
 from satisfice.domain.study import Study
-from satisfice.domain.summary import DecisionRecord
 from satisfice.domain.trials.history import History, TrialRecord
 
 _LEFT = ("trials", "seconds", "kwh", "money")
 
 
 def circumstances(situation: Situation) -> dict[str, float]:
-    """Return what a replay needs beside the history, as evidence to be kept with the decision."""
+    """Return what a replay needs besides the history, to be recorded as evidence."""
     left = {name: getattr(situation.left, name) for name in _LEFT}
     kept = {f"left_{name}": float(value) for name, value in left.items() if value is not None}
     elapsed = {f"elapsed_{at}": one.elapsed for at, one in enumerate(situation.pending)}
@@ -29,11 +28,11 @@ def circumstances(situation: Situation) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """A decision of a past search beside the same decision made now.
+    """A decision of a past search, and the same decision made now.
 
     Attributes:
-        record: What was decided.
-        again: What is decided now, on the same history.
+        record: The recorded decision.
+        again: The decision made now, on the same history.
     """
 
     record: DecisionRecord
@@ -55,7 +54,7 @@ def replay(
         history: The finished trials, in the order in which they finished.
         records: The decisions as recorded.
         worth: What a gain is worth: the study's own, or another to ask "what if".
-        prices: What resources cost, likewise. Recorded costs are priced anew.
+        prices: What resources cost, likewise. Recorded costs are repriced.
         before: Trials of earlier searches that counted as its own.
         space: The search space.
     """
@@ -66,7 +65,7 @@ def replay(
 
 
 def priced(history: History, prices: Prices) -> History:
-    """Return a history with its costs priced anew."""
+    """Return a history with its costs repriced."""
     trials = (
         replace(one, cost=prices.of(one.cost.seconds, one.cost.kwh, one.cost.energy))
         for one in history.trials
@@ -75,12 +74,12 @@ def priced(history: History, prices: Prices) -> History:
 
 
 def rewound(end: Situation, after: int, record: DecisionRecord | None) -> Situation:
-    """Return what was known when some trials of a search had finished.
+    """Return the situation after some trials of a search.
 
     Args:
         end: The search at its end.
-        after: The number of trials, those before the search that counted as its own among them.
-        record: What was decided then, with its circumstances; None: nothing limits, nothing runs.
+        after: The number of trials, including earlier ones that counted as its own.
+        record: The decision then, with its circumstances; None: no limits, nothing pending.
     """
     evidence = {} if record is None else record.decision.evidence
     known = {name: evidence.get(f"left_{name}") for name in _LEFT}
@@ -102,7 +101,7 @@ def rewound(end: Situation, after: int, record: DecisionRecord | None) -> Situat
 def _offer(
     evidence: Mapping[str, float], history: History, worth: Worth
 ) -> NextTrialEstimate | None:
-    """Return what a model expected then, at today's worth and prices; None where none was asked."""
+    """Return the model's estimate then, at the given worth and prices; None without a model."""
     if "offer_cost" not in evidence:
         return None
     spent = evidence.get("spent", 0.0)

@@ -1,4 +1,4 @@
-"""Whether a scheduled search is worth beginning, given what earlier ones have found."""
+"""Whether to start a scheduled search, given what earlier ones have found."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
+from satisfice.domain.arrays import Floats
 from satisfice.domain.decisions.decision import Decision
 from satisfice.domain.decisions.forecast import expected_cost
-from satisfice.domain.decisions.noise import Floats, Scale
+from satisfice.domain.decisions.noise import Scale
 from satisfice.domain.decisions.situation import Situation
 from satisfice.domain.decisions.stopping import decide as decide_to_stop
 from satisfice.domain.economics.text import STEPS, counted, money, number
@@ -22,13 +23,13 @@ _CHANCES = (np.arange(32) + 0.5) / 32  # equally likely quantiles
 
 @dataclass(frozen=True, slots=True)
 class Champion:
-    """The model that was handed over, on the data of tonight.
+    """The registered champion, on the new data.
 
     Attributes:
-        before: What trainings of its configuration reached on the data of then (validation split),
-            one value a seed; at least one.
-        now: What the model itself reaches on the data of tonight (validation split).
-        parts: The same on equal parts of that split, drawn at random; none where it is not known.
+        before: Values of its configuration on the old data (validation split), one per seed; at
+            least one.
+        now: The value of the model itself on the new data (validation split).
+        parts: The same on equal random parts of that split; empty if unknown.
     """
 
     before: tuple[float, ...]
@@ -37,16 +38,16 @@ class Champion:
 
     @property
     def error(self) -> float:
-        """The standard error of `now`, by the choice of examples; 0 where it is not known."""
+        """The standard error of `now` from the choice of examples; 0 if unknown."""
         return _deviation(self.parts) / math.sqrt(max(len(self.parts), 1))
 
     @property
     def lost(self) -> float:
-        """The share of what the model has lost that is no noise of the two splits.
+        """The share of the model's loss that is not noise of the two splits.
 
-        That of then is taken to be as noisy as that of tonight (empirical Bayes, as in
+        The old split is taken to be as noisy as the new one (empirical Bayes, as in
         `domain.decisions.noise`, with one value: the variance of losses is estimated by its square
-        less the noise). A loss within the noise is none.
+        less the noise). A loss within the noise counts as none.
         """
         squared, noise = (float(np.mean(self.before)) - self.now) ** 2, 2 * self.error**2
         return 1 - noise / squared if squared > noise else 0.0
@@ -54,12 +55,12 @@ class Champion:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What there was before tonight.
+    """What is known from before this scheduled run.
 
     Attributes:
-        search: The last search that asked the same.
-        repeats: How many trainings a night takes to confirm what it has found.
-        champion: The model that was handed over, where the data is new; None where it is not.
+        search: The last search of the same study.
+        repeats: How many trainings a confirmation takes.
+        champion: The registered champion, if the data is new; otherwise None.
     """
 
     search: str
@@ -68,91 +69,90 @@ class Past:
 
 
 def decide(situation: Situation, past: Past) -> Decision:
-    """Begin a search tonight only if some number of trials pays for itself and its confirmation.
+    """Start a search only if some number of trials pays for itself and its confirmation.
 
-    On the same data, what earlier searches brought is there already: they count as one search that
-    might go on, and the stop is asked whether it would. On new data the same trials only tell what
-    searching brings; beside it there is what the champion's configuration is expected to bring,
-    trained again: what the champion has lost on the new data, or by luck more.
+    On the same data the earlier searches count as one search that might continue: the stopping rule
+    decides. On new data their trials only say what searching brings. Added to that is the expected
+    gain of training the champion's configuration again: what the champion has lost on the new data,
+    or more by luck.
 
     Args:
-        situation: All trials of the earlier searches as one history, and the budget of a night.
+        situation: All trials of the earlier searches as one history, and the budget of a run.
         past: What else is known of them.
 
     Returns:
-        A decision to stop where tonight is not worth it. Its evidence holds the figures of the
-        stop; where these earlier trials allow a forecast, `expected_gain` and `expected_cost` are
-        those of the whole night, and `confirming` is the part of its cost that confirmation takes.
-        On new data also `before`, `now`, `error` (of `now`), `retraining` (what that is expected to
-        bring) and, where the night is worth it, `most`: the money that it may spend at most, its
-        expected gain.
+        A decision; to stop means not to start. Its evidence has the figures of the stopping rule;
+        if the earlier trials allow a forecast, `expected_gain` and `expected_cost` are those of the
+        whole run, and `confirming` is the part of the cost that confirmation takes. On new data
+        also `before`, `now`, `error` (of `now`), `retraining` (its expected gain) and, if the run
+        starts, `most`: the money that it may spend at most, its expected gain.
     """
     more = decide_to_stop(situation)
     evidence = dict(more.evidence)
-    if not _is_telling(more, situation):
-        told = f"{past.search} and those before do not tell what to expect: {more.reason}"
+    if not _is_conclusive(more, situation):
+        told = f"{past.search} and earlier searches allow no forecast: {more.reason}"
         return Decision.to_continue(told, **evidence)
     each = expected_cost(situation.history).money
     gain, cost = evidence.get("expected_gain", 0.0), evidence.get("expected_cost", 0.0)
     confirming = evidence["confirming"] = each * past.repeats
     if past.champion is None:
         evidence |= {"expected_gain": gain, "expected_cost": cost + confirming}
-        told = f"nothing is new since {past.search}: {more.reason}"
+        told = f"the data has not changed since {past.search}: {more.reason}"
         if not more.stop:
-            told = f"{told}, and {_money(confirming, situation)} to confirm what they find"
+            told = f"{told}, plus {_money(confirming, situation)} for confirmation"
         return Decision(more.stop or gain <= cost + confirming, told, evidence)
-    return _renew(situation, past.champion, each, more, evidence)
+    return _decide_on_new_data(situation, past.champion, each, more, evidence)
 
 
-def _is_telling(more: Decision, situation: Situation) -> bool:
-    """Tell whether the stop has priced a gain or found that nothing can be gained.
+def _is_conclusive(more: Decision, situation: Situation) -> bool:
+    """Tell whether the stopping rule has priced a gain or found that nothing can be gained.
 
-    What failed on every trial, or had no budget for one, is not to end a night in silence.
+    A study whose trials all failed, or whose budget covers none, must not be skipped silently.
     """
     if "expected_gain" in more.evidence:
         return True
     return more.stop and bool(situation.history.feasible) and "affordable" not in more.evidence
 
 
-def _renew(
+def _decide_on_new_data(
     situation: Situation,
     champion: Champion,
     each: float,
     more: Decision,
     evidence: dict[str, float],
 ) -> Decision:
-    """Price the champion's configuration, trained again, and what pays of further trials."""
+    """Price retraining the champion's configuration, and further trials if they pay."""
     before = float(np.mean(champion.before))
     retraining = _retraining(champion, situation.worth, situation.history.direction)
     gain, cost = retraining, each + evidence["confirming"]
-    sure = f" (give or take {number(round(champion.error, 9))})" if champion.parts else ""
+    error = f" (± {number(round(champion.error, 9))})" if champion.parts else ""
     told = (
-        f"the data is new: the champion reaches {_value(champion.now)} on it{sure}, and its "
-        f"configuration reached {_value(before)} before; training it again would bring "
+        f"the data is new: the champion reaches {_value(champion.now)} on it{error}, its "
+        f"configuration reached {_value(before)} before; retraining it would bring "
         f"{_money(retraining, situation)} ({_steps(retraining, situation)})"
     )
     if not more.stop:
         trials = int(evidence["horizon"])
         gain, cost = gain + evidence["expected_gain"], cost + evidence["expected_cost"]
         bring = _money(evidence["expected_gain"], situation)
-        told = f"{told}, {counted(trials, 'more trial')} {bring}"
-    told = f"{told}; all of it would cost {_money(cost, situation)} with its confirmation"
+        told = f"{told}, and {counted(trials, 'more trial')} {bring}"
+    told = f"{told}; the total cost with confirmation would be {_money(cost, situation)}"
     figures = {"before": before, "now": champion.now, "error": champion.error}
     figures |= {"retraining": retraining}
     evidence = {**evidence, **figures, "expected_gain": gain, "expected_cost": cost}
     if gain <= cost:
         return Decision.to_stop(told, **evidence)
-    told = f"{told}, and it may spend {_money(gain, situation)} at most"
+    told = f"{told}, and the run may spend at most {_money(gain, situation)}"
     return Decision.to_continue(told, **evidence, most=gain)
 
 
 def _retraining(champion: Champion, worth: Worth, direction: Direction) -> float:
-    """Return what training the champion's configuration again is expected to be worth.
+    """Return the expected gain of training the champion's configuration again.
 
-    A model that turns out no better is not taken, so this is an expected improvement (Jones et al.
+    A model that is no better is not used, so this is an expected improvement (Jones et al.
     1998, "Efficient Global Optimization of Expensive Black-Box Functions", section 4.1), in money.
-    The spread is that of one further seed; of a single seed it is not known, and taken to be none.
-    All of it is on the scale on which worth is linear.
+    The spread is that of one more seed; with a single seed it is unknown and taken as 0.
+    Everything is on the scale on which worth is linear.
     """
     scale = Scale(direction, worth.per)
     end = math.inf if worth.target is None else float(scale.of(np.array(worth.target)))
@@ -165,7 +165,7 @@ def _retraining(champion: Champion, worth: Worth, direction: Direction) -> float
 
 
 def _deviation(values: Sequence[float] | Floats) -> float:
-    """Return the standard deviation of a sample; 0 where it has less than two values."""
+    """Return the standard deviation of a sample; 0 with fewer than two values."""
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 

@@ -1,4 +1,4 @@
-"""All that a decision may look at."""
+"""All that a decision depends on."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from satisfice.domain.trials.history import History
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """An order in flight.
+    """A running trial.
 
     Attributes:
         number: The trial's number.
         params: Its parameters.
-        reserved: The cost that was promised to it.
-        elapsed: Seconds that it has run so far, pauses not counted; 0 where nobody knows.
+        reserved: The cost reserved for it.
+        elapsed: Seconds that it has run so far, without pauses; 0 if unknown.
     """
 
     number: int
@@ -29,14 +29,13 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class NextTrialEstimate:
-    """What a model of the space expects of the configuration that would be trained next.
+    """What a model of the space expects of the next configuration.
 
     Attributes:
-        gain: What it is expected to be worth, in money; 0 where another look at what was tried is
-            the better buy, as that comes after the search.
-        cost: What it is expected to take, in money.
-        least: Trials that have to tell the model something before it is believed that nothing
-            pays.
+        gain: Its expected gain, in money; 0 if repeating a known configuration would be the better
+            buy, as confirmation does that after the search.
+        cost: Its expected cost, in money.
+        least: Informative trials that the model needs before it can end a search.
     """
 
     gain: float
@@ -46,18 +45,18 @@ class NextTrialEstimate:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """The frozen state of a search at the moment of a decision.
+    """The state of a search at the time of a decision.
 
     Attributes:
         history: The finished trials; it knows which way the metric gets better.
         worth: What a gain is worth.
         prices: What resources cost.
-        left: What of the budget is neither spent nor expected to be taken by the orders in flight,
-            confirmation's share taken off.
-        pending: The orders in flight.
+        left: The budget less what is spent, what running trials are expected to take, and the share
+            of confirmation.
+        pending: The running trials.
         workers: Number of trials that may run at the same time.
-        space: The search space; None where a plain Optuna study does not state one.
-        offer: What is expected of the next configuration; None where no model was asked.
+        space: The search space; None for a plain Optuna study without one.
+        offer: The estimate of the next trial; None without a model.
     """
 
     history: History

@@ -20,7 +20,7 @@ from satisfice.domain.economics.text import HOURS, STEPS, counted, duration, mon
 from satisfice.domain.trials.feasibility import shortfall
 from satisfice.domain.trials.history import TrialState
 
-_PATIENCE = 3  # times `min_trials` without a value, and one no longer waits for the next
+_PATIENCE = 3  # times `min_trials` without a value, after which the search no longer waits for one
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,11 @@ class StoppingPolicy:
 
     Attributes:
         min_trials: Feasible trials with a value before which no search stops. A search stops
-            earlier only when its target is reached, when its budget does not pay for another trial,
-            or when three times as many trials have left no value at all.
-        horizon: The largest number of further trials that is weighed. A search without a budget
-            also ends after so many from which no forecast can be made.
-        constants: What measured searches teach about searches; a benchmark takes the other
-            families'.
+            earlier only if its target is reached, if its budget does not cover another trial, or if
+            three times as many trials have returned no value at all.
+        horizon: The largest number of further trials considered. A search without a budget also
+            ends after so many trials if no forecast can be made.
+        constants: The constants of the forecast; a benchmark uses those of the other families.
     """
 
     min_trials: int = 5
@@ -56,16 +55,15 @@ def decide(situation: Situation, policy: StoppingPolicy = StoppingPolicy()) -> D
         policy: The guards.
 
     Returns:
-        A decision whose reason names the best horizon, its gain and its cost. Its evidence holds,
-        besides what `Decision` promises, `trials`, `values` (of feasible trials), `infeasible`
-        (where any trial broke a soft rule), `pending`, `spent` (money) and, where there is one, the
-        `incumbent`. `gain_low` and `gain_high` are a 90 % interval of the gain
-        of the best horizon, `gain_upper` is its one-sided 90 % bound. `noise` is the standard
-        deviation of the metric from seed to seed on the scale of the worth, 0 where no
-        configuration was trained twice (`replicates`). Where the budget left pays for no trial,
-        `affordable` is there and 0. Where the values alone say stop and there is an offer,
-        `offer_steps` (its gain in units of the worth's scale), `offer_cost` and `offer_least` are
-        the offer's.
+        A decision whose reason names the best horizon, its gain and its cost. Its evidence has,
+        besides the keys of `Decision`, `trials`, `values` (number of feasible trials), `infeasible`
+        (if any trial broke a soft rule), `pending`, `spent` (money) and, if there is one, the
+        `incumbent`. `gain_low` and `gain_high` are a 90 % interval of the gain of the best horizon,
+        `gain_upper` is its one-sided 90 % bound. `noise` is the standard deviation of the metric
+        between seeds on the scale of the worth, 0 if no configuration was trained twice
+        (`replicates`). If the remaining budget covers no trial, `affordable` is 0. If the values
+        alone say stop and there is an estimate of the next trial, `offer_steps` (its gain in units
+        of the worth's scale), `offer_cost` and `offer_least` are from that estimate.
     """
     level = level_of(situation.history, situation.worth.per)
     facts = _facts(situation, level)
@@ -73,12 +71,12 @@ def decide(situation: Situation, policy: StoppingPolicy = StoppingPolicy()) -> D
         target = number(situation.worth.target or 0.0)
         best = number(facts["incumbent"])
         return Decision.to_stop(
-            f"the best value, {best}, has reached the target of {target}: nothing beyond it is "
-            "worth anything",
+            f"the best value, {best}, has reached the target of {target}; further gains are worth "
+            "nothing",
             **facts,
         )
     if affordable(situation) < 1:
-        told = "; ".join(filter(None, (shortfall(situation.history), _too_dear(situation))))
+        told = "; ".join(filter(None, (shortfall(situation.history), _why_unaffordable(situation))))
         return Decision.to_stop(told, **facts, affordable=0.0)
     outlook = outlooks(situation, policy.horizon, level, policy.constants)
     return _too_early(situation, policy, outlook, facts) or _weigh(situation, outlook, facts)
@@ -90,25 +88,27 @@ def _too_early(
     outlook: tuple[Outlook, ...],
     facts: dict[str, float],
 ) -> Decision | None:
-    """Decide where no gain is priced yet; None where one can be."""
+    """Decide before a gain can be priced; None once one can be."""
     values, trials = int(facts["values"]), int(facts["trials"])
     waited, told = trials >= _PATIENCE * policy.min_trials, shortfall(situation.history)
     if told:
-        told = f"{told}; before one does there is no gain to price, and the budget decides"
+        told = f"{told}; until then no gain can be priced, and only the budget ends the search"
     elif not values and waited:
         return Decision.to_stop(
-            f"none of {trials} trials left a value: {_ends(situation)}", **facts
+            f"none of {trials} trials returned a value: {_endings(situation)}", **facts
         )
     elif values < policy.min_trials and not waited:
         least = counted(policy.min_trials, "trial")
-        have = "fulfilled the soft rules" if "infeasible" in facts else "left a value"
-        return Decision.to_continue(f"{values} of at least {least} have {have}", **facts)
+        have = "meet the soft rules" if "infeasible" in facts else "have a value"
+        return Decision.to_continue(f"{values} of at least {least} {have}", **facts)
     elif outlook:
         return None
     else:
-        told = "a single value says nothing about the next one"
+        told = "a forecast needs at least two values"
     if math.isinf(affordable(situation)) and trials >= policy.horizon:
-        return Decision.to_stop(f"{told}; no budget ends it, and {trials} trials will do", **facts)
+        return Decision.to_stop(
+            f"{told}; without a budget the search ends after {trials} trials", **facts
+        )
     return Decision.to_continue(told, **facts)
 
 
@@ -134,33 +134,36 @@ def _weigh(situation: Situation, outlook: tuple[Outlook, ...], facts: dict[str, 
             "offer_cost": offer.cost,
             "offer_least": float(offer.least),
         }
-        told = _told_by(situation, offer, outlook[0])
+        told = _model_reason(situation, offer, outlook[0])
         if told:
-            return Decision.to_continue(f"{told}; by the values alone {sentence}", **evidence)
+            return Decision.to_continue(
+                f"{told}; judged by the values alone, {sentence}", **evidence
+            )
     if not outlook[-1].gain > 0:
         alike = len({one.value for one in situation.history.feasible}) == 1
-        many = "all values so far are alike" if alike else "half of the first values equal the best"
-        sentence = f"{many}, so that {sentence}"
+        why = "all values so far are equal" if alike else "half of the first values equal the best"
+        sentence = f"{why}, so {sentence}"
     elif len(outlook) > 1:
-        sentence = f"{sentence}, and no number up to {outlook[-1].trials} would pay for itself"
+        sentence = f"{sentence}; no number up to {outlook[-1].trials} would pay for itself"
     return Decision.to_stop(sentence, **evidence)
 
 
-def _told_by(situation: Situation, offer: NextTrialEstimate, following: Outlook) -> str:
-    """Say why the next configuration is worth its price all the same; empty: it is not.
+def _model_reason(situation: Situation, offer: NextTrialEstimate, following: Outlook) -> str:
+    """Say why the next configuration is worth its price after all; empty: it is not.
 
-    The values know what searches bring, a model knows this one, and the best of its candidates is
-    the one that it is most wrong about: the logarithms of both gains count alike.
+    The forecast from the values knows searches in general, the model knows this space but tends to
+    overrate its best candidate: the two gains are combined by their geometric mean.
     """
-    telling = len(situation.history.telling)
-    if telling < offer.least:
-        return f"{telling} of at least {offer.least} trials are there to model the space from"
+    informative = len(situation.history.informative)
+    if informative < offer.least:
+        least = f"at least {offer.least} trials needed for a model of the space"
+        return f"{informative} of {least} have finished"
     together = math.sqrt(offer.gain) * math.sqrt(following.gain)
     if together > offer.cost:
         gain, cost = sums(together, offer.cost, situation.prices.currency)
         return (
-            f"the next configuration would bring {gain} and cost {cost}, by the values and a model "
-            "of the space together"
+            f"the next configuration would bring {gain} and cost {cost}, judged by the values and "
+            "a model of the space together"
         )
     return ""
 
@@ -202,7 +205,7 @@ def _sentence(situation: Situation, outlook: Outlook) -> str:
     return f"{more} would bring {gain} and cost {cost}"
 
 
-def _too_dear(situation: Situation) -> str:
+def _why_unaffordable(situation: Situation) -> str:
     left, each = situation.left, expected_cost(situation.history)
     currency = situation.prices.currency
     limits = (
@@ -213,11 +216,11 @@ def _too_dear(situation: Situation) -> str:
     )
     for limit, one, rest, needed in limits:
         if limit is not None and limit < one:
-            return f"the budget left is {rest}, and one more trial would take {needed}"
-    return "the budget left does not pay for one more trial"
+            return f"the remaining budget is {rest}, but one more trial would take {needed}"
+    return "the remaining budget does not cover one more trial"
 
 
-def _ends(situation: Situation) -> str:
+def _endings(situation: Situation) -> str:
     ends = Counter(
         f"failed ({one.failure})" if one.failure else str(one.state)
         for one in situation.history.trials

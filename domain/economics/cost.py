@@ -1,4 +1,4 @@
-"""What trials cost, what a cost is worth in money, and how much may still be spent."""
+"""Costs, prices, budgets, and the ledger of a search."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TypeVar
 
 
 class EnergyMode(StrEnum):
-    """How a figure of energy was obtained."""
+    """How an amount of energy was obtained."""
 
     MEASURED = "measured"  # hardware counters (RAPL, NVML)
     ESTIMATED = "estimated"  # processor seconds times stated watts
-    UNKNOWN = "unknown"  # nothing was recorded, so nothing is claimed
+    UNKNOWN = "unknown"  # not recorded
 
 
 _LEAST_CERTAIN = (EnergyMode.UNKNOWN, EnergyMode.ESTIMATED, EnergyMode.MEASURED)
@@ -21,7 +21,7 @@ _LEAST_CERTAIN = (EnergyMode.UNKNOWN, EnergyMode.ESTIMATED, EnergyMode.MEASURED)
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What something has taken or is expected to take.
+    """A cost, actual or expected.
 
     Attributes:
         seconds: Seconds of one worker.
@@ -60,7 +60,7 @@ NOTHING = Cost(energy=EnergyMode.MEASURED)
 
 
 def total(costs: Iterable[Cost]) -> Cost:
-    """Add costs up; the same as `+`, in a tenth of the time where there are many."""
+    """Add up costs; the same as `+`, but ten times as fast for many."""
     each = list(costs)
     modes = {one.energy for one in each} or {EnergyMode.MEASURED}
     return Cost(
@@ -74,17 +74,17 @@ def total(costs: Iterable[Cost]) -> Cost:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What a unit of each resource costs.
+    """The price of a unit of each resource.
 
-    A study without prices counts in hours of its machine: `Prices()` says that an hour costs one
-    hour, so that gain and cost still meet in one unit.
+    A study without prices counts in hours of its machine: with `Prices()` an hour costs one hour,
+    so that gain and cost still have one unit.
 
     Attributes:
-        currency: The unit of all money of a study: `EUR`, or `h` where no price was stated.
+        currency: The unit of all money of a study: `EUR`, or `h` without prices.
         hour: The price of one worker for an hour.
         kwh: The price of a kilowatt hour.
         kgco2e_per_kwh: Emissions of a kilowatt hour. The default is the world's mean intensity of
-            2023 (Ember, Global Electricity Review 2024: 480 g), an assumption until it is stated.
+            2023 (Ember, Global Electricity Review 2024: 480 g); an assumption unless stated.
         kgco2e: The price of a kilogram of emissions.
     """
 
@@ -95,11 +95,11 @@ class Prices:
     kgco2e: float = 0.0
 
     def of(self, seconds: float, kwh: float, energy: EnergyMode) -> Cost:
-        """Price a stretch of work.
+        """Return the cost of some work.
 
         Args:
             seconds: Seconds of one worker.
-            kwh: Kilowatt hours that it used.
+            kwh: Kilowatt hours used.
             energy: How `kwh` was obtained.
         """
         kgco2e = kwh * self.kgco2e_per_kwh
@@ -109,11 +109,11 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The most that may be spent; None where nothing limits it.
+    """The most that may be spent; None means no limit.
 
     Attributes:
-        trials: Number of trials, confirmations not counted.
-        seconds: Wall-clock seconds of the search, pauses not counted.
+        trials: Number of trials, without confirmations.
+        seconds: Wall-clock seconds of the search, without pauses.
         kwh: Kilowatt hours.
         money: Money in the study's currency.
     """
@@ -124,7 +124,7 @@ class Budget:
     money: float | None = None
 
     def within(self, other: Budget) -> Budget:
-        """Return what both allow: the smaller limit of each resource."""
+        """Return the smaller limit of each resource."""
         return Budget(
             trials=_smaller(self.trials, other.trials),
             seconds=_smaller(self.seconds, other.seconds),
@@ -138,18 +138,18 @@ NO_LIMIT = Budget()
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The book of a search: what is spent for good, and what is promised to orders in flight.
+    """The ledger of a search: what is spent, and what is reserved for running trials.
 
-    Wall-clock time passes once for all workers, so it is told (`at`), not summed. Everything else
-    is reserved when an order is given and settled when its result returns, so that parallel workers
-    cannot overshoot together what each of them alone would respect.
+    Wall-clock time passes once for all workers, so it is set (`at`), not summed. Everything else is
+    reserved when an order is given and settled when its result returns, so that parallel workers
+    cannot overspend together.
 
     Attributes:
         budget: The limits.
         spent: The cost of everything settled.
         trials: Number of settled trials.
-        reserved: The cost promised to each order in flight, by trial number.
-        elapsed: Wall-clock seconds so far, pauses not counted.
+        reserved: The cost reserved for each running trial, by trial number.
+        elapsed: Wall-clock seconds so far, without pauses.
     """
 
     budget: Budget
@@ -159,22 +159,22 @@ class Ledger:
     elapsed: float = 0.0
 
     def at(self, elapsed: float) -> Ledger:
-        """Tell the wall-clock seconds of the search so far, pauses not counted."""
+        """Set the wall-clock seconds of the search so far, without pauses."""
         return replace(self, elapsed=elapsed)
 
     def reserve(self, number: int, cost: Cost) -> Ledger:
-        """Promise `cost` to trial `number`."""
+        """Reserve `cost` for trial `number`."""
         if number in dict(self.reserved):
             raise ValueError(f"trial {number} has a reservation already")
         return replace(self, reserved=(*self.reserved, (number, cost)))
 
     def settle(self, number: int, cost: Cost, counts: bool = True) -> Ledger:
-        """Replace the promise to trial `number` by what it took.
+        """Replace the reservation of trial `number` by its actual cost.
 
         Args:
             number: The trial's number.
-            cost: What it took.
-            counts: Whether it counts towards the number of trials, as a confirmation does not.
+            cost: Its actual cost.
+            counts: Whether it counts as a trial; a confirmation does not.
         """
         rest = tuple(one for one in self.reserved if one[0] != number)
         if len(rest) == len(self.reserved):
@@ -182,13 +182,13 @@ class Ledger:
         return replace(self, reserved=rest, spent=self.spent + cost, trials=self.trials + counts)
 
     def release(self, number: int) -> Ledger:
-        """Take back the promise to trial `number`, which never ran."""
+        """Remove the reservation of trial `number`, which never ran."""
         rest = tuple(one for one in self.reserved if one[0] != number)
         return replace(self, reserved=rest)
 
     @property
     def promised(self) -> Cost:
-        """The cost of all orders in flight."""
+        """The cost reserved for all running trials."""
         return sum((cost for _, cost in self.reserved), start=NOTHING)
 
     @property
@@ -203,23 +203,13 @@ class Ledger:
         return max((min(used / limit, 1.0) for used, limit in pairs if limit), default=0.0)
 
     def left(self) -> Budget:
-        """Return what is neither spent nor promised; never below zero."""
+        """Return what is neither spent nor reserved; never below zero."""
         taken = self.spent + self.promised
         return Budget(
             trials=_rest(self.budget.trials, self.trials + len(self.reserved)),
             seconds=_rest(self.budget.seconds, self.elapsed),
             kwh=_rest(self.budget.kwh, taken.kwh),
             money=_rest(self.budget.money, taken.money),
-        )
-
-    def affords(self, cost: Cost) -> bool:
-        """Tell whether one more trial of this expected cost fits into what is left."""
-        left = self.left()
-        return (
-            (left.trials is None or left.trials >= 1)
-            and (left.seconds is None or left.seconds >= cost.seconds)
-            and (left.kwh is None or left.kwh >= cost.kwh)
-            and (left.money is None or left.money >= cost.money)
         )
 
 

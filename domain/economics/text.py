@@ -1,4 +1,4 @@
-"""Numbers as a sentence says them: few digits, a unit, no exponents."""
+"""Numbers for sentences: few digits, a unit, no exponents."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HOURS = "h"  # the currency of a study that states no prices
 STEPS = {Per.POINT: "points", Per.UNIT: "units", Per.HALVING: "halvings of the error"}
 
 
-_FURTHER = 4  # digits at most, to tell two sums apart
+_FURTHER = 4  # additional digits at most, to tell two sums apart
 
 
 def number(value: float, further: int = 0) -> str:
@@ -30,7 +30,7 @@ def number(value: float, further: int = 0) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share, with more digits near none and near all: `0.035 %`, `21 %`, `99.96 %`."""
+    """Return a share, with more digits near 0 and 100 %: `0.035 %`, `21 %`, `99.96 %`."""
     rest = 100 * min(share, 1 - share)
     exact = rest > 5 or rest < 1e-9
     digits = 0 if exact else (share < 0.5) - math.floor(math.log10(rest))
@@ -39,7 +39,7 @@ def percent(share: float) -> str:
 
 
 def duration(seconds: float, further: int = 0) -> str:
-    """Return a length of time in the unit that suits it: `2.1 s`, `11 min`, `3.5 h`."""
+    """Return a duration in a suitable unit: `2.1 s`, `11 min`, `3.5 h`."""
     if abs(seconds) < 100:
         return f"{number(seconds, further)} s"
     if abs(seconds) < 6000:
@@ -48,14 +48,14 @@ def duration(seconds: float, further: int = 0) -> str:
 
 
 def money(amount: float, currency: str, further: int = 0) -> str:
-    """Return a sum of money; one counted in hours of the machine is a length of time."""
+    """Return a sum of money, or a duration if money is counted in hours of the machine."""
     if currency == HOURS:
         return duration(amount * 3600, further)
     return f"{number(amount, further)} {currency}"
 
 
 def sums(one: float, other: float, currency: str) -> tuple[str, str]:
-    """Return two sums of money with as many digits as it takes to see which one is larger."""
+    """Return two sums of money with enough digits to see which one is larger."""
     for further in range(_FURTHER + 1):
         told = money(one, currency, further), money(other, currency, further)
         if told[0] != told[1]:

@@ -1,7 +1,7 @@
 """Amounts in words: `10 min`, `half an hour`, `0.60 EUR`, `0.4 kg/kWh`, `10 min per point`.
 
-Each kind of amount is a table of unit words. The same table makes the pattern that a JSON Schema
-shows to an editor, reads the text, and proposes the nearest unit where the text cannot be read.
+Each kind of amount is a table of unit words. The table gives the pattern in the JSON Schema for
+editors, parses the text, and proposes the nearest unit if the text cannot be parsed.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TypeAlias
 
 from satisfice.domain.economics.worth import Amount, Per
 from satisfice.domain.errors import UserError
+from satisfice.domain.suggestions import nearest
 
 Units: TypeAlias = Mapping[str, tuple[float, str]]  # word -> factor, unit of the result
 
 
 class QuantityError(UserError):
-    """A text that is no amount of the wanted kind."""
+    """A text that is not an amount of the expected kind."""
 
 
 def _spelled(factor: float, unit: str, *words: str) -> Units:
@@ -66,7 +66,7 @@ STEPS: Mapping[str, Per] = {
     "halving of the error": Per.HALVING,
 }
 
-# Regular expressions that Python and ECMAScript, which JSON Schema speaks, read alike.
+# Regular expressions that mean the same in Python and in ECMAScript, which JSON Schema uses.
 _DIGITS = r"(?:[0-9][0-9_]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
 
 
@@ -87,7 +87,7 @@ class Measure:
         name: What it is, for messages: `a duration`.
         example: How it is written.
         units: The unit words and what they stand for.
-        currencies: Whether any three-letter code of a currency counts as a unit, too.
+        currencies: Whether any three-letter currency code is a unit, too.
     """
 
     name: str
@@ -104,7 +104,7 @@ class Measure:
     def body(self) -> str:
         """The regular expression of an amount, without anchors and without named groups."""
         unit = _any_of(self.units)
-        if self.currencies:  # `10 MIN` is no sum of money
+        if self.currencies:  # `10 MIN` is not a sum of money
             taken = "|".join(sorted({word.upper() for word in ALL_UNITS if len(word) == 3}))
             unit = rf"(?:{unit}|(?!(?:{taken})\b)[A-Z][A-Z][A-Z])"
         number = rf"(?:{_DIGITS}\s*|{_any_of(NUMBERS)}\s+)"
@@ -119,7 +119,7 @@ class Measure:
         """Read an amount.
 
         Raises:
-            QuantityError: The text is no such amount; says why, and proposes the nearest unit.
+            QuantityError: The text is not such an amount; says why and proposes the nearest unit.
         """
         match = re.search(self.pattern, text)
         if match is None:
@@ -127,7 +127,7 @@ class Measure:
         return self.amount(match[1], match[2])
 
     def amount(self, number: str, unit: str) -> Amount:
-        """Return the amount of a number and a unit that the regular expression has found."""
+        """Return the amount of a number and a unit that the regular expression matched."""
         factor, name = self.units.get(unit, (1.0, unit))
         return Amount(_read_number(number) * factor, name)
 
@@ -145,11 +145,11 @@ class Measure:
 
 
 def _near(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that is most like this one, whatever the case of its letters."""
+    """Return the known word most similar to this one, ignoring case."""
     lower = {one.lower(): one for one in reversed(list(known))}
     begun = [one for one in lower if one.startswith(word.lower())]
-    near = get_close_matches(word.lower(), list(lower), n=1) or begun[-1:]
-    return lower[near[0]] if near else None
+    near = nearest(word.lower(), lower) or next(reversed(begun), None)
+    return None if near is None else lower[near]
 
 
 ALL_UNITS: Units = {**TIME, **ENERGY, **MONEY}
@@ -158,7 +158,7 @@ KILOWATT_HOURS = Measure("an energy", "0.2 kWh", ENERGY)
 PRICE = Measure("a price", "0.60 EUR", MONEY, currencies=True)
 INTENSITY = Measure("a carbon intensity", "0.4 kg/kWh", CARBON)
 MEMORY = Measure("a size", "2 GB", SIZE)
-# A sum of money; a study without prices counts in hours or kWh, so that these count as money, too.
+# A sum of money; a study without prices counts in hours or kWh, so these are allowed, too.
 SPENDING = Measure("an amount", "3 EUR", ALL_UNITS, currencies=True)
 
 
@@ -169,7 +169,7 @@ class StatedWorth:
     Attributes:
         amount: What one step is worth.
         per: The step.
-        target: The value beyond which nothing more is worth anything; None: no such value.
+        target: The value beyond which gains are worth nothing; None: no target.
     """
 
     amount: Amount
@@ -178,7 +178,7 @@ class StatedWorth:
 
 
 class OfferMeasure(Measure):
-    """What a gain is worth: an amount per step of the metric, perhaps up to a target."""
+    """What a gain is worth: an amount per step of the metric, optionally up to a target."""
 
     @property
     def pattern(self) -> str:
@@ -190,7 +190,7 @@ class OfferMeasure(Measure):
         """Read a worth.
 
         Raises:
-            QuantityError: The text is none; says why, and proposes the nearest words.
+            QuantityError: The text is not a worth; says why and proposes the nearest words.
         """
         match = re.search(self.pattern, text)
         if match is None:

@@ -25,13 +25,13 @@ class Per(StrEnum):
     """The step of the metric that a worth is stated for."""
 
     POINT = "point"  # a hundredth: a percentage point of an accuracy between 0 and 1
-    UNIT = "unit"  # one whole unit of the metric, whatever it is
-    HALVING = "halving"  # a halving of the error (1 - metric where the metric is maximised)
+    UNIT = "unit"  # one unit of the metric
+    HALVING = "halving"  # a halving of the error (1 - metric if the metric is maximised)
 
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """A quantity that somebody would give: money, hours of the machine, or energy.
+    """A quantity of money, machine time or energy.
 
     Attributes:
         quantity: How much.
@@ -57,7 +57,7 @@ class Worth:
     Attributes:
         money: What one step is worth, in the study's currency.
         per: The step.
-        target: The value beyond which nothing more is worth anything; None: there is no such value.
+        target: The value beyond which gains are worth nothing; None: no target.
         stated: The worth in the user's own words.
     """
 
@@ -68,19 +68,19 @@ class Worth:
 
     @property
     def unit(self) -> float:
-        """What a unit of the scale is worth on which worth is linear (`replicates.Scale`)."""
+        """What a unit of the linear scale is worth (`domain.decisions.noise.Scale`)."""
         return self.money * (100.0 if self.per is Per.POINT else 1.0)
 
     def of(self, before: float, after: float, direction: Direction) -> float:
-        """Price the step from one value of the metric to a better one.
+        """Return the worth of the step from one value of the metric to a better one.
 
         Args:
-            before: The value that one has.
-            after: The value that one would have.
+            before: The value before.
+            after: The value after.
             direction: Which way is better.
 
         Returns:
-            Money; 0 where `after` is no better than `before`.
+            Money; 0 if `after` is not better than `before`.
         """
         sign = direction.sign
         if self.target is not None:
@@ -95,7 +95,7 @@ class Worth:
         return self.unit * gain
 
 
-_SMALLEST_ERROR = 1e-12  # an error of nothing would be infinitely many halvings away
+_SMALLEST_ERROR = 1e-12  # an error of 0 would be infinitely many halvings away
 
 
 def _error(value: float, direction: Direction) -> float:

@@ -1,4 +1,4 @@
-"""Holding many configurations against rules, with no more predictions than there is time for."""
+"""Checking many configurations against the rules, with a limited number of predictions."""
 
 from __future__ import annotations
 
@@ -6,58 +6,70 @@ from collections.abc import Iterable
 
 from satisfice.domain.errors import StudyCodeError
 from satisfice.domain.rules.predicted import Predicted
-from satisfice.domain.rules.rule import Predict, Rule, RuleBook
+from satisfice.domain.rules.rule import Predict, Rule, RuleBook, Verdict
 from satisfice.domain.space.space import Key, Params, key_of
 
 
 class RuleEvaluator:
     """Says which rules a configuration breaks.
 
-    A prediction takes milliseconds: each is asked for once, and only while there is leave to.
+    A prediction takes milliseconds: each is made once, and only while the budget lasts. A rule
+    whose prediction is missing is not fulfilled.
 
     Args:
         rules: The rules of the study.
         predict: Gives `predicted.*` of a configuration.
+        prediction_budget: How many predictions may be made.
 
     Attributes:
         rules: The rules of the study.
-        prediction_budget: How many more predictions may be asked for.
-        predictions_made: How many were asked for.
+        without_predictions: Those of them that need no prediction.
+        prediction_budget: How many more predictions may be made.
+        predictions_made: How many were made.
     """
 
-    def __init__(self, rules: RuleBook, predict: Predict) -> None:
+    def __init__(self, rules: RuleBook, predict: Predict, prediction_budget: int = 0) -> None:
         self.rules = rules
-        self.prediction_budget = 0
+        self.without_predictions = rules.without_predictions
+        self.prediction_budget = prediction_budget
         self.predictions_made = 0
-        self._plain = rules.without_predictions
         self._predict = predict
         self._known: dict[Key, Predicted] = {}
 
     def fulfils(self, rules: Iterable[Rule], params: Params) -> bool:
-        """Tell whether a configuration is shown to break none of some rules."""
-        there = [rule for rule in rules if rule.applies_to(params)]
-        if not all(rule.allows(params, {}) for rule in there if not rule.needs_prediction):
-            return False
-        costly = [rule for rule in there if rule.needs_prediction]
-        predicted = self.predicted(params) if costly else {}
-        return predicted is not None and all(rule.allows(params, predicted) for rule in costly)
+        """Tell whether a configuration is known to break none of some rules."""
+        costly: list[Rule] = []
+        for rule in rules:
+            if rule.needs_prediction:
+                costly.append(rule)
+            elif not rule.allows(params, {}):
+                return False
+        book = RuleBook(tuple(costly))
+        return not book.asks(params) or book.allow(params, self._predicted(params) or {})
+
+    def allows(self, params: Params) -> bool:
+        """Tell whether a configuration is known to break no rule."""
+        return self.fulfils(self.rules.rules, params)
 
     def broken(self, params: Params) -> frozenset[str]:
-        """Return the ids of the rules that a configuration is not shown to fulfil."""
+        """Return the ids of the rules that a configuration is not known to fulfil."""
         return frozenset(one.id for one in self.rules.rules if not self.fulfils([one], params))
 
-    def decides(self, params: Params) -> bool:
-        """Tell whether no rule is left open for want of a prediction."""
-        asks = any(one.needs_prediction and one.applies_to(params) for one in self.rules.rules)
-        return not asks or key_of(params) in self._known
+    def judge(self, params: Params) -> Verdict:
+        """Return the verdict of all rules, with predictions only if they can change it."""
+        return self.rules.judge_asking(params, lambda one: self._predicted(one) or {})
 
-    def predicted(self, params: Params) -> Predicted | None:
-        """Return the predictions for a configuration, or None where there is no leave to ask.
+    def decides(self, params: Params) -> bool:
+        """Tell whether no rule is undecided for lack of a prediction."""
+        return not self.rules.asks(params) or key_of(params) in self._known
+
+    def _predicted(self, params: Params) -> Predicted | None:
+        """Return the predictions for a configuration, or None once the budget is spent.
+
+        A configuration that breaks a rule on parameters may have no model: it has no predictions.
 
         Raises:
             StudyCodeError: No model can be built though all rules on parameters are fulfilled.
-            Where
-                one of them is broken, nothing is predicted.
         """
         key = key_of(params)
         if key not in self._known:
@@ -65,13 +77,10 @@ class RuleEvaluator:
                 return None
             self.prediction_budget -= 1
             self.predictions_made += 1
-            self._known[key] = self._ask(params)
+            try:
+                self._known[key] = self._predict(params)
+            except StudyCodeError:
+                if self.without_predictions.allow(params, {}):
+                    raise
+                self._known[key] = {}
         return self._known[key]
-
-    def _ask(self, params: Params) -> Predicted:
-        try:
-            return self._predict(params)
-        except StudyCodeError:
-            if self._plain.allow(params, {}):
-                raise
-            return {}

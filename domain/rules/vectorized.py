@@ -1,8 +1,8 @@
-"""Thousands of configurations at once: a column of values for each parameter, a pass of NumPy.
+"""Rules on thousands of configurations at once: a NumPy column for each parameter.
 
-This is a sieve and no judge. Where an operation has no result for one configuration (a division by
-zero, say) its column holds a number that is none, and the configuration falls through: whoever
-wants to propose what is left asks the rules themselves about it.
+This is a prefilter. If an operation has no result for a configuration (for example a division by
+zero), its column contains NaN, and the outcome is approximate: configurations that pass must be
+checked by the rules themselves.
 """
 
 from __future__ import annotations
@@ -16,15 +16,12 @@ from functools import lru_cache, reduce
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from satisfice.domain.expressions.expression import (
-    MAX_EXPONENT,
-    NO_RESULT,
-    Expression,
-    dotted,
-    parse,
-)
+from satisfice.domain.arrays import Array, Floats, Mask
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.expressions.operations import MAX_EXPONENT, NO_RESULT
+from satisfice.domain.expressions.syntax import dotted, parse
+from satisfice.domain.expressions.types import Value
 from satisfice.domain.rules.rule import RuleBook
 from satisfice.domain.space.space import (
     Bounded,
@@ -35,28 +32,23 @@ from satisfice.domain.space.space import (
     Int,
     Ordinal,
     Space,
-    Value,
 )
 
-Column: TypeAlias = npt.NDArray[Any]
-Mask: TypeAlias = npt.NDArray[np.bool_]
-Places: TypeAlias = npt.NDArray[np.float64]
+_Closure: TypeAlias = Callable[[Mapping[str, Array]], Any]
 
-_Closure: TypeAlias = Callable[[Mapping[str, Column]], Any]
-
-_WHOLE_STEP = 1e-8  # how far from a whole number of steps rounding may lead
+_WHOLE_STEP = 1e-8  # rounding error of a number of steps
 
 
-def configurations(space: Space, places: Places) -> tuple[dict[str, Column], dict[str, Mask]]:
-    """Return the values of the parameters at places on their axes, and where each is there.
+def configurations(space: Space, places: Floats) -> tuple[dict[str, Array], dict[str, Mask]]:
+    """Return the values of the parameters at places on their axes, and where each is active.
 
     Args:
         space: The space.
         places: Shape (configurations, axes), each between 0 and 1: the place on the axis, or for a
-            choice the share of the choices that stand before it.
+            choice the share of the choices before it.
     """
     count = len(places)
-    values: dict[str, Column] = {}
+    values: dict[str, Array] = {}
     there: dict[str, Mask] = {}
     at = dict(zip(space.axes, places.T, strict=True))
     for one in space.parameters:
@@ -70,13 +62,13 @@ def configurations(space: Space, places: Places) -> tuple[dict[str, Column], dic
     return values, there
 
 
-def allowed(rules: RuleBook, values: Mapping[str, Column], there: Mapping[str, Mask]) -> Mask:
-    """Tell which configurations break no rule, as far as that can be told from columns.
+def allowed(rules: RuleBook, values: Mapping[str, Array], there: Mapping[str, Mask]) -> Mask:
+    """Tell which configurations break no rule, as far as the columns show.
 
     Args:
         rules: Rules that need no prediction.
         values: The values of each parameter.
-        there: Where each parameter is there.
+        there: Where each parameter is active.
     """
     count = len(next(iter(there.values())))
     left = np.ones(count, bool)
@@ -88,9 +80,7 @@ def allowed(rules: RuleBook, values: Mapping[str, Column], there: Mapping[str, M
     return left
 
 
-def _values(
-    domain: Domain, place: Places | None, values: Mapping[str, Column], count: int
-) -> Column:
+def _values(domain: Domain, place: Floats | None, values: Mapping[str, Array], count: int) -> Array:
     if isinstance(domain, Derived):
         return _evaluated(domain.formula, values, count)
     assert place is not None  # noqa: S101 - only a derived parameter has no place
@@ -108,15 +98,15 @@ def _values(
     return numbers(domain, place)
 
 
-def _picked(listed: tuple[Value, ...], at: Places) -> Column:
+def _picked(listed: tuple[Value, ...], at: Floats) -> Array:
     alike = len({type(one) for one in listed}) == 1
-    column: Column = np.array(listed, dtype=None if alike else object)
-    picked: Column = column[np.minimum(at, len(listed) - 1).astype(int)]
+    column: Array = np.array(listed, dtype=None if alike else object)
+    picked: Array = column[np.minimum(at, len(listed) - 1).astype(int)]
     return picked
 
 
-def numbers(domain: Float | Int, place: Places) -> Column:
-    """Return the numbers at places, each moved to the nearest step where there are steps."""
+def numbers(domain: Float | Int, place: Floats) -> Array:
+    """Return the numbers at places, each rounded to the nearest step."""
     value = _between(domain.low, domain.high, domain.log, place)
     if domain.step is None:
         return np.clip(value, domain.low, domain.high)
@@ -124,24 +114,24 @@ def numbers(domain: Float | Int, place: Places) -> Column:
     steps = np.clip(np.rint((value - domain.low) / domain.step), 0, last)
     if isinstance(domain, Int):
         return domain.low + steps.astype(int) * domain.step
-    # As people count: three steps of 0.1 are 0.3.
+    # Decimal arithmetic: three steps of 0.1 are 0.3.
     digits = max(-int(Decimal(repr(one)).as_tuple().exponent) for one in (domain.low, domain.step))
     return np.round(domain.low + steps * domain.step, digits)
 
 
-def _between(low: Any, high: Any, log: bool, place: Places) -> Column:
+def _between(low: Any, high: Any, log: bool, place: Floats) -> Array:
     with np.errstate(all="ignore"):
-        value: Column = low * (high / low) ** place if log else low + (high - low) * place
+        value: Array = low * (high / low) ** place if log else low + (high - low) * place
     return value
 
 
-def _holds(expression: Expression, values: Mapping[str, Column], count: int) -> Mask:
+def _holds(expression: Expression, values: Mapping[str, Array], count: int) -> Mask:
     column = _evaluated(expression, values, count)
     mask: Mask = column.astype(bool)
     return mask
 
 
-def _evaluated(expression: Expression, values: Mapping[str, Column], count: int) -> Column:
+def _evaluated(expression: Expression, values: Mapping[str, Array], count: int) -> Array:
     with np.errstate(all="ignore"):
         try:
             column = np.asarray(_compiled(expression.text)(values))
@@ -156,7 +146,7 @@ def _compiled(text: str) -> _Closure:
 
 
 def _compile(node: ast.expr) -> _Closure:
-    """Compile what `domain.expressions.expression` has read before, and so has found in order."""
+    """Compile a tree that `domain.expressions.expression` has accepted before."""
     return _COMPILERS[type(node)](node)
 
 
@@ -189,7 +179,7 @@ def _compare(node: ast.Compare) -> _Closure:
     links = [_COMPARE[type(op)] for op in node.ops]
     sides = list(map(_compile, (node.left, *node.comparators)))
 
-    def chain(values: Mapping[str, Column]) -> Any:
+    def chain(values: Mapping[str, Array]) -> Any:
         known = [side(values) for side in sides]
         return reduce(
             np.logical_and, (link(known[at], known[at + 1]) for at, link in enumerate(links))

@@ -6,30 +6,31 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TypeAlias
 
 from satisfice.domain.errors import UserError
-from satisfice.domain.space.space import Bounded, Choice, Derived, Float, Int, Ordinal, Space, Value
+from satisfice.domain.expressions.types import Value
+from satisfice.domain.space.space import Bounded, Choice, Derived, Float, Int, Ordinal, Space
+from satisfice.domain.suggestions import did_you_mean
 
 NOTATION = (
     "Write name=1,2,4 or name=low..high:5 or name=low..high:log:5, such as lr=1e-4..1e-1:log:7"
 )
 _RANGE = re.compile(r"(?P<low>[^:]+?)\.\.(?P<high>[^:]+)(?P<log>:log)?(?::(?P<count>\d{1,9}))?")
-_MOST = 1000  # values of a range; more are asked for by mistake
-_DIGITS = 12  # 10 ** -3 is 0.001, however it was reached
+_MOST = 1000  # values of a range; more are a mistake
+_DIGITS = 12  # so that 10 ** -3 is 0.001
 _Numeric: TypeAlias = Float | Int | Bounded
 _TRUTH: dict[str, Value] = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """A parameter and what it is swept over.
+    """A parameter and its values in a sweep.
 
     Attributes:
         name: The parameter.
-        text: As it was asked for.
-        values: Its values, each once; empty where it is drawn from a whole range.
+        text: The text as written.
+        values: Its values, each once; empty if it is drawn from a range.
         between: That range.
     """
 
@@ -39,30 +40,30 @@ class Swept:
     between: Float | Int | None = None
 
     def at(self, place: float) -> Value:
-        """Return the value at a place from 0 to below 1; all are equally likely on their scale."""
+        """Return the value at a place from 0 to below 1, uniform on the scale."""
         if self.between is not None:
             return _drawn(self.between, place)
         return self.values[min(int(place * len(self.values)), len(self.values) - 1)]
 
 
 def read_swept(texts: Iterable[str], space: Space, drawn: bool) -> tuple[Swept, ...]:
-    """Read what is to be swept.
+    """Parse the parameters of a sweep.
 
     Args:
         texts: One for each parameter.
         space: The space of the study.
-        drawn: Whether points are drawn: then a range may leave out how many values it has.
+        drawn: Whether points are drawn at random: then a range needs no number of values.
 
     Raises:
-        UserError: Names the text that cannot be read, what is wrong with it, and the way out.
+        UserError: Names the text that cannot be parsed, what is wrong, and what to write.
     """
     swept: dict[str, Swept] = {}
     for text in texts:
         one = _read(text.strip(), space, drawn)
         if one.name in swept:
             raise UserError(
-                f"{one.name} is there twice: {swept[one.name].text!r} and {one.text!r}",
-                f"Name it once, with all of its values: {one.name}=...",
+                f"{one.name} is given twice: {swept[one.name].text!r} and {one.text!r}",
+                f"Give it once, with all of its values: {one.name}=...",
             )
         swept[one.name] = one
     if not swept:
@@ -75,15 +76,13 @@ def _read(text: str, space: Space, drawn: bool) -> Swept:
     if not (name and equals and over):
         raise UserError(f"{text!r} does not say what to sweep", NOTATION)
     if name not in space.names:
-        near = get_close_matches(name, space.names, n=1)
-        guess = f"did you mean {near[0]!r}? " if near else ""
-        hint = f"{guess}The space has: {', '.join(space.names)}"
+        hint = did_you_mean(name, space.names, f"The space has: {', '.join(space.names)}")
         raise UserError(f"{text!r}: the study has no parameter {name!r}", hint)
     domain = space[name].domain
     if isinstance(domain, Derived):
         raise UserError(
-            f"{text!r}: {name} follows from others, as {domain.formula.text}, and cannot be chosen",
-            f"Sweep what it follows from: {', '.join(domain.formula.names)}",
+            f"{text!r}: {name} is derived, as {domain.formula.text}, and cannot be swept",
+            f"Sweep the parameters it is derived from: {', '.join(domain.formula.names)}",
         )
     if isinstance(domain, Choice | Ordinal):
         values = [_find(text, name, domain, one.strip()) for one in over.split(",")]
@@ -101,20 +100,18 @@ def _read_range(text: str, name: str, domain: _Numeric, found: re.Match[str], dr
         raise UserError(f"{text!r} ranges from {low} to {high}", "Write the lower end first")
     log = found["log"] is not None
     if log and not low > 0:
-        raise UserError(f"{text!r} begins at {low}", "A range of logarithms begins above 0")
+        raise UserError(f"{text!r} begins at {low}", "A logarithmic range must begin above 0")
     count = found["count"]
     if count is None:
         if not drawn:
             raise UserError(
                 f"{text!r} does not say how many values it has",
-                f"Write {text}:5 for five of them, or draw points from the range with --random 20",
+                f"Write {text}:5 for five values, or draw points from the range with --random 20",
             )
         log = log or (domain.log and low > 0)
         return Swept(name, text, between=_part(domain, low, high, log))
     if not 2 <= int(count) <= _MOST:
-        raise UserError(
-            f"{text!r} asks for {count} values", f"A range has from 2 to {_MOST} of them"
-        )
+        raise UserError(f"{text!r} asks for {count} values", f"A range has 2 to {_MOST} values")
     part, steps = _part(domain, low, high, log), int(count) - 1
     return Swept(name, text, _each_once(_at(part, step / steps) for step in range(steps + 1)))
 
@@ -134,7 +131,7 @@ def _at(domain: Float | Int, place: float) -> Value:
 
 
 def _drawn(domain: Float | Int, place: float) -> Value:
-    """Return the value whose share of the range a place lies in: the outer ones' are as wide."""
+    """Return the value whose interval contains a place; all intervals are equally wide."""
     if domain.step is None:
         return _at(domain, place)
     half = domain.step / 2
@@ -150,8 +147,8 @@ def _find(text: str, name: str, domain: Choice | Ordinal, word: str) -> Value:
     found = [one for one in _named(domain) if _says(word, one)]
     if not found:
         hint = f"It is one of {', '.join(map(_told, _named(domain)))}"
-        raise UserError(f"{text!r}: {word!r} is no value of {name}", hint)
-    # A word that stands there as it is comes before a number that it might be.
+        raise UserError(f"{text!r}: {word!r} is not a value of {name}", hint)
+    # A literal word takes precedence over a number that it could also be.
     return next((one for one in found if one == word), found[0])
 
 
@@ -169,11 +166,11 @@ def _read_number(text: str, name: str, domain: _Numeric, word: str) -> float:
         value = read(word)
     except ValueError:
         kind = "whole number" if _is_whole(domain) else "number"
-        raise UserError(f"{text!r}: {word!r} is no {kind}", NOTATION) from None
-    # Whether it lies between bounds that depend on others is asked of each configuration.
+        raise UserError(f"{text!r}: {word!r} is not a {kind}", NOTATION) from None
+    # Bounds that depend on other parameters are checked for each configuration.
     if not (math.isfinite(value) if isinstance(domain, Bounded) else value in domain):
         raise UserError(
-            f"{text!r}: {word} lies outside of {name}, which is {_in_words(domain)}",
+            f"{text!r}: {word} is outside of {name}, which is {_in_words(domain)}",
             "Choose another value, or widen the space in study.yaml",
         )
     return value

@@ -1,4 +1,4 @@
-"""The plan of a sweep: which configurations will be trained, and why others will not."""
+"""The plan of a sweep: the configurations to train, and those that rules exclude."""
 
 from __future__ import annotations
 
@@ -9,44 +9,25 @@ from itertools import product
 
 from satisfice.domain.economics.cost import Budget, Cost, total
 from satisfice.domain.errors import UserError
-from satisfice.domain.rules.rule import Predict, Verdict
-from satisfice.domain.space.space import Key, Params, Space, Value, key_of
+from satisfice.domain.expressions.types import Value
+from satisfice.domain.rules.rule import Excluded, Predict, Verdict, exclude
+from satisfice.domain.space.space import Key, Params, Space, key_of
 from satisfice.domain.study import Study
 from satisfice.domain.sweep.notation import Swept
 from satisfice.domain.trials.feasibility import margins
 from satisfice.domain.trials.history import TrialRecord
 
-MOST = 10_000  # configurations of a grid; more are asked for by mistake
-
-
-@dataclass(frozen=True, slots=True)
-class Excluded:
-    """What a rule turns away.
-
-    Attributes:
-        count: How many configurations.
-        example: One of them.
-    """
-
-    count: int
-    example: Params
-
-
-def exclude(excluded: dict[str, Excluded], rules: Iterable[str], params: Params) -> None:
-    """Count a configuration as turned away by each of some rules, by their ids."""
-    for rule in rules:
-        before = excluded.get(rule, Excluded(0, params))
-        excluded[rule] = Excluded(before.count + 1, before.example)
+MOST = 10_000  # configurations of a grid; more are a mistake
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a sweep asks for.
+    """The configurations of a sweep.
 
     Attributes:
-        points: The configurations that the rules allow, each once, in the order asked for.
-        combinations: How many combinations of values were looked at.
-        same: How many of them were the same configuration as one before.
+        points: The configurations that the rules allow, each once, in order.
+        combinations: How many combinations of values were considered.
+        same: How many of them repeat an earlier configuration.
         turned_away: How many configurations the rules exclude.
         excluded: By rule id, what the rule excludes; several may exclude the same.
     """
@@ -64,8 +45,8 @@ def make_plan(
     """Keep the configurations that the rules allow, each once.
 
     Args:
-        configurations: As they come.
-        judge: What the rules say; asked once for each configuration.
+        configurations: The configurations in order.
+        judge: Gives the verdict of the rules; called once per configuration.
         most: How many are enough; None: all.
     """
     points: list[Params] = []
@@ -114,22 +95,22 @@ def grid(space: Space, swept: Sequence[Swept]) -> Iterator[dict[str, Value]]:
 
 
 def configuration(space: Space, named: Params) -> dict[str, Value]:
-    """Return the parameters that are there: as named or derived, the others with their defaults.
+    """Return the active parameters: the named and derived ones, and defaults for the others.
 
-    Whether each lies between bounds that depend on others is not asked here.
+    Bounds that depend on other parameters are not checked here.
 
     Raises:
-        UserError: One that is there is not named and has no default.
+        UserError: An active parameter is not named and has no default.
     """
     kept: dict[str, Value] = {}
     for one in space.parameters:
-        if one.is_there(kept):
+        if one.is_active(kept):
             derived = one.axis is None
             value = one.value(None, kept) if derived else named.get(one.name, one.default)
             if value is None:
                 raise UserError(
                     f"{one.name} has no default, and the sweep gives it no value",
-                    f"Name it, as in {one.name}=..., or give it a default in study.yaml",
+                    f"Sweep it, as in {one.name}=..., or give it a default in study.yaml",
                 )
             kept[one.name] = value
     return kept
@@ -139,7 +120,7 @@ def refuse_absent(swept: Sequence[Swept], space: Space, configurations: Iterable
     """Refuse to sweep a parameter that is in none of the configurations.
 
     Raises:
-        UserError: Names it, and the condition that never holds.
+        UserError: Names the parameter and the condition that never holds.
     """
     missing = {one.name: one for one in swept}
     for params in configurations:
@@ -149,22 +130,22 @@ def refuse_absent(swept: Sequence[Swept], space: Space, configurations: Iterable
             return
     for name, one in missing.items():
         when = space[name].when
-        condition = "" if when is None else f"it is there when {when.text}"
+        condition = "" if when is None else f"it is active when {when.text}"
         raise UserError(
             f"{one.text!r} would change nothing: {name} is in none of the configurations",
-            f"{condition}; sweep what its condition names as well".lstrip("; "),
+            f"{condition}; also sweep the parameters of its condition".lstrip("; "),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A configuration of a sweep that was trained before, and is not trained again.
+    """A configuration of a sweep that was trained in an earlier search.
 
     Attributes:
-        trial: Which trial that was: `digits-3, trial 7`.
+        trial: That trial: `digits-3, trial 7`.
         params: The active parameters.
-        value: The objective's metric at its end.
-        feasible: Whether it breaks none of the soft rules of when the sweep began.
+        value: Its final value of the metric.
+        feasible: Whether it breaks none of the soft rules at the start of the sweep.
     """
 
     trial: str
@@ -175,12 +156,12 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class SweepRequest:
-    """What somebody asks of a sweep.
+    """The options of a sweep.
 
     Attributes:
-        parameters: What is swept, one text for each parameter, such as `groups=1,2,4`.
-        random: How many points are drawn; None: all combinations are taken.
-        again: Whether to train what was trained before.
+        parameters: One text for each parameter, such as `groups=1,2,4`.
+        random: How many points are drawn; None: all combinations.
+        again: Whether to train again what was trained before.
         confirm: Whether the leaders are confirmed and the winner is registered.
     """
 
@@ -191,7 +172,7 @@ class SweepRequest:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The parameters that are swept."""
+        """The swept parameters."""
         return tuple(one.partition("=")[0].strip() for one in self.parameters)
 
     def __str__(self) -> str:
@@ -202,12 +183,12 @@ class SweepRequest:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """A sweep that was begun.
+    """A sweep that was started.
 
     Attributes:
-        request: What was asked for.
-        points: The configurations to be trained, in this order.
-        known: Those that were trained before and belong to the picture.
+        request: Its options.
+        points: The configurations to train, in this order.
+        known: Those that were trained before.
     """
 
     request: SweepRequest

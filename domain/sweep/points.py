@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 
 from satisfice.domain.errors import UserError
-from satisfice.domain.space.space import Value
+from satisfice.domain.expressions.types import Value
 from satisfice.domain.study import Study
 from satisfice.domain.sweep.notation import read_swept
 from satisfice.domain.sweep.plan import MOST, SweepRequest, configuration, grid, refuse_absent

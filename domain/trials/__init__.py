@@ -1,1 +1,1 @@
-"""What is ordered, what came back, and whether it is feasible."""
+"""Trials: orders, results, history, reservations and feasibility."""

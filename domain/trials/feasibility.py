@@ -1,10 +1,10 @@
-"""Soft rules: how far trained trials are from their limits, and how rules are weighed together.
+"""Soft rules: the margins of trained trials, and how margins of several rules are combined.
 
-A margin is kept in the units of its rule. Where rules are added up, as samplers do that prefer the
-smallest sum of violations (Deb 2000, "An efficient constraint handling method for genetic
-algorithms", section 3), each counts in its own typical violation: the median of those seen so far,
-since one outlier would make all others look alike. That scale moves with every trial, so it is
-applied to all trials at once when they are read, and never written down.
+A margin has the units of its rule. Samplers that minimise the sum of violations (Deb 2000, "An
+efficient constraint handling method for genetic algorithms", section 3) need a common scale, so
+each margin is divided by the rule's typical violation: the median so far, which is robust to
+outliers. That scale changes with every trial, so it is applied when trials are read, and never
+stored.
 """
 
 from __future__ import annotations
@@ -15,24 +15,23 @@ from statistics import median_low
 from typing import TypeAlias
 
 from satisfice.domain.economics.text import counted, number
-from satisfice.domain.prediction.model import seconds_of_an_epoch
 from satisfice.domain.rules.measured import EPOCH_MONEY, EPOCH_SECONDS, METRICS, PREFIX, TOTALS
 from satisfice.domain.rules.rule import RuleBook
 from satisfice.domain.trials.history import History, TrialRecord, TrialState
 
 Margins: TypeAlias = Mapping[str, float]
 
-_MOST = 100.0  # a constraint of this size says enough, and the sum of several stays finite
-_LEAST = 1e-9  # what breaks a rule by next to nothing still breaks it
+_MOST = 100.0  # the largest constraint, so that sums stay finite
+_LEAST = 1e-9  # the smallest violation, so that it does not round to 0
 
 
 def known(trial: TrialRecord) -> dict[str, float]:
-    """Return what is known of a trial after its training, by the names of the rule language.
+    """Return the measurements of a trial, by their names in the rule language.
 
-    What a whole training took is known of a complete one alone: others would have taken more.
+    The totals of a training are known for complete trials only: others would have taken more.
     """
     values = {PREFIX + name: value for name, value in trial.measured.items()}
-    each = seconds_of_an_epoch(trial)
+    each = trial.seconds_per_epoch
     if each is not None:
         values[EPOCH_SECONDS] = each
         if trial.cost.seconds > 0:
@@ -43,15 +42,15 @@ def known(trial: TrialRecord) -> dict[str, float]:
 
 
 def margins(rules: RuleBook, trial: TrialRecord) -> dict[str, float]:
-    """Return how far a trial is from the limit of each soft rule; below zero: it breaks it.
+    """Return the margin of each soft rule; below zero: the trial breaks it.
 
-    A rule that is silent about the configuration has no margin. Neither has one that speaks of what
-    a pruned or failed trial did not come to measure: it is neither fulfilled nor broken. A complete
-    trial breaks what it cannot be shown to fulfil.
+    A rule that does not apply to the configuration has no margin. Neither has a rule about what a
+    pruned or failed trial did not measure: it is neither fulfilled nor broken. A complete trial
+    breaks every rule that it cannot be shown to fulfil.
 
     Args:
         rules: The soft rules.
-        trial: The trial, whatever became of it.
+        trial: The trial, in any state.
     """
     values = {**trial.params, **known(trial)}
     complete = trial.state is TrialState.COMPLETE
@@ -65,7 +64,7 @@ def margins(rules: RuleBook, trial: TrialRecord) -> dict[str, float]:
 def scales(trials: Iterable[Margins]) -> dict[str, float]:
     """Return the size of a typical violation of each rule, in the units of its margin.
 
-    Where nothing breaks a rule, it is the size of a typical margin.
+    If nothing breaks a rule, it is the size of a typical margin.
     """
     seen: dict[str, list[float]] = {}
     for one in trials:
@@ -77,10 +76,10 @@ def scales(trials: Iterable[Margins]) -> dict[str, float]:
 
 
 def constraint(margin: float, scale: float) -> float:
-    """Return a margin as samplers want it: of order 1, and above zero exactly where it is broken.
+    """Return a margin as a constraint: of order 1, above zero exactly if the rule is broken.
 
     Args:
-        margin: How far a trial is from the limit.
+        margin: The margin of the rule.
         scale: The size of a typical violation.
     """
     value = min(max(-margin / scale, -_MOST), _MOST)
@@ -88,7 +87,7 @@ def constraint(margin: float, scale: float) -> float:
 
 
 def nearest(history: History) -> TrialRecord | None:
-    """Return the trial with a value that breaks soft rules the least, the better among equals."""
+    """Return the trial with a value that is closest to feasible, the better one among equals."""
     sizes, sign = scales(one.margins for one in history.complete), history.direction.sign
 
     def distance(trial: TrialRecord) -> tuple[float, float]:
@@ -99,9 +98,9 @@ def nearest(history: History) -> TrialRecord | None:
 
 
 def shortfall(history: History) -> str:
-    """Say that no trial fulfils the soft rules, and which one comes nearest; empty where one does.
+    """Say that no trial is feasible, and which one is closest; empty if one is.
 
-    Without any value there is nothing to say either.
+    It is empty without any value, too.
     """
     near = None if history.feasible else nearest(history)
     if near is None:
@@ -114,7 +113,7 @@ def shortfall(history: History) -> str:
     else:
         told = "no trial fulfils all soft rules at once"
     values, breaks = counted(len(every), "trial"), violations(near.margins)
-    return f"{told} (of {values} with a value): the nearest, trial {near.number}, breaks {breaks}"
+    return f"{told} (of {values} with a value); the closest, trial {near.number}, breaks {breaks}"
 
 
 def violations(margins: Margins) -> str:

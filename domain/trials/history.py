@@ -1,4 +1,4 @@
-"""What a search has seen so far."""
+"""Trials, and the history of a search."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from itertools import pairwise
+from statistics import median
 
 from satisfice.domain.economics.cost import NOTHING, Cost, total
 from satisfice.domain.economics.worth import Direction
@@ -14,7 +16,7 @@ from satisfice.domain.space.space import Params
 
 
 class TrialState(StrEnum):
-    """How far a trial has come."""
+    """The state of a trial."""
 
     RUNNING = "running"
     COMPLETE = "complete"
@@ -29,22 +31,22 @@ class Failure(StrEnum):
     KILLED = "killed"  # the process died by a signal
     OUT_OF_MEMORY = "out of memory"
     NOT_A_NUMBER = "not a number"  # the metric became NaN or infinite
-    OVERRAN = "overran"  # past its deadline, and did not end at the next epoch
-    LOST = "lost"  # the worker vanished without a word
-    STOPPED = "stopped"  # somebody stopped it by hand before it had a value
+    OVERRAN = "overran"  # passed its deadline, and did not end at the next epoch
+    LOST = "lost"  # the worker vanished
+    STOPPED = "stopped"  # stopped by hand before it had a value
 
 
 class Purpose(StrEnum):
-    """What an order is for."""
+    """The purpose of a trial."""
 
     SEARCH = "search"
     DEFAULT = "default"  # the study's default configuration, for comparison
     CONFIRMATION = "confirmation"  # a leader again, with a fresh seed, scored on the test split
-    AUDIT = "audit"  # breaks one rule, to see what comes of it
+    AUDIT = "audit"  # breaks one rule, to learn whether the rule is right
 
     @property
     def competes(self) -> bool:
-        """Whether the search chooses among such trials, and learns and decides from them."""
+        """Whether the search learns from such trials and chooses among them."""
         return self in _COMPETING
 
 
@@ -54,11 +56,11 @@ CALLED = {Purpose.CONFIRMATION: "confirm", Purpose.AUDIT: "audit"}  # all others
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What an audit is about.
+    """The subject of an audit.
 
     Attributes:
         rule: The id of the rule that it breaks.
-        beside: The number of the trial, just inside of the rule, that it is compared with.
+        beside: The number of the trial just inside the rule that it is compared with.
     """
 
     rule: str
@@ -72,7 +74,7 @@ class CurvePoint:
     Attributes:
         epoch: Number of the epoch, from 1.
         value: The objective's metric.
-        seconds: Seconds of training since the trial began, pauses not counted.
+        seconds: Seconds of training since the trial began, without pauses.
     """
 
     epoch: int
@@ -82,26 +84,26 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True)
 class TrialRecord:
-    """Everything that a decision may know of one trial.
+    """All that a decision may know about one trial.
 
     Attributes:
         number: The trial's number in its search, from 0.
         params: The active parameters.
-        state: How far it has come.
-        value: The objective's metric at its end (on the validation split); None without one.
+        state: Its state.
+        value: Its final value of the metric (on the validation split); None without one.
         curve: Its reports, in order.
-        cost: What it took.
+        cost: Its cost.
         seed: The seed that it was trained with.
-        purpose: What it was for.
-        failure: Why it failed, where it did.
-        reason: In one sentence, why it ended as it did, where that needs saying.
-        metrics: Whatever else it reported at its end.
-        measured: What its process was seen to need, by the names under which it is predicted:
-            `memory_mb`, `checkpoint_bytes`; what is not known is not in it.
-        margins: By soft rule, how far it is from the limit; below zero: it breaks it. What is not
-            known, of a pruned trial say, is not in it.
-        audit: What it is about, where it is an audit.
-        epochs: How many epochs it planned; None where that is not known.
+        purpose: Its purpose.
+        failure: Why it failed, if it did.
+        reason: Why it ended as it did, in one sentence, or empty.
+        metrics: The other metrics it reported last.
+        measured: Resources that its process used, by the names of their predictions (`memory_mb`,
+            `checkpoint_bytes`), as far as they are known.
+        margins: The margins of the soft rules by rule id, as far as they are known; below zero: it
+            breaks the rule.
+        audit: The subject of an audit; otherwise None.
+        epochs: How many epochs it planned; None if unknown.
     """
 
     number: int
@@ -127,25 +129,40 @@ class TrialRecord:
 
     @property
     def progress(self) -> float:
-        """The share of its epochs that was trained; 1 where nothing says that any is missing."""
+        """The share of its planned epochs that was trained; 1 if that is unknown."""
         return min(self.curve[-1].epoch / self.epochs, 1.0) if self.curve and self.epochs else 1.0
 
     @property
+    def seconds_per_epoch(self) -> float | None:
+        """The median over its epochs without the first, which sets things up.
+
+        A trial of one epoch has that one; a trial without a report has none.
+        """
+        if not self.curve:
+            return None
+        gaps = [
+            (after.seconds - before.seconds) / (after.epoch - before.epoch)
+            for before, after in pairwise(self.curve)
+        ]
+        first = self.curve[0]
+        return median(gaps) if gaps else first.seconds / max(first.epoch, 1)
+
+    @property
     def has_value(self) -> bool:
-        """Whether the trial ran to its end and left a finite value."""
+        """Whether the trial is complete and has a finite value."""
         done = self.state is TrialState.COMPLETE
         return done and self.value is not None and math.isfinite(self.value)
 
 
 @dataclass(frozen=True)
 class History:
-    """The finished trials among which a search chooses, in the order in which they finished.
+    """The finished trials of a search, in the order in which they finished.
 
-    Incumbent, leaders and winner, forecasts, decisions and pictures are all read from here. Trials
-    that do not compete (confirmations, audits) are refused, so that none can become any of these.
+    The incumbent, the leaders, forecasts, decisions and figures all come from here. Trials that do
+    not compete (confirmations, audits) are refused, so that they cannot affect any of these.
 
     Attributes:
-        trials: Complete, pruned and failed trials; what still runs is pending, not history.
+        trials: Complete, pruned and failed trials; running ones are pending, not history.
         direction: Which way the metric gets better.
     """
 
@@ -164,12 +181,12 @@ class History:
 
     @cached_property
     def feasible(self) -> tuple[TrialRecord, ...]:
-        """The trials with a value that break no soft rule: one of them may win."""
+        """The trials with a value that break no soft rule: only these can win."""
         return tuple(one for one in self.complete if not one.broken)
 
     @cached_property
-    def telling(self) -> tuple[TrialRecord, ...]:
-        """The trials that tell how good their configuration is: with a value, or given up."""
+    def informative(self) -> tuple[TrialRecord, ...]:
+        """The trials that say how good their configuration is: complete with a value, or pruned."""
         return tuple(
             one
             for one in self.trials
@@ -198,7 +215,7 @@ class History:
         return self._by_value(self.feasible)[:count]
 
     def ranking(self, count: int) -> tuple[TrialRecord, ...]:
-        """Return the leaders, and where they are fewer also the best of those that break a rule."""
+        """Return the leaders, followed by the best infeasible trials if they are too few."""
         rest = tuple(one for one in self.complete if one.broken)
         return (*self.leaders(count), *self._by_value(rest))[:count]
 

@@ -1,4 +1,4 @@
-"""What a worker is given and what it gives back: small, pure data that travels anywhere."""
+"""Orders for workers and their results: small, pure data that can be sent anywhere."""
 
 from __future__ import annotations
 
@@ -26,29 +26,28 @@ class TrialOrder:
     Attributes:
         search: The search's id, `digits-3`.
         number: The trial's number in the search.
-        attempt: 1 for the first try; a resumed trial counts on.
+        attempt: 1 for the first attempt; each resumption adds 1.
         study: Path of the study folder.
         folder: Path of the trial's own folder: event log, checkpoint, model.
         control: Path of the search's control file (pause, stop).
         params: The active parameters.
         seed: Seeds every source of randomness of the training.
-        purpose: What the order is for; a confirmation is scored on the test split as well.
-        verdict: What the rules said, frozen: a later prediction may say otherwise.
-        data_digest: Digest of the data that the gate passed; other data is refused.
+        purpose: Its purpose; a confirmation is scored on the test split as well.
+        verdict: The verdict of the rules at that time: later predictions may differ.
+        data_digest: Digest of the validated data; other data is refused.
         threads: Processor threads of the training.
         deadline_seconds: Seconds of training after which no further epoch begins; None: no limit.
-        grace_seconds: Seconds past the deadline that the epoch in flight has before it is killed.
+        grace_seconds: Seconds after the deadline before a running epoch is killed.
         memory_mb: Limit on the memory that the training adds to the idle process; None: no limit.
-        epoch_seconds: A stated duration of an epoch in place of the clock's, so that a search can
-            be repeated bit for bit; None: the clock.
+        epoch_seconds: A fixed duration of an epoch instead of the clock's, so that a search can be
+            repeated bit for bit; None: the clock.
         keep_model: Whether to save the model, so that it can be measured and registered.
-        pruning: Path of a snapshot of what the pruning question may look at; None: never prune.
+        pruning: Path of a snapshot of the data for the pruning decision; None: never prune.
         time_inferences: Whether to time a few inferences of a complete training, for predictions.
-        measure_inferences: Whether to measure as many as of a winner, for soft rules.
-        reported: Metrics that each report has to hold besides the objective, with the id of the
-            soft rule that speaks of each.
-        tracking_run: The MLflow run that the trial is recorded in; None: not tracked.
-        audit: What it is about, where it is an audit.
+        measure_inferences: Whether to measure as many as for a winner, for soft rules.
+        reported: Metrics that each report must contain besides the objective, each with the id of
+            the soft rule that uses it.
+        audit: The subject of an audit; otherwise None.
     """
 
     search: str
@@ -72,27 +71,26 @@ class TrialOrder:
     time_inferences: bool = False
     measure_inferences: bool = False
     reported: Mapping[str, str] = field(default_factory=dict)
-    tracking_run: str | None = None
     audit: Audit | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """How an order ended.
+    """The result of an order.
 
     Attributes:
         number: The trial's number.
         attempt: Which attempt this was.
-        state: Complete, pruned or failed; running where it was interrupted and can be resumed.
-        value: The objective's last reported value; None where there is none.
+        state: Complete, pruned or failed; running if it was interrupted and can be resumed.
+        value: The objective's last reported value; None without one.
         metrics: All metrics of the last report; a confirmation's test metrics as `test_<metric>`.
         curve: The objective's reports, those of earlier attempts included.
-        cost: What all attempts together took.
-        failure: Why it failed, where it did.
-        reason: In one sentence, why it ended as it did, where that needs saying.
+        cost: The cost of all attempts together.
+        failure: Why it failed, if it did.
+        reason: Why it ended as it did, in one sentence, or empty.
         artefacts: Paths by name: `model`, `checkpoint`, `log`.
-        measured: What its process was seen to need, by the names under which it is predicted.
-        epochs: How many epochs it planned; None where that is not known.
+        measured: Resources that its process used, by the names of their predictions.
+        epochs: How many epochs it planned; None if unknown.
     """
 
     number: int

@@ -1,4 +1,4 @@
-"""How much an order may take at most, so that parallel orders keep a budget together."""
+"""Reservations: the most that an order may cost, so that parallel orders stay within the budget."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import math
 from satisfice.domain.economics.cost import Budget, Cost, EnergyMode, Prices
 from satisfice.domain.trials.history import History
 
-# A trial may take this many times what others took before it is ended: heavy tails are common
-# in deep learning, but a promise without a limit would leave nothing for other workers.
+# A trial may cost this many times the expected cost before it is ended: heavy tails are common in
+# deep learning, but a reservation without a limit would leave nothing for other workers.
 PATIENCE = 3.0
 
 
@@ -19,20 +19,20 @@ def reservation(
     free_workers: int,
     longest_seconds: float = 0.0,
 ) -> Cost | None:
-    """Reserve for one more order, or say that nothing more is affordable.
+    """Return the reservation of one more order; None if it is not affordable.
 
     Args:
-        left: What is neither spent nor promised.
-        rate: What one second of training costs at most.
-        expected_seconds: Forecast length of the trial; None while nothing is known.
-        free_workers: Workers without an order, this one included; while nothing is known they share
-            what is left evenly.
-        longest_seconds: Length of the longest trial that ran to its end: one that is as long must
-            not be cut short because many others failed early.
+        left: The budget that is neither spent nor reserved.
+        rate: The highest cost of a second of training.
+        expected_seconds: Expected duration of the trial; None while it is unknown.
+        free_workers: Workers without an order, this one included; while durations are unknown they
+            share the rest evenly.
+        longest_seconds: Duration of the longest complete trial: an equally long one must not be cut
+            short because many others failed early.
 
     Returns:
-        The most that the order may take; its `seconds` are the order's deadline, and infinite where
-        nothing limits them. None if the trial is not expected to fit.
+        The most that the order may cost; its `seconds` are the order's deadline, infinite without a
+        limit. None if the trial is not expected to fit.
     """
     if left.trials is not None and left.trials < 1:
         return None
@@ -46,11 +46,11 @@ def reservation(
     needed = expected_seconds or 0.0
     if min(promised, clock) <= 0 or min(promised, clock) < needed:
         return None
-    if needed and not math.isinf(promised):  # the clock alone runs for all: nothing to share out
+    if needed and not math.isinf(promised):  # wall time is not shared
         promised = min(promised, PATIENCE * max(needed, longest_seconds))
     seconds = min(promised, clock)
     if math.isinf(seconds):
-        return Cost(seconds=math.inf, energy=rate.energy)  # nothing is short: nothing to promise
+        return Cost(seconds=math.inf, energy=rate.energy)  # no limit: nothing to reserve
     return Cost(
         seconds,
         rate.kwh * seconds,
@@ -61,7 +61,7 @@ def reservation(
 
 
 def dearest_second(history: History, prices: Prices, watts: float) -> Cost:
-    """Return what a second of training costs at most: as stated, or dearer if that was seen.
+    """Return the highest cost of a second of training: as stated, or as observed if higher.
 
     Args:
         history: The finished trials.
@@ -74,7 +74,7 @@ def dearest_second(history: History, prices: Prices, watts: float) -> Cost:
 
 
 def search_share(budget: Budget, kept: float) -> Budget:
-    """Take the share that is kept for confirmation off a budget; the number of trials stays."""
+    """Return a budget less the share kept for confirmation; the number of trials stays."""
     rest = 1.0 - kept
     return Budget(
         trials=budget.trials,

@@ -280,13 +280,13 @@ def _show_calibration(screen: Console, study: Study, calibration: Calibration | 
     for heading in ("horizon", "windows", "forecast", "realised", "90 % coverage", "95 % interval"):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in tallies(calibration.every):
-        low, high = one.held.interval
+        low, high = one.covered.interval
         table.add_row(
             str(one.trials),
-            str(one.held.of),
+            str(one.covered.of),
             number(one.forecast),
-            number(one.came),
-            percent(one.held.value),
+            number(one.realised),
+            percent(one.covered.value),
             f"{percent(low)} to {percent(high)}",
         )
     screen.print(table)

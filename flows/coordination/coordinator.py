@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from satisfice.domain.decisions.decision import Decision
+from satisfice.domain.decisions.decision import Decision, DecisionRecord
 from satisfice.domain.decisions.situation import Pending, Situation
 from satisfice.domain.economics.cost import NO_LIMIT, Budget, Cost, Ledger
 from satisfice.domain.prediction.predictor import Predictor
 from satisfice.domain.rules.rule import Verdict
 from satisfice.domain.space.space import Params, key_of
 from satisfice.domain.study import Study
-from satisfice.domain.summary import DecisionRecord, Ending, final_ending
+from satisfice.domain.summary import Ending, final_ending
 from satisfice.domain.trials.feasibility import margins
 from satisfice.domain.trials.history import Failure, History, Purpose, TrialRecord, TrialState
 from satisfice.domain.trials.orders import (

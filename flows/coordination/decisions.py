@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, replace
 
-from satisfice.domain.decisions.decision import Decision
+from satisfice.domain.decisions.decision import Decision, DecisionRecord
 from satisfice.domain.decisions.replay import circumstances
 from satisfice.domain.decisions.situation import Situation
 from satisfice.domain.decisions.stopping import decide
-from satisfice.domain.summary import DecisionRecord, Ending
+from satisfice.domain.summary import Ending
 from satisfice.domain.trials.feasibility import shortfall
 from satisfice.domain.trials.history import History
 from satisfice.flows.coordination.next_trial import TrialQueue

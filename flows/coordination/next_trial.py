@@ -12,10 +12,9 @@ from satisfice.domain.decisions.situation import NextTrialEstimate
 from satisfice.domain.economics.cost import Cost
 from satisfice.domain.errors import NoAllowedConfiguration
 from satisfice.domain.prediction.predictor import Predictor
-from satisfice.domain.rules.rule import Verdict
+from satisfice.domain.rules.rule import Excluded, Verdict
 from satisfice.domain.space.space import Params, key_of
 from satisfice.domain.study import Study
-from satisfice.domain.sweep.plan import Excluded
 from satisfice.domain.trials.history import Audit, History, Purpose
 from satisfice.tasks.files.events import Event, EventLog
 from satisfice.tasks.sampling.priced import Terms

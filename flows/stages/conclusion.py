@@ -10,10 +10,11 @@ from typing import TypeVar
 
 from satisfice.domain.audits.savings import PREDICTIONS, Avoided, estimate_avoided
 from satisfice.domain.decisions.calibration import Calibration
+from satisfice.domain.decisions.confirmation import Confirmed
 from satisfice.domain.decisions.decision import Decision
 from satisfice.domain.errors import ExternalSystemError
 from satisfice.domain.quality import check_gates
-from satisfice.domain.summary import Confirmed, DataReport, Ending, SearchSummary, decision_of_sweep
+from satisfice.domain.summary import DataReport, Ending, SearchSummary, decision_of_sweep
 from satisfice.flows.coordination.coordinator import Coordinator
 from satisfice.flows.observers.mlflow_sync import Shipping
 from satisfice.flows.stages.calibration import calibrate

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from satisfice.domain.decisions.confirmation import confirmed, in_order
+from satisfice.domain.decisions.confirmation import Confirmed, confirmed, in_order
 from satisfice.domain.space.space import key_of
-from satisfice.domain.summary import Confirmed, Ending
+from satisfice.domain.summary import Ending
 from satisfice.domain.trials.history import TrialRecord
 from satisfice.flows.coordination.coordinator import Candidate, Coordinator
 from satisfice.tasks.sampling.priced import Terms, leaders_of

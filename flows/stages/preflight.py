@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import click
 import numpy as np
@@ -22,6 +23,7 @@ from satisfice.domain.study import Study
 from satisfice.domain.summary import DataReport
 from satisfice.flows.terminal import check_text
 from satisfice.flows.terminal.spinner import waiting
+from satisfice.tasks.problem.siblings import hidden_by
 from satisfice.tasks.processes.companion import Companion
 from satisfice.tasks.sampling.draws import random_configurations
 from satisfice.tasks.spec.reader import read_study, rule_lines
@@ -50,6 +52,8 @@ def check_study(path: str, as_json: bool = False) -> bool:
             screen.print(line)
 
     show(check_text.specification(study))
+    hidden = hidden_by((Path(study.folder) / study.problem).parent)
+    show(check_text.hidden(hidden))
     data = None
     with TrialServer(study) as server:
         if study.rules.needs_prediction:
@@ -62,7 +66,8 @@ def check_study(path: str, as_json: bool = False) -> bool:
             data = _validated(study, server)
             show(check_text.data(study, data))
     if as_json:
-        click.echo(json.dumps(check_text.document(study, findings, data), indent=2))
+        document = check_text.document(study, findings, data) | {"hides": hidden}
+        click.echo(json.dumps(document, indent=2))
     if findings.clash is not None:
         raise _refusal(study, findings.clash)
     return data is not None and bool(data.passed)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from satisfice.domain.economics.text import counted
+from satisfice.domain.rules.rule import Excluded
 from satisfice.domain.study import Study
 from satisfice.domain.summary import DataReport
-from satisfice.domain.sweep.plan import Excluded, Sweep
+from satisfice.domain.sweep.plan import Sweep
 from satisfice.flows.coordination.coordinator import Coordinator
 from satisfice.flows.observers.mlflow_sync import Shipping
 from satisfice.flows.observers.observers import Observers

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from satisfice.domain.decisions.decision import Decision
+from satisfice.domain.decisions.decision import Decision, DecisionRecord
 from satisfice.domain.decisions.forecast import expected_cost
 from satisfice.domain.decisions.schedule import Champion, Past, decide
 from satisfice.domain.decisions.situation import Situation
@@ -16,7 +16,7 @@ from satisfice.domain.economics.cost import Budget
 from satisfice.domain.errors import SatisficeError
 from satisfice.domain.space.space import Params, key_of
 from satisfice.domain.study import Study
-from satisfice.domain.summary import SCHEDULE, DecisionRecord, SearchSummary
+from satisfice.domain.summary import SCHEDULE, SearchSummary
 from satisfice.domain.trials.reservation import search_share
 from satisfice.flows.stages.records import recorded
 from satisfice.tasks.files.home import search_folder, trial_folder

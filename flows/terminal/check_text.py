@@ -107,6 +107,13 @@ def rules(findings: Findings) -> Iterator[Text]:
         yield Text.assemble(("  warning ", "yellow"), warning(findings, warned))
 
 
+def hidden(libraries: Mapping[str, str]) -> Iterator[Text]:
+    """Warn of the study's modules that hide libraries, by file name."""
+    for file, library in libraries.items():
+        told = f"{file} hides {library} from the study and the packages that it imports: rename it"
+        yield Text.assemble(("  warning ", "yellow"), told)
+
+
 def soft_rules(study: Study) -> Iterator[Text]:
     """Yield the rules that are checked on trained models."""
     if study.soft_rules.rules:

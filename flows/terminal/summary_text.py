@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from satisfice.domain.decisions.confirmation import Confirmed
 from satisfice.domain.economics.text import counted, number, short
-from satisfice.domain.summary import Confirmed, Ending, SearchSummary
+from satisfice.domain.summary import Ending, SearchSummary
 from satisfice.tasks.files.home import tracking_url
 from satisfice.tasks.servers.addresses import noted
 

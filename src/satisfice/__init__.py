@@ -13,7 +13,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from satisfice.tasks.optuna_integration.callback import MarginalGainCallback, PricedPruner
+    from satisfice.tasks.optuna_integration.callback import MarginalGainCallback
+    from satisfice.tasks.optuna_integration.pruner import PricedPruner
     from satisfice.tasks.optuna_integration.rule_sampler import RuleAwareSampler
     from satisfice.tasks.problem.data import Data, Split
     from satisfice.tasks.problem.split import split
@@ -34,7 +35,7 @@ __all__ = [
 _HOMES = {
     "Data": "satisfice.tasks.problem.data",
     "MarginalGainCallback": "satisfice.tasks.optuna_integration.callback",
-    "PricedPruner": "satisfice.tasks.optuna_integration.callback",
+    "PricedPruner": "satisfice.tasks.optuna_integration.pruner",
     "RuleAwareSampler": "satisfice.tasks.optuna_integration.rule_sampler",
     "Split": "satisfice.tasks.problem.data",
     "Trial": "satisfice.tasks.trial.trial",

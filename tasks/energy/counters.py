@@ -1,4 +1,4 @@
-"""The energy counters that hardware offers: RAPL for processors and memory, NVML for GPUs."""
+"""Hardware energy counters: RAPL for processors and memory, NVML for GPUs."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any
 
 
 class Unreadable(Exception):
-    """A counter is not there or cannot be read; the message says which and why."""
+    """A counter is missing or cannot be read; the message says which and why."""
 
 
 class Rapl:
-    """The joules that processors and memory of this machine have used since this was opened.
+    """The joules that the machine's processors and memory have used since this was opened.
 
-    Packages are summed with the memory beside them. The cores inside a package are part of it
-    already, and so is everything in `psys`.
+    The sum of the `package` and `dram` zones: `core` zones are part of a package, and `psys`
+    overlaps with both.
 
     Args:
-        root: Folder under which `sys/class/powercap` lies.
+        root: The folder that holds `sys/class/powercap`.
 
     Raises:
-        Unreadable: There is no such counter, or it may not be read.
+        Unreadable: There is no such counter, or reading it is not permitted.
     """
 
     def __init__(self, root: Path) -> None:
@@ -39,8 +39,8 @@ class Rapl:
     def joules(self) -> float:
         """Return the joules so far.
 
-        It has to be asked at least once in the time that a counter takes to wrap around, which is
-        about twenty minutes at full power.
+        Call it at least once per wrap-around of the counter, about every twenty minutes at full
+        power.
         """
         try:
             self._total += sum(zone.advance() for zone in self._zones)
@@ -76,7 +76,7 @@ def _number(file: Path) -> int:
 
 
 def busy_seconds(root: Path) -> float:
-    """Return the seconds that all processors together have worked since the machine started.
+    """Return the busy seconds of all processors together since the machine started.
 
     Raises:
         Unreadable: `proc/stat` under `root` cannot be read.
@@ -93,14 +93,14 @@ def busy_seconds(root: Path) -> float:
 class Nvml:
     """The joules of the GPUs that this process uses, since this was opened.
 
-    A GPU on which several processes compute is divided evenly among them: `divided` tells that this
-    has happened, and that the figure is thereby an estimate. `devices` is the number of GPUs.
+    The energy of a GPU shared by several processes is divided evenly among them; then `divided` is
+    true, and the figure is an estimate. `devices` is the number of GPUs.
 
     Args:
-        root: Folder under which `dev/nvidiactl` lies where a driver is loaded.
+        root: The folder that holds `dev/nvidiactl` if a driver is loaded.
 
     Raises:
-        Unreadable: There is no GPU, or no counter in it.
+        Unreadable: There is no GPU, or it has no counter.
     """
 
     def __init__(self, root: Path) -> None:

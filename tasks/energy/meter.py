@@ -1,4 +1,4 @@
-"""How much energy this process has used, and how that is known."""
+"""The energy that this process has used, measured or estimated."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from satisfice.domain.economics.cost import EnergyMode
 from satisfice.tasks.energy.counters import Nvml, Rapl, Unreadable, busy_seconds, gpus_in_use
 
 JOULES_PER_KWH = 3.6e6
-MOST_WATTS_PER_PROCESSOR = 50.0  # of a logical one, with its share of the package and the memory
+MOST_WATTS_PER_PROCESSOR = 50.0  # per logical processor, with its share of package and memory
 MOST_WATTS_PER_GPU = 1500.0
-COUNTER_LAG = 0.2  # seconds that a counter may be behind: NVML renews its figure every 0.1 s
-SETTLED_AFTER = 1.0  # busy seconds: the machine's busy time ticks in hundredths of a second
+COUNTER_LAG = 0.2  # seconds that a counter may lag: NVML updates every 0.1 s
+SETTLED_AFTER = 1.0  # busy seconds: the machine's busy time has a resolution of 0.01 s
 
 
 @dataclass(frozen=True, slots=True)
 class Energy:
-    """A figure of energy.
+    """An amount of energy.
 
     Attributes:
         kwh: Kilowatt hours.
-        mode: Measured only if all of it was; a sum with an estimated part is an estimate.
-        source: What the figure comes from, in words.
+        mode: Measured only if all parts are; a sum with an estimated part is an estimate.
+        source: How it was obtained, in words.
     """
 
     kwh: float
@@ -34,22 +34,22 @@ class Energy:
 
 
 def plausible(kwh: float, seconds: float, max_watts: float) -> bool:
-    """Tell whether a machine of `max_watts` can have used `kwh` in `seconds`."""
+    """Tell whether a machine of at most `max_watts` can use `kwh` in `seconds`."""
     return math.isfinite(kwh) and 0 <= kwh * JOULES_PER_KWH <= max_watts * seconds
 
 
 class Meter:
     """The energy that this process, with all of its threads, has used since the start.
 
-    The processor's part is measured by RAPL: of the joules of the whole machine this process gets
-    its share of the processors' busy time, so that two trials side by side do not both count what
-    one of them used. Where RAPL is missing, unreadable (Linux keeps it for root) or implausible,
-    the part is an estimate: processor seconds times stated watts. GPUs that this process uses are
-    measured by NVML; what they do not tell is missing, and `source` says so.
+    The processors' part is measured by RAPL: the joules of the machine times this process's share
+    of the busy processor time, so that parallel trials do not count the same energy twice. If RAPL
+    is missing, unreadable (Linux restricts it to root) or implausible, the part is estimated:
+    processor seconds times stated watts. GPUs that this process uses are measured by NVML; if that
+    fails, their energy is left out, and `source` says so.
 
     Args:
         watts_per_core: Power of a busy core, for the estimate.
-        root: Folder under which `sys`, `proc` and `dev` lie.
+        root: The folder that holds `sys`, `proc` and `dev`.
     """
 
     def __init__(self, watts_per_core: float, root: Path = Path("/")) -> None:
@@ -58,7 +58,7 @@ class Meter:
         self.start()
 
     def start(self) -> None:
-        """Count from here."""
+        """Start counting from zero."""
         self._processor = _Processor(self._watts, self._root)
         self._gpu = _Gpu(self._root)
 
@@ -78,10 +78,10 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """Readings of the clocks and of the counter, each from a beginning of its own.
+    """Readings of the clocks and the counter, each with its own zero.
 
     Attributes:
-        clock: Seconds of time.
+        clock: Wall-clock seconds.
         own: Processor seconds of this process.
         busy: Processor seconds of the machine.
         joules: Joules of the machine.
@@ -94,7 +94,7 @@ class _Moment:
 
 
 class _Processor:
-    """The processor's part of a meter, measured for as long as the counter can be believed."""
+    """The processors' part of a meter, measured as long as the counter is plausible."""
 
     def __init__(self, watts: float, root: Path) -> None:
         self._watts = watts
@@ -105,13 +105,13 @@ class _Processor:
         try:
             self._rapl = Rapl(root)
         except Unreadable as fault:
-            self._estimate_from_now_on(str(fault))
+            self._switch_to_estimate(str(fault))
         self._mark = self._look()
 
     def read(self) -> Energy:
         now = self._look()
         joules = self._settled + self._between(self._mark, now)
-        # A share of a few ticks is coarse, so a short stretch is weighed again with the next one.
+        # A share of a few ticks is coarse: a short interval is counted again with the next one.
         if self._rapl is None or now.busy - self._mark.busy >= SETTLED_AFTER:
             self._settled, self._mark = joules, now
         self._shown = max(self._shown, joules)
@@ -124,7 +124,7 @@ class _Processor:
             try:
                 return _Moment(clock, own, busy_seconds(self._root), self._rapl.joules())
             except Unreadable as fault:
-                self._estimate_from_now_on(str(fault))
+                self._switch_to_estimate(str(fault))
         return _Moment(clock, own)
 
     def _between(self, mark: _Moment, now: _Moment) -> float:
@@ -134,12 +134,12 @@ class _Processor:
         joules, seconds = now.joules - mark.joules, now.clock - mark.clock + COUNTER_LAG
         most = (os.cpu_count() or 1) * MOST_WATTS_PER_PROCESSOR
         if not plausible(joules / JOULES_PER_KWH, seconds, most):
-            self._estimate_from_now_on(f"RAPL's {joules:.0f} J in {seconds:.1f} s are implausible")
+            self._switch_to_estimate(f"RAPL's {joules:.0f} J in {seconds:.1f} s are implausible")
             return own * self._watts
         busy = max(now.busy - mark.busy, own)
         return joules * own / busy if busy else 0.0
 
-    def _estimate_from_now_on(self, why: str) -> None:
+    def _switch_to_estimate(self, why: str) -> None:
         self._rapl = None
         self._source = f"estimate of {self._watts:g} W per busy core ({why})"
 

@@ -7,18 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter
-
 from satisfice.domain.audits.savings import Avoided
+from satisfice.domain.decisions.confirmation import Confirmed
 from satisfice.domain.quality import GateResult, QualityAttributes
-from satisfice.domain.summary import Confirmed, DataReport, Registration, SearchSummary
+from satisfice.domain.summary import DataReport, Registration, SearchSummary
+from satisfice.tasks.files.atomic import write_whole
+from satisfice.tasks.files.codec import from_json, to_json
 
 
 @dataclass(frozen=True)
 class Outcome:
     """The part of a `SearchSummary` that the store does not hold."""
-
-    __pydantic_config__ = ConfigDict(ser_json_inf_nan="constants")
 
     data: DataReport | None = None
     excluded: Mapping[str, int] = field(default_factory=dict)
@@ -37,17 +36,12 @@ class Outcome:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
-_ADAPTER = TypeAdapter(Outcome)
-
-
 def save(summary: SearchSummary, path: Path) -> None:
-    """Write the outcome of a search; a reader sees the old file or the new one, never a half."""
+    """Write the outcome of a search."""
     outcome = Outcome(**{name: getattr(summary, name) for name in Outcome.__dataclass_fields__})
-    draft = path.with_suffix(".draft")
-    draft.write_bytes(_ADAPTER.dump_json(outcome, indent=1))
-    draft.replace(path)
+    write_whole(path, to_json(outcome, indent=1).encode())
 
 
 def load(path: Path) -> Outcome:
-    """Read an outcome; an empty one where the search has not come to its end."""
-    return _ADAPTER.validate_json(path.read_bytes()) if path.exists() else Outcome()
+    """Read an outcome; it is empty until the search has ended."""
+    return from_json(Outcome, path.read_bytes()) if path.exists() else Outcome()

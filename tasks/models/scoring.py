@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from satisfice.domain.errors import StudyCodeError
+from satisfice.tasks.models.saved import load_model
 from satisfice.tasks.problem.contract import Problem, describe
 from satisfice.tasks.problem.data import Split
-from satisfice.tasks.trial.checkpoints import load_model
 from satisfice.tasks.validation.manifest import unseen
 
 PARTS = 10  # into which the examples are divided, to see how much the choice of them matters

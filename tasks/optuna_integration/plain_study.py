@@ -28,22 +28,6 @@ _STATES = {
 }
 
 
-def situation_of(study: Study, worth: Worth, prices: Prices, workers: int = 1) -> Situation:
-    """Return the situation of an Optuna study.
-
-    Args:
-        study: A study with one objective.
-        worth: What a gain of it is worth.
-        prices: What resources cost. A trial without a cost of ours took its duration, and no energy
-            is claimed.
-        workers: Number of trials that may run at the same time.
-
-    Raises:
-        UserError: The study has several objectives.
-    """
-    return PlainStudy(prices).situation(study, worth, workers)
-
-
 @dataclass
 class PlainStudy:
     """Reads a study again and again: each finished trial is converted once.
@@ -57,7 +41,16 @@ class PlainStudy:
     _order: list[TrialRecord] = field(default_factory=list, repr=False)
 
     def situation(self, study: Study, worth: Worth, workers: int = 1) -> Situation:
-        """Return the situation of a study; see `situation_of`."""
+        """Return the situation of a study.
+
+        Args:
+            study: A study with one objective.
+            worth: What a gain is worth.
+            workers: The number of trials that run at the same time.
+
+        Raises:
+            UserError: The study has several objectives.
+        """
         trials = study.get_trials(deepcopy=False)
         running = [one for one in trials if one.state is OptunaState.RUNNING]
         return Situation(

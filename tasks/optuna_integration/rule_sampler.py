@@ -35,7 +35,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from satisfice.domain.errors import SatisficeError, UserError
 from satisfice.domain.expressions.expression import Expression
-from satisfice.domain.rules.rule import PREDICTED, Rule, RuleBook, implied_by
+from satisfice.domain.rules.evaluator import RuleEvaluator
+from satisfice.domain.rules.predicted import PREDICTED
+from satisfice.domain.rules.rule import Predict, Rule, RuleBook, implied_by
 from satisfice.domain.space.space import (
     Bounded,
     Choice,
@@ -46,10 +48,10 @@ from satisfice.domain.space.space import (
     Params,
     Space,
 )
-from satisfice.tasks.sampling.draws import Drawing, TrialTranslator, distribution
-from satisfice.tasks.sampling.proposer import Experts, Gatekeeper, Predict, Proposal, RuleSearch
-
-_FIXED = "fixed_params"  # where Optuna keeps what `enqueue_trial` was given
+from satisfice.tasks.sampling.draws import Drawing, TrialTranslator
+from satisfice.tasks.sampling.rule_search import PREDICTIONS, ExpertPriors, Proposal, RuleSearch
+from satisfice.tasks.storage.distributions import distribution
+from satisfice.tasks.storage.optuna_private import FIXED_PARAMS, storage_of, trial_id
 
 
 class RuleAwareSampler(BaseSampler):
@@ -116,7 +118,7 @@ class RuleAwareSampler(BaseSampler):
         """
         drawing, found = self._found(study, trial)
         for key, note in found.notes.items():
-            study._storage.set_trial_system_attr(trial._trial_id, key, note)
+            storage_of(study).set_trial_system_attr(trial_id(trial), key, note)
         if found.repeated and drawing.listed:
             with suppress(RuntimeError):  # outside of `optimize` there is nothing to stop
                 study.stop()
@@ -128,11 +130,11 @@ class RuleAwareSampler(BaseSampler):
         Raises:
             UserError: Says which rule it breaks, and what is allowed near it.
         """
-        if trial.system_attrs.get(_FIXED):  # Optuna would not even ask for what is queued
+        if trial.system_attrs.get(FIXED_PARAMS):  # Optuna would not even ask for what is queued
             try:
                 self._found(study, trial)
             except SatisficeError:
-                study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+                storage_of(study).set_trial_state_values(trial_id(trial), TrialState.FAIL)
                 raise
 
     def sample_independent(
@@ -170,10 +172,10 @@ class RuleAwareSampler(BaseSampler):
         others = [one for one in study.get_trials(deepcopy=False) if one.number != trial.number]
         lessons = [self._lessons.of(one) for one in others]
         drawing = Drawing(self._sampler, study, lessons, self._space, trial.number)
-        gatekeeper = Gatekeeper(self._rules, self._predict)
-        experts = Experts(self._space, lessons, self._random)
-        search = RuleSearch(self._space, gatekeeper, experts, others)
-        fixed = trial.system_attrs.get(_FIXED)
+        evaluator = RuleEvaluator(self._rules, self._predict, PREDICTIONS)
+        experts = ExpertPriors(self._space, lessons, self._random)
+        search = RuleSearch(self._space, evaluator, experts, others)
+        fixed = trial.system_attrs.get(FIXED_PARAMS)
         return drawing, search.complete(drawing, fixed) if fixed else search.run(drawing)
 
     def reseed_rng(self) -> None:

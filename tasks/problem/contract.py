@@ -7,15 +7,16 @@ import inspect
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any, cast
+from typing import Any
 
 from satisfice.domain.errors import StudyCodeError
 from satisfice.tasks.problem.data import Data
+from satisfice.tasks.problem.siblings import Siblings, hidden_by, siblings_in
 
 TELLING_LINES = 12  # the end of a traceback says what went wrong; the rest says how one got there
 
@@ -74,9 +75,9 @@ class Problem:
 def load_problem(study_folder: Path, file: str) -> Problem:
     """Import a study's code.
 
-    Its folder is on the path meanwhile, so helper modules beside it can be imported at its top.
-    The module gets a name made from the folder's, so that pickles of its classes load in any
-    process that has called this before.
+    The modules beside it are imported first from then on, also inside its functions, until another
+    study is loaded or called. The module goes by the name of its file, so that spawned processes
+    can import it. Pickles made by earlier versions name it after its folder, too.
 
     Args:
         study_folder: The study folder.
@@ -93,8 +94,9 @@ def load_problem(study_folder: Path, file: str) -> Problem:
             "The study's `problem:` names a Python file in the study folder "
             "that defines load() and train(trial, data).",
         )
-    module = _import(path)
-    found = {name: _function(module, name, path) for name in _CONTRACT}
+    own = siblings_in(path.parent)
+    module = _import(path, own)
+    found = {name: _function(module, name, path, own) for name in _CONTRACT}
     return Problem(path, **found)  # type: ignore[arg-type]
 
 
@@ -125,7 +127,7 @@ def study_code_error(error: BaseException, file: Path, what: str) -> StudyCodeEr
         what: What was going on, `load() raised`.
     """
     lines = telling_lines(error, file)
-    hint = error.hint if isinstance(error, StudyCodeError) else _HINTS.get(type(error), "")
+    hint = error.hint if isinstance(error, StudyCodeError) else _hint(error, file)
     return StudyCodeError(f"{describe(error, file)}\n{what}:\n{lines}", hint or _HINT)
 
 
@@ -154,41 +156,46 @@ def telling_lines(error: BaseException, file: Path) -> str:
     return "\n".join("".join(lines).rstrip().splitlines()[-TELLING_LINES:])
 
 
-_HINT = "Mend the line in the study's code, then start again; nothing was trained."
+_HINT = "Fix the error in the study's code and run again; nothing was trained."
 _HINTS: dict[type[BaseException], str] = {
     ModuleNotFoundError: "Install the package beside Satisfice, or put the module into the study "
-    "folder and import it at the top of the file.",
-    FileNotFoundError: "Paths are relative to the folder that the command was started in; "
+    "folder.",
+    FileNotFoundError: "Relative paths start at the folder in which the command was run; "
     "Path(__file__).parent is the study folder.",
 }
 
 
-def _import(path: Path) -> ModuleType:
-    name = "problem_" + re.sub(r"\W", "_", f"{path.parent.name}_{path.stem}")
+def _hint(error: BaseException, file: Path) -> str:
+    lacking = getattr(error, "obj", None) if isinstance(error, AttributeError) else error
+    module = getattr(lacking, "__name__" if isinstance(lacking, ModuleType) else "name", None)
+    for name, library in hidden_by(file.parent).items():
+        if str(module).partition(".")[0] == Path(name).stem:
+            return f"{name} hides {library}: rename it"
+    return _HINTS.get(type(error), "")
+
+
+def _import(path: Path, own: Siblings) -> ModuleType:
+    own.activate()
+    old_name = "problem_" + re.sub(r"\W", "_", f"{path.parent.name}_{path.stem}")
+    name = path.stem if own.may_be_called(path.stem) else old_name
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise StudyCodeError(f"{path}: this is no Python file", "Its name has to end in `.py`.")
+        raise StudyCodeError(f"{path}: this is not a Python file", "Its name must end in `.py`.")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # before it runs: dataclasses and pickles look their module up
+    # Before it runs, since dataclasses and pickles look their module up.
+    sys.modules[name] = sys.modules[old_name] = module
     try:
-        with _on_path(path.parent):
-            spec.loader.exec_module(module)
+        spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        del sys.modules[name]
+        for one in {name, old_name}:
+            del sys.modules[one]
         raise study_code_error(error, path, "importing it raised") from error
     return module
 
 
-@contextmanager
-def _on_path(folder: Path) -> Iterator[None]:
-    sys.path.insert(0, str(folder))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))
-
-
-def _function(module: ModuleType, name: str, path: Path) -> Callable[..., Any] | None:
+def _function(
+    module: ModuleType, name: str, path: Path, own: Siblings
+) -> Callable[..., Any] | None:
     wanted, needed = _CONTRACT[name]
     signature = f"{name}({', '.join(wanted)})"
     function: Any = getattr(module, name, None)
@@ -205,10 +212,17 @@ def _function(module: ModuleType, name: str, path: Path) -> Callable[..., Any] |
             f"{_place(function, path)}: {takes} cannot be called as {signature}: {error}",
             f"Define it as `def {signature}:`.",
         ) from error
-    return cast("Callable[..., Any]", function)
+
+    @wraps(function)
+    def call(*given: Any, **named: Any) -> Any:
+        own.activate()  # another study may have been called meanwhile
+        return function(*given, **named)
+
+    return call
 
 
 def _place(function: Callable[..., Any], path: Path) -> str:
+    function = inspect.unwrap(function)
     if isinstance(function, FunctionType):
         return f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
     return str(path)

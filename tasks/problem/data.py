@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from satisfice.domain.arrays import Array, Indices
 from satisfice.domain.errors import StudyCodeError
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +39,7 @@ class Split:
     def __len__(self) -> int:
         return len(self.y)
 
-    def take(self, rows: npt.NDArray[np.intp]) -> Split:
+    def take(self, rows: Indices) -> Split:
         """Return some of the rows, in the given order."""
         x = self.x.iloc[rows] if hasattr(self.x, "iloc") else self.x[rows]
         return Split(x, self.y[rows], None if self.group is None else self.group[rows])

@@ -7,14 +7,13 @@ import logging
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from satisfice.domain.arrays import Array, Floats, Indices
 from satisfice.domain.errors import StudyCodeError
-from satisfice.tasks.problem.data import Array, Data, Split
+from satisfice.tasks.problem.data import Data, Split
 
-Index = npt.NDArray[np.intp]
 _TIE_BREAK = 1e-3  # weight of a part's size against its mixture of answers
 
 
@@ -74,7 +73,7 @@ def _array(group: Array | None) -> Array | None:
     return None if group is None else np.asarray(group)
 
 
-def _families(whole: Split) -> Index:
+def _families(whole: Split) -> Indices:
     """Number the sets of examples that groups and duplicates hold together, n numbers."""
     same = _ids(_fingerprints(whole.x))
     group = same if whole.group is None else _ids(whole.group)
@@ -95,19 +94,19 @@ def _fingerprints(x: Any) -> Array:
     return np.array([hashlib.blake2b(text, digest_size=8).hexdigest() for text in texts])
 
 
-def _strata(y: Array) -> Index:
+def _strata(y: Array) -> Indices:
     if y.dtype.kind == "f":
         return _ids(np.searchsorted(np.unique(np.quantile(y, np.linspace(0, 1, 11)[1:-1])), y))
     return _ids(y)
 
 
-def _ids(values: Array) -> Index:
+def _ids(values: Array) -> Indices:
     return np.asarray(np.unique(values, return_inverse=True)[1], dtype=np.intp)
 
 
 def _assign(
-    family: Index, stratum: Index, shares: npt.NDArray[np.float64], random: np.random.Generator
-) -> Index:
+    family: Indices, stratum: Indices, shares: Floats, random: np.random.Generator
+) -> Indices:
     """Give each family, the largest first, to the part that lacks most of what it brings.
 
     This is the iterative stratification of Sechidis, Tsoumakas and Vlahavas (ECML PKDD 2011,

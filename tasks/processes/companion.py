@@ -1,7 +1,7 @@
-"""A process of its own for a heavy library, started early, so that nobody waits for its import.
+"""A separate process for a heavy library, started early, so that nothing waits for its import.
 
-Great Expectations takes seconds to import, and so does MLflow. Each lives in a companion: a pool of
-one process. The coordinator stays small and starts at once, and the imports overlap.
+Great Expectations and MLflow each take seconds to import. Each lives in a companion: a pool of one
+process. The coordinator stays small and starts at once, and the imports overlap.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from typing import TypeVar
 
 from satisfice.domain.errors import ExternalSystemError
 
-RESTARTS = 3  # one that dies again and again has a cause that starting it anew does not mend
+RESTARTS = 3  # a process that keeps dying has a cause that a restart does not remove
 
 _Result = TypeVar("_Result")
 
 
 class Companion:
-    """A process that imports some modules and then runs what is submitted to it, one by one.
+    """A process that imports some modules and then runs submitted functions one at a time.
 
-    The terminal's Ctrl-C does not reach it, and it ends when this process does, however that dies.
-    Where it dies by itself, what it was doing raises `BrokenProcessPool`, and the next submission
-    starts it anew.
+    The terminal's Ctrl-C does not reach it, and it exits when this process does, even if that is
+    killed. If it dies by itself, the pending call raises `BrokenProcessPool`, and the next
+    submission restarts it.
 
     Args:
-        modules: What it imports before it does anything.
-        nice: Makes it give way to others, as the `nice` command does.
+        modules: Names of the modules that it imports first.
+        nice: Lowers its priority, as the `nice` command does.
     """
 
     def __init__(self, *modules: str, nice: int = 0) -> None:
@@ -45,7 +45,7 @@ class Companion:
         self._pool = _open(modules, nice)
 
     def submit(self, function: Callable[..., _Result], /, *arguments: object) -> Future[_Result]:
-        """Have a function run there; it and what goes in and out are pickled."""
+        """Run a function there; the function, its arguments and its result are pickled."""
         with self._lock:
             try:
                 return self._pool.submit(function, *arguments)
@@ -57,7 +57,7 @@ class Companion:
                 return self._pool.submit(function, *arguments)
 
     def run(self, function: Callable[..., _Result], /, *arguments: object) -> _Result:
-        """Have a function run there, and wait for what it returns.
+        """Run a function there and return its result.
 
         Raises:
             ExternalSystemError: The process died meanwhile.
@@ -71,7 +71,7 @@ class Companion:
             ) from None
 
     def shutdown(self, wait: bool = True, cancel_futures: bool = False) -> None:
-        """Let the process end once it has done what was submitted."""
+        """Let the process exit once it has run what was submitted."""
         self._pool.shutdown(wait, cancel_futures=cancel_futures)
 
     def __enter__(self) -> Companion:
@@ -82,21 +82,21 @@ class Companion:
 
 
 def _open(modules: tuple[str, ...], nice: int) -> ProcessPoolExecutor:
-    # Where this process is ended at once, Python's own tracker cleans up after it, and says so.
+    # If this process is killed, Python's resource tracker cleans up after it and would warn.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(1, context, initializer=_begin, initargs=(modules, nice))
-    resource_tracker.ensure_running()  # now, since to start it would unblock what follows
+    resource_tracker.ensure_running()  # now: starting it resets the signal mask that is set next
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # the process inherits it
     try:
-        pool.submit(_ready)  # the executor starts its process only when there is something to do
+        pool.submit(_ready)  # the executor starts its process with the first task
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return pool
 
 
 def _ready() -> None:
-    """Do nothing: whoever waits for this knows that the imports are done."""
+    """Do nothing: when this has returned, the imports are done."""
 
 
 def _begin(modules: tuple[str, ...], nice: int) -> None:
@@ -112,14 +112,14 @@ def _begin(modules: tuple[str, ...], nice: int) -> None:
 
 
 def _give_way(nice: int) -> None:
-    """Let others go first.
+    """Lower the priority of this process.
 
-    Linux shares the processor out between sessions first, and looks at niceness within each
-    (sched(7), "The autogroup feature"). The trainings are in another session than this process: to
-    give way to them it needs one of its own, with a niceness of its own.
+    Linux divides processor time between sessions first, and applies niceness within each
+    (sched(7), "The autogroup feature"). Trainings run in other sessions than this process: to yield
+    to them it needs its own session with its own niceness.
     """
     os.nice(nice)
-    with suppress(OSError):  # where there are no sessions of that sort, niceness is enough
+    with suppress(OSError):  # without autogroups, niceness is enough
         os.setsid()
         Path("/proc/self/autogroup").write_text(str(nice))
 

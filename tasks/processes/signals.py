@@ -1,4 +1,4 @@
-"""Being told to end: by Ctrl-C, by `kill`, or by a terminal that is closed."""
+"""Signals that ask a process to stop: Ctrl-C, `kill`, or a closed terminal."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ TOLD_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def interrupt_when_told() -> None:
-    """Raise KeyboardInterrupt, whichever way this process is told to end."""
+    """Raise KeyboardInterrupt for any signal that asks this process to stop."""
     for one in TOLD_TO_END:
         signal.signal(one, signal.default_int_handler)
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Hold it back for a moment: a process that is just being started must not be forgotten."""
+    """Delay such signals, so that a process that is being started is never left behind."""
     held: list[int] = []
     before = {
         one: signal.signal(one, lambda number, _frame: held.append(number)) for one in TOLD_TO_END

@@ -1,1 +1,1 @@
-"""The report page, its figures, and Prefect's artifacts."""
+"""The report page, its figures, the outcome as Markdown, and Prefect's artifacts."""

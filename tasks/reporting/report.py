@@ -1,4 +1,4 @@
-"""The report of a search: one page that opens from a mail attachment, without a network."""
+"""The report of a search: one HTML page that needs no network, such as a mail attachment."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from satisfice.domain.decisions.calibration import CAVEAT, verdicts
 from satisfice.domain.economics.text import HOURS, STEPS, duration, money
 from satisfice.domain.rules.rule import Rule
 from satisfice.domain.space.space import Space
-from satisfice.domain.summary import Confirmed, SearchSummary
+from satisfice.domain.summary import SearchSummary
 from satisfice.domain.trials.feasibility import shortfall, violations
 from satisfice.domain.trials.history import History, TrialState
 from satisfice.tasks.files.atomic import write_whole
 
 _TEMPLATE = Path(__file__).with_name("report.html")
-_FEWEST_FOR_IMPORTANCE = 8  # below this many trials a ranking of parameters would be a guess
+_FEWEST_FOR_IMPORTANCE = 8  # with fewer trials a ranking of parameters would be a guess
 
 
 def write_report(summary: SearchSummary, path: Path) -> Path:
@@ -29,7 +29,7 @@ def write_report(summary: SearchSummary, path: Path) -> Path:
 
     Args:
         summary: The search.
-        path: The page; what was there is replaced at once or not at all.
+        path: The page; it is replaced atomically.
 
     Returns:
         The same path.
@@ -39,20 +39,20 @@ def write_report(summary: SearchSummary, path: Path) -> Path:
 
 
 def page(summary: SearchSummary) -> str:
-    """Return the report as one HTML document without any reference to elsewhere."""
+    """Return the report as one HTML document without external references."""
     from jinja2 import Environment, StrictUndefined
 
     from satisfice.tasks.reporting import figures, forecast_figures, space_figures
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters.update(short=short, percent=lambda value: f"{value:.1%}", breaks=violations)
+    environment.filters.update(cell=cell, breaks=violations)
     template = environment.from_string(_TEMPLATE.read_text())
     ranked = importance(summary.history, summary.study.space)
     states = Counter(one.state for one in summary.history.trials)
     pictured, currency = bool(summary.history.complete), summary.study.prices.currency
     return template.render(
         s=summary,
-        begun=dt.datetime.fromtimestamp(summary.started, dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        started=dt.datetime.fromtimestamp(summary.started, dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         counts={state.value: states[state] for state in TrialState if states[state]},
         leaders=summary.history.ranking(10),
         shortfall=shortfall(summary.history),
@@ -60,7 +60,7 @@ def page(summary: SearchSummary) -> str:
         audit_strips=figures.audit_strips(summary),
         steps=STEPS[summary.study.worth.per],
         default=next((one for one in summary.confirmed if one.name == "default"), None),
-        optimism=optimism(summary.winner),
+        optimism=summary.optimism,
         importance=ranked,
         gain_curve=figures.gain_curve(summary) if pictured else "",
         price_line=figures.price_line(summary),
@@ -77,10 +77,10 @@ def page(summary: SearchSummary) -> str:
 
 
 def importance(history: History, space: Space) -> Mapping[str, float]:
-    """Return how much of the metric's variation each parameter explains (fANOVA), largest first.
+    """Return the share of the metric's variance that each parameter explains, largest first.
 
-    Parameters that are not always there are left out, as Optuna's evaluator does. Empty where there
-    are too few trials to tell.
+    Parameters that are inactive in some trials are left out, as in Optuna's evaluator. Empty if
+    there are too few trials.
 
     Source: Hutter, Hoos, Leyton-Brown, "An Efficient Approach for Assessing Hyperparameter
     Importance" (ICML 2014), as Optuna implements it.
@@ -89,7 +89,7 @@ def importance(history: History, space: Space) -> Mapping[str, float]:
         return {}
     import optuna
 
-    from satisfice.tasks.sampling.draws import distribution
+    from satisfice.tasks.storage.distributions import distribution
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     kinds = {name: distribution(axis) for name, axis in space.axes.items()}
@@ -108,19 +108,12 @@ def importance(history: History, space: Space) -> Mapping[str, float]:
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
         try:
             return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
-        except (RuntimeError, ValueError):  # a metric that never changes has nothing to explain
+        except (RuntimeError, ValueError):  # the metric never changes
             return {}
 
 
-def optimism(winner: Confirmed | None) -> float | None:
-    """Return by how much the value for which the winner was chosen exceeds its fresh values."""
-    if winner is None or winner.observed is None or not winner.validation:
-        return None
-    return winner.observed - sum(winner.validation) / len(winner.validation)
-
-
-def short(value: Any) -> str:
-    """Return a value as people read it."""
+def cell(value: Any) -> str:
+    """Return a value as a table shows it."""
     if isinstance(value, bool) or value is None:
         return "-" if value is None else str(value).lower()
     if isinstance(value, float):
@@ -129,34 +122,32 @@ def short(value: Any) -> str:
 
 
 def _rules(summary: SearchSummary) -> list[tuple[Rule, int, str, RuleAudit | None]]:
-    """Return each rule with what it turned away, what that has spared, and what audits say."""
+    """Return each rule with its rejections, the cost that they saved, and its audit."""
     audits, currency = {one.rule: one for one in summary.rule_audits}, summary.study.prices.currency
     return [
         (
             rule,
             summary.excluded.get(rule.id, 0),
-            spared(summary.avoided.get(rule.id), currency),
+            saved(summary.avoided.get(rule.id), currency),
             audits.get(rule.id),
         )
         for rule in summary.study.rules.rules
     ]
 
 
-def spared(avoided: Avoided | None, currency: str) -> str:
-    """Say what training what a rule turned away would have cost, and how that is known."""
+def saved(avoided: Avoided | None, currency: str) -> str:
+    """Return the cost that a rule's rejections saved, in words, and how it was estimated."""
     if avoided is None:
         return "-"
     built = avoided.looked_at - avoided.unbuildable
     if avoided.looked_at and not built:
-        return f"next to nothing: no model can be built of any of {avoided.looked_at} looked at"
+        return f"next to nothing: none of {avoided.looked_at} examined can be built"
     price = money(avoided.seconds * avoided.rate, currency)
     about = duration(avoided.seconds) + ("" if currency == HOURS else f", {price}")
     between = f"{duration(avoided.low)} to {duration(avoided.high)}"
-    how = f"forecast from {built}" if built else "at what a trial of this search took"
+    how = f"forecast from {built}" if built else "from the average trial of this search"
     failing = (
-        f"; of {avoided.unbuildable} others looked at no model can be built"
-        if avoided.unbuildable
-        else ""
+        f"; {avoided.unbuildable} others examined cannot be built" if avoided.unbuildable else ""
     )
     return f"about {about} ({between}; {how}{failing})"
 
@@ -168,8 +159,8 @@ def _quality(summary: SearchSummary) -> list[tuple[str, str]]:
     return [
         ("latency, median", f"{one.latency_ms_p50:.3f} ms"),
         ("latency, 95th percentile", f"{one.latency_ms_p95:.3f} ms"),
-        ("energy of 1000 inferences", f"{one.energy_wh_per_1000:.4g} Wh ({one.energy})"),
-        ("parameters", short(one.parameters)),
-        ("multiply-accumulates", short(one.macs)),
+        ("energy per 1000 inferences", f"{one.energy_wh_per_1000:.4g} Wh ({one.energy})"),
+        ("parameters", cell(one.parameters)),
+        ("multiply-accumulates", cell(one.macs)),
         ("size of the weights", f"{one.size_bytes / 1024:.1f} KiB"),
     ]

@@ -1,8 +1,8 @@
-"""Pictures of a space as inline SVG: what the metric was where, for sweeps and for searches.
+"""Figures of a space as inline SVG: the metric over the parameters, for sweeps and searches.
 
-Darkness and width tell better from worse, never hue, and each cell says its value: so they read
-without colour vision and on paper. Only a companion imports this module, since matplotlib takes a
-second.
+Better is darker or wider, never another hue, and each cell shows its value, so that the figures can
+be read without colour vision and on paper. Only a companion imports this module, since matplotlib
+takes a second.
 """
 
 from __future__ import annotations
@@ -18,23 +18,24 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from satisfice.domain.expressions.types import Value
 from satisfice.domain.space.domains import same
-from satisfice.domain.space.space import Choice, Derived, Ordinal, Params, Space, Value
+from satisfice.domain.space.space import Choice, Derived, Ordinal, Params, Space
 from satisfice.domain.summary import SearchSummary
 from satisfice.tasks.reporting.figures import INK, STYLE, svg
 
 _MOST_MAPS = 3
-_MOST_CELLS = 8  # along an axis; more values are put together
+_MOST_CELLS = 8  # along an axis; more values are binned
 _BINS = 6
 _MOST_AXES = 10
 _MOST_LINES = 300
 _MOST_TICKS = 6
-_ABSENT = -0.14  # the place on an axis of a parameter that is not there
+_ABSENT = -0.14  # the position on an axis of an inactive parameter
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A configuration and what came of it; where it breaks a soft rule it is never the best."""
+    """A configuration and its value; if it breaks a soft rule it is never the best."""
 
     params: Params
     value: float
@@ -42,7 +43,7 @@ class Sample:
 
 
 def samples(summary: SearchSummary) -> list[Sample]:
-    """Return the trials with a value, and what a sweep did not have to train again."""
+    """Return the trials with a value, and the values that a sweep took from earlier trials."""
     known = summary.sweep.known if summary.sweep is not None else ()
     trials = summary.history.complete
     return [
@@ -52,9 +53,9 @@ def samples(summary: SearchSummary) -> list[Sample]:
 
 
 def heat_maps(summary: SearchSummary) -> list[str]:
-    """Draw the median of the metric over each pair of the parameters that a sweep has swept.
+    """Draw the median of the metric over pairs of swept parameters.
 
-    Of many pairs those whose medians differ most.
+    If there are many pairs, those whose medians differ most.
     """
     if summary.sweep is None:
         return []
@@ -67,11 +68,11 @@ def heat_maps(summary: SearchSummary) -> list[str]:
 
 
 def parallel_coordinates(summary: SearchSummary, ranking: Sequence[str] = ()) -> str:
-    """Draw each trial as a line over an axis for each parameter, and one for the metric.
+    """Draw each trial as a line across one axis per parameter and one for the metric.
 
     Args:
         summary: The search.
-        ranking: Parameters by importance, which come first where there are too many to draw.
+        ranking: Parameters by importance; if there are too many to draw, the first are drawn.
     """
     found, space = samples(summary), summary.study.space
     axes = [_Axis.of(name, space, found) for name in space.names]
@@ -87,14 +88,14 @@ def parallel_coordinates(summary: SearchSummary, ranking: Sequence[str] = ()) ->
 
 @dataclass(frozen=True)
 class _Axis:
-    """One parameter over some samples, in its own units.
+    """The axis of one parameter.
 
     Attributes:
         name: The parameter.
-        values: Its values, each once, in their order.
-        log: Whether ratios matter rather than differences.
-        numeric: Whether the values are numbers on a scale, not words side by side.
-        sometimes: Whether some samples are without it.
+        values: Its distinct values in the samples, in order.
+        log: Whether the scale is logarithmic.
+        numeric: Whether the values are numbers on a scale, not categories.
+        sometimes: Whether the parameter is inactive in some samples.
     """
 
     name: str
@@ -113,7 +114,7 @@ class _Axis:
             order = domain.choices if isinstance(domain, Choice) else domain.values
             ordered = tuple(one for one in order if any(same(one, each) for each in there))
             return cls(name, ordered, log=False, numeric=False, sometimes=sometimes)
-        if any(isinstance(one, bool | str) for one in there):  # what a formula may yield
+        if any(isinstance(one, bool | str) for one in there):  # a formula may return these
             return cls(name, tuple(sorted(there, key=str)), False, False, sometimes)
         numbers = tuple(sorted(there, key=float))
         log = (not isinstance(domain, Derived) and domain.log) or _is_geometric(numbers)
@@ -124,7 +125,7 @@ class _Axis:
         return len(self.values) + self.sometimes > 1
 
     def place(self, value: Value | None) -> float:
-        """Return where a value lies, between 0 and 1; below 0 where the parameter is not there."""
+        """Return the position of a value, from 0 to 1; below 0 for an inactive parameter."""
         if value is None:
             return _ABSENT
         if len(self.values) == 1:
@@ -138,7 +139,7 @@ class _Axis:
 
     @cached_property
     def ticks(self) -> list[tuple[float, str]]:
-        """Places with the values there: all of them, or some between the ends."""
+        """Positions and labels: of all values, or of some evenly spaced ones."""
         if len(self.values) <= _MOST_TICKS or not self.numeric:
             return [(self.place(one), _label(one)) for one in self.values]
         steps = _MOST_TICKS - 1
@@ -148,7 +149,7 @@ class _Axis:
 
     @cached_property
     def cells(self) -> list[str]:
-        """The labels of the rows or columns of a map."""
+        """The labels of the rows or columns of a heat map."""
         if not self._is_binned:
             return [_label(one) for one in self.values]
         if self._is_whole:
@@ -185,9 +186,9 @@ class _Map:
 
     Attributes:
         x: The parameter of the columns.
-        y: That of the rows.
-        medians: By column and row, the median over all else.
-        feasible: Where a configuration lies that breaks no soft rule.
+        y: The parameter of the rows.
+        medians: By column and row, the median over all other parameters.
+        feasible: The cells with a configuration that breaks no soft rule.
     """
 
     def __init__(self, x: _Axis, y: _Axis, found: Iterable[Sample]) -> None:
@@ -267,12 +268,12 @@ def _draw_lines(axes: Sequence[_Axis], found: Sequence[Sample], summary: SearchS
         drawn.tick_params(length=0)
         drawn.set_yticks([])
         drawn.spines[:].set_visible(False)
-        return svg(figure, "Each trial as a line over its parameters and its outcome")
+        return svg(figure, "Each trial as a line across its parameters and its value")
 
 
 def _draw_axis(drawn: Any, at: int, axis: _Axis, above: int) -> None:
     drawn.plot([at, at], [0, 1], color=INK, linewidth=0.8, zorder=above + 1)
-    ticks = [*axis.ticks, *([(_ABSENT, "not there")] if axis.sometimes else [])]
+    ticks = [*axis.ticks, *([(_ABSENT, "inactive")] if axis.sometimes else [])]
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6}
     for place, text in ticks:
         drawn.text(
@@ -287,7 +288,7 @@ def _label(value: Value) -> str:
 
 
 def _is_geometric(numbers: Sequence[Value]) -> bool:
-    """Tell whether the steps between numbers are about the same factor, as a sweep may choose."""
+    """Tell whether the numbers are roughly a geometric sequence, as in a logarithmic sweep."""
     if len(numbers) < 3 or not float(numbers[0]) > 0:
         return False
     steps = [math.log(float(high) / float(low)) for low, high in pairwise(numbers)]

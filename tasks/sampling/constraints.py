@@ -1,7 +1,7 @@
-"""Soft rules in the words of Optuna's samplers: constraints of order 1, comparable between trials.
+"""Soft rules as constraints for Optuna's samplers, scaled to order 1.
 
-The store keeps constraints in the units of the rules. Here those of all trials are brought to one
-scale, which moves with each trial, on copies that samplers look at.
+The store keeps constraints in the units of the rules. Here they are scaled, on copies of the trials
+for samplers; the scale changes with each trial.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from optuna.trial import FrozenTrial, TrialState
 from satisfice.domain.trials.feasibility import Margins, constraint, scales
 from satisfice.tasks.storage.trial_records import constraints
 
-_SILENT = 1.0  # the margin of a complete trial from a rule that does not apply to it
+_SILENT = 1.0  # the margin of a complete trial if the rule does not apply to it
 
 
 def constrained(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Return trials with their constraints scaled; where there are none, as they are.
+    """Return copies of trials with scaled constraints; without constraints, the trials themselves.
 
-    Each complete trial gets a constraint for every rule, since samplers that model constraints ask
-    for that. A pruned or a failed one has those that were known when it ended, and is otherwise
-    taken neither for feasible nor for infeasible.
+    Every complete trial gets a constraint for every rule, as samplers that model constraints need.
+    A pruned or failed one has those that were known when it ended; if there are none, it counts
+    neither as feasible nor as infeasible.
     """
     margins = [{rule: -value for rule, value in one.constraints.items()} for one in trials]
     rules, sizes = dict.fromkeys(rule for one in margins for rule in one), scales(margins)
@@ -37,7 +37,7 @@ def constrained(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
             }
         )
         seen = copy.copy(trial)
-        # Ahead of all else, so that they stand in one order: GP takes them by their place.
+        # First and in one order, since GPSampler identifies them by position.
         others = {key: one for key, one in trial.system_attrs.items() if key not in told}
         seen.system_attrs = told | others
         return seen

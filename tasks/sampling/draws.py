@@ -1,8 +1,7 @@
-"""Whole configurations from an Optuna sampler, without a trial in the store.
+"""Whole configurations from an Optuna sampler, before there is a trial in the store.
 
-A sampler sees a study in coordinates (`domain.space.space`), each on an axis that never changes.
-What it notes down of the trial that is to be is kept, and written with the trial. Only the
-coordinator imports this module, and the coordinator needs Optuna anyway.
+A sampler sees the study in coordinates (`domain.space.space`) on axes that never change. System
+attributes that it sets are kept and stored with the trial later.
 """
 
 from __future__ import annotations
@@ -13,33 +12,26 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
-from optuna.samplers import BaseSampler, RandomSampler
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, GridSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from satisfice.domain.expressions.types import Value
 from satisfice.domain.space.repair import usual
-from satisfice.domain.space.space import (
-    Axis,
-    Bounded,
-    Choice,
-    Derived,
-    Float,
-    Ordinal,
-    Parameter,
-    Params,
-    Space,
-    Value,
+from satisfice.domain.space.space import Float, Parameter, Params, Space
+from satisfice.tasks.storage.distributions import distribution
+from satisfice.tasks.storage.optuna_private import (
+    StudySnapshot,
+    grid_size,
+    selected,
+    storage_of,
+    trial_id,
 )
 from satisfice.tasks.storage.trial_records import BEGUN
 
 _Ask: TypeAlias = Callable[[str, BaseDistribution], Value]
 
-# These draw evenly from the whole space as long as they have no model, or always.
+# These draw uniformly from the whole space until they have a model, or always.
 _RANDOM_AT_FIRST = (
     optuna.samplers.RandomSampler,
     optuna.samplers.TPESampler,
@@ -51,53 +43,22 @@ _RANDOM_AT_FIRST = (
 STAND_IN = -1  # the id of a trial that is not in the store yet
 
 
-def distributions(space: Space, params: Params) -> dict[str, BaseDistribution]:
-    """Return the domains of a configuration in Optuna's words, as everybody may read them.
-
-    Args:
-        space: The space.
-        params: The active parameters. A derived one has no distribution.
-    """
-    kinds: dict[str, BaseDistribution] = {}
-    for name in params:
-        domain = space[name].domain
-        if isinstance(domain, Bounded):
-            range_ = domain.given(params)
-            if range_ is not None:
-                kinds[name] = distribution(range_)
-        elif isinstance(domain, Ordinal):
-            kinds[name] = CategoricalDistribution(domain.values)
-        elif not isinstance(domain, Derived):
-            kinds[name] = distribution(domain)
-    return kinds
-
-
-def distribution(axis: Axis) -> BaseDistribution:
-    """Return an axis in Optuna's words."""
-    if isinstance(axis, Choice):
-        return CategoricalDistribution(axis.choices)
-    if isinstance(axis, Float):
-        return FloatDistribution(axis.low, axis.at(1.0), log=axis.log, step=axis.step)
-    last = axis.high - (axis.high - axis.low) % axis.step
-    return IntDistribution(axis.low, last, log=axis.log, step=axis.step)
-
-
 def random_configurations(space: Space, count: int, seed: int) -> Iterator[dict[str, Value]]:
-    """Yield configurations drawn at random from the space, whether rules allow them or not."""
+    """Yield random configurations from the space; rules are not checked."""
     kinds = {name: distribution(axis) for name, axis in space.axes.items()}
-    # A random sampler looks at neither the study nor the trial.
+    # A random sampler uses neither the study nor the trial.
     ask: _Ask = partial(RandomSampler(seed=seed).sample_independent, None, None)  # type: ignore[arg-type]
     for _ in range(count):
         params: dict[str, Value] = {}
         for one in space.parameters:
-            if one.is_there(params):
+            if one.is_active(params):
                 there = None if one.axis is None else _coordinate(one, kinds[one.name], {}, ask)
                 params[one.name] = one.value(there, params)
         yield params
 
 
 class TrialTranslator:
-    """What a sampler may learn from, in coordinates: a trial that has ended is read once."""
+    """Translates trials into coordinates for a sampler; finished ones are translated once."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
@@ -105,10 +66,10 @@ class TrialTranslator:
         self._read: dict[tuple[int, int], FrozenTrial] = {}
 
     def of(self, trial: FrozenTrial) -> FrozenTrial:
-        """Return a trial as a sampler sees it."""
+        """Return a trial in coordinates."""
         if self._space.is_plain:
             return trial  # each coordinate is the value itself
-        key = (trial._trial_id, trial.number)
+        key = (trial_id(trial), trial.number)
         if key not in self._read or not trial.state.is_finished():
             self._read[key] = self._translated(trial)
         return self._read[key]
@@ -118,7 +79,7 @@ class TrialTranslator:
         there = {
             name: self._space[name].coordinate(value, params)
             for name, value in params.items()
-            # A trial of another space (a choice was dropped, say) brings what still fits.
+            # Of a trial from another space (a choice was removed, say), only what still fits.
             if name in self._space.axes and self._space[name].allows(value, params)
         }
         seen = copy.copy(trial)
@@ -128,47 +89,28 @@ class TrialTranslator:
 
 
 def configuration_of(trial: FrozenTrial) -> Params:
-    """Return the parameters that a trial was begun with; Optuna's table lacks the derived ones."""
+    """Return the parameters of a trial, derived ones included, which Optuna does not store."""
     begun = trial.user_attrs.get(BEGUN)
     return trial.params if begun is None else dict(begun["params"])
 
 
-class _Snapshot(optuna.Study):
-    """A study as it stands now: a sampler reads it as often as it likes."""
-
-    def __init__(
-        self, study: optuna.Study, trials: list[FrozenTrial], notes: _Notes | None = None
-    ) -> None:
-        self.__setstate__(study.__getstate__())
-        self._storage: Any = _Overlay(study._storage, trials, notes)
-        self._snapshot = trials
-
-    def _get_trials(
-        self,
-        deepcopy: bool = True,
-        states: Container[TrialState] | None = None,
-        use_cache: bool = False,  # noqa: ARG002 (everything here is a cache)
-    ) -> list[FrozenTrial]:
-        return _some(self._snapshot, deepcopy, states)
-
-
 class _Notes:
-    """The trial that is to be, with what the sampler notes down of it, and those turned away."""
+    """The draw under way, with the attributes that the sampler sets, and the rejected draws."""
 
     def __init__(self) -> None:
         self.trial: FrozenTrial | None = None
-        self.turned_away: list[FrozenTrial] = []
+        self.rejected: list[FrozenTrial] = []
 
     def write(self, key: str, value: Any) -> None:
-        """Note it down where the sampler, and later the store, will find it."""
+        """Set an attribute, which the sampler can read back and which is stored with the trial."""
         if self.trial is not None:
             self.trial.system_attrs[key] = value
 
 
 class _Overlay:
-    """A storage that keeps what is said of a trial that does not exist yet.
+    """A storage that keeps the attributes of a trial that does not exist yet.
 
-    What a sampler says of the whole study (how far a sequence has come) goes to the store.
+    Attributes of the study (the position in a sequence) go to the real storage.
     """
 
     def __init__(self, storage: Any, trials: list[FrozenTrial], notes: _Notes | None) -> None:
@@ -178,7 +120,7 @@ class _Overlay:
         return getattr(self._storage, name)
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:  # noqa: ARG002
-        """Keep it: the trial will be created with all of it at once."""
+        """Keep the attribute until the trial is created."""
         if self._notes is not None:
             self._notes.write(key, value)
 
@@ -188,34 +130,33 @@ class _Overlay:
         deepcopy: bool = True,
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
-        """Return the trials and the draws so far; samplers that go through a list ask here."""
+        """Return the trials and the draws so far, as samplers of a finite list need them."""
         notes = self._notes
-        drawn = [] if notes is None else [*notes.turned_away, notes.trial]
+        drawn = [] if notes is None else [*notes.rejected, notes.trial]
         trials = [*self._trials, *(one for one in drawn if one is not None)]
-        return _some(trials, deepcopy, states)
+        return selected(trials, deepcopy, states)
 
 
-def _some(
-    trials: list[FrozenTrial], deepcopy: bool, states: Container[TrialState] | None
-) -> list[FrozenTrial]:
-    kept = [one for one in trials if states is None or one.state in states]
-    return copy.deepcopy(kept) if deepcopy else kept
+def _snapshot(
+    study: optuna.Study, trials: list[FrozenTrial], notes: _Notes | None = None
+) -> StudySnapshot:
+    return StudySnapshot(study, _Overlay(storage_of(study), trials, notes), trials)
 
 
 class Drawing:
-    """Whole configurations from a sampler, one after the other.
+    """Draws whole configurations from a sampler, one by one.
 
     Args:
         sampler: The sampler.
         study: The study.
-        lessons: The trials that it may learn from, in coordinates.
+        lessons: The trials to learn from, in coordinates.
         space: The space.
-        number: The number of the trial that is to be.
+        number: The number of the next trial.
 
     Attributes:
-        joint: Whether the last draw came from a model of several parameters.
-        repeats: Whether another draw would only be the same again.
-        listed: How many configurations the sampler goes through; 0: it draws from the space.
+        joint: Whether the last draw came from a joint model of the parameters.
+        repeats: Whether another draw would give the same configuration.
+        listed: The number of configurations on the sampler's list; 0: it draws from the space.
     """
 
     def __init__(
@@ -227,37 +168,36 @@ class Drawing:
         number: int,
     ) -> None:
         self.joint = False
-        # Whoever looks for the best place of a model finds the same one again, and slowly.
+        # Maximising an acquisition function again gives the same point, and is slow.
         self.repeats = isinstance(sampler, optuna.samplers.GPSampler)
-        grid = isinstance(sampler, optuna.samplers.GridSampler)
-        self.listed = len(sampler._all_grids) if grid else 0  # type: ignore[attr-defined]
+        self.listed = grid_size(sampler) if isinstance(sampler, GridSampler) else 0
         self._sampler, self._space, self._number = sampler, space, number
         self._kinds = {name: distribution(axis) for name, axis in space.axes.items()}
         self._notes = _Notes()
-        self._study = _Snapshot(study, lessons, self._notes)
-        # What all trials have in common, one trial of each sort tells as well as a thousand do.
+        self._study = _snapshot(study, lessons, self._notes)
+        # The parameters that all trials share follow from one trial of each sort.
         sorts = {(one.state, frozenset(one.params)): one for one in lessons}
-        one_each = _Snapshot(study, list(sorts.values()))
+        one_each = _snapshot(study, list(sorts.values()))
         inferred = sampler.infer_relative_search_space(one_each, self._stand_in({}, {}))
-        # Trials of another space (a bound was changed, say) must not bring its bounds along.
+        # Trials from another space (a bound was changed, say) must not bring back its bounds.
         self._together = {
             name: kind for name, kind in inferred.items() if self._kinds.get(name) == kind
         }
 
     @property
     def at_random(self) -> bool:
-        """Whether the last draw was one from the whole space, all of it equally likely."""
+        """Whether the last draw was uniform over the whole space."""
         if isinstance(self._sampler, optuna.samplers.QMCSampler):
-            return True  # it knows no other draws
+            return True  # it always does
         return not self.joint and isinstance(self._sampler, _RANDOM_AT_FIRST)
 
     @property
     def notes(self) -> dict[str, Any]:
-        """What the sampler has noted down with its last draw."""
+        """The system attributes that the sampler has set for its last draw."""
         return {} if self._notes.trial is None else dict(self._notes.trial.system_attrs)
 
     def draw(self) -> dict[str, Value]:
-        """Draw all parameters that are there, within their domains."""
+        """Draw the active parameters, within their domains."""
         params: dict[str, Value] = {}
         coordinates: dict[str, Value] = {}
         kinds: dict[str, BaseDistribution] = {}
@@ -267,7 +207,7 @@ class Drawing:
         self.joint = bool(drawn)
         ask: _Ask = partial(self._sampler.sample_independent, self._study, trial)
         for one in self._space.parameters:
-            if not one.is_there(params):
+            if not one.is_active(params):
                 continue
             there: Value | None = None
             if one.axis is not None:
@@ -276,20 +216,20 @@ class Drawing:
             params[one.name] = one.value(there, params)
         return params
 
-    def turn_away(self) -> None:
-        """Let samplers that go through a list know that the last draw is done with."""
+    def reject(self) -> None:
+        """Record the last draw as failed, so that a sampler with a list goes on to the next."""
         trial = self._notes.trial
         if trial is not None:
             trial.state = TrialState.FAIL
-            self._notes.turned_away.append(trial)
+            self._notes.rejected.append(trial)
             self._notes.trial = None
 
     def _stand_in(
         self, params: dict[str, Value], kinds: dict[str, BaseDistribution]
     ) -> FrozenTrial:
-        """Return the trial that is to be, for samplers that ask about it."""
+        """Return a trial for samplers to look at until the real one exists."""
         return FrozenTrial(
-            # The first trials of a grid get the entry of their number, allowed or not.
+            # Below this number, a grid sampler gives each trial the point of its number.
             number=self._number + self.listed,
             state=TrialState.RUNNING,
             value=None,
@@ -310,7 +250,7 @@ def _coordinate(
     drawn: Mapping[str, Value],
     ask: _Ask,
 ) -> Value:
-    """Return the drawn coordinate, or ask for one where there is a choice; within the axis."""
+    """Return the coordinate, drawn independently if it was not drawn jointly; within the axis."""
     name, axis = parameter.name, parameter.axis
     if kind.single():
         return usual(parameter)
@@ -319,4 +259,4 @@ def _coordinate(
         return value
     if axis.step is not None:
         return axis.at(axis.place(float(value)))
-    return min(max(float(value), axis.low), axis.high)  # logarithms may miss a bound by a bit
+    return min(max(float(value), axis.low), axis.high)  # rounding of logarithms may exceed a bound

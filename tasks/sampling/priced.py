@@ -1,7 +1,7 @@
-"""An Optuna sampler that weighs what a configuration may bring against what it costs.
+"""An Optuna sampler that weighs the expected gain of a configuration against its cost.
 
 `domain.sampling.acquisition` prices thousands of candidates that the rules allow; the best one is
-proposed. Only the coordinator imports this module, and the coordinator needs Optuna anyway.
+proposed.
 """
 
 from __future__ import annotations
@@ -13,56 +13,57 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from satisfice.domain.arrays import Floats, Mask
 from satisfice.domain.decisions.noise import Scale
 from satisfice.domain.decisions.pruning import expected_ends
 from satisfice.domain.decisions.situation import NextTrialEstimate
 from satisfice.domain.economics.worth import Direction, Worth
 from satisfice.domain.rules.batch_repair import coordinates, place_of
 from satisfice.domain.rules.rule import RuleBook
-from satisfice.domain.rules.vectorized import Mask, allowed, configurations
+from satisfice.domain.rules.vectorized import allowed, configurations
 from satisfice.domain.sampling import acquisition
 from satisfice.domain.sampling.acquisition import Offers, Tried, nearby
-from satisfice.domain.sampling.encoding import Floats, columns
+from satisfice.domain.sampling.encoding import columns
 from satisfice.domain.space.space import Choice, Params, Space
 from satisfice.domain.trials.history import Failure, Purpose, TrialRecord
 from satisfice.tasks.sampling.draws import TrialTranslator
-from satisfice.tasks.sampling.rule_tpe import Sifter
+from satisfice.tasks.sampling.rule_tpe import RuleSampler
 from satisfice.tasks.storage.trial_records import BEGUN, RESULT, read_record
 
-_STARTUP = 3  # values before there is anything to learn
+_STARTUP = 3  # values before the model is used
 _SCATTERED, _NEARBY = 1024, 512  # candidates of a batch
 _BATCHES = 16
-_ENOUGH = 256  # allowed candidates among which the best is chosen
+_ENOUGH = 256  # allowed candidates to choose from
 _LEADERS = 6
-_CONSIDERED = 12  # leaders that may be trained again
-_LOOKS = 64  # candidates that are asked about one by one
-_CUT = 2.0  # times what it took is what a trial is taken to cost that ended without an epoch
-# Lost and stopped trials say nothing of their configuration.
+_CONSIDERED = 12  # leaders that may be confirmed
+_LOOKS = 64  # candidates that are checked one by one
+_CUT = 2.0  # a trial that overran is assumed to cost this many times what it took
+# Lost and stopped trials say nothing about their configuration.
 _OWN_FAULT = (Failure.CRASHED, Failure.KILLED, Failure.OUT_OF_MEMORY, Failure.NOT_A_NUMBER)
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What proposals are priced by.
+    """What prices proposals.
 
     Attributes:
-        worth: What a gain is worth.
-        direction: Which way the metric gets better.
+        worth: The worth of a gain.
+        direction: Whether the metric is maximised or minimised.
     """
 
     worth: Worth
     direction: Direction
 
 
-class PricedSampler(Sifter):
+class PricedSampler(RuleSampler):
     """Proposes the allowed candidate with the best expected gain for its cost.
 
     Args:
         seed: The seed.
         space: The space.
         rules: The rules that need no prediction.
-        wanted: Whether a configuration may be proposed, predictions included.
-        terms: What a gain is worth. Costs are those that finished trials have in the store.
+        accepts: Tells whether a configuration may be proposed, rules on predictions included.
+        terms: The worth of a gain. Costs are those of the finished trials in the store.
     """
 
     def __init__(
@@ -70,10 +71,10 @@ class PricedSampler(Sifter):
         seed: int,
         space: Space,
         rules: RuleBook,
-        wanted: Callable[[Params], bool],
+        accepts: Callable[[Params], bool],
         terms: Terms,
     ) -> None:
-        super().__init__(seed, space, rules, wanted)
+        super().__init__(seed, space, rules, accepts)
         self._random = np.random.default_rng(seed)
         self._terms = terms
         self._words = np.array([isinstance(axis, Choice) for axis in space.axes.values()])
@@ -83,22 +84,22 @@ class PricedSampler(Sifter):
         study: optuna.Study,  # noqa: ARG002
         trials: list[FrozenTrial],
     ) -> Iterator[tuple[Floats, NextTrialEstimate | None]]:
-        """Yield places that the rules allow, the best fair price first.
+        """Yield allowed points, the highest price index first.
 
-        Where another look at what was tried is priced higher, none is said to bring anything:
-        leaders are trained again after the search.
+        If repeating a tried configuration has a higher index, the estimated gain is zero: leaders
+        are trained again after the search.
         """
         past = _Past.of(trials, self._space, self._terms)
         batches = list(self._batches(past))
         places, features, left = (np.concatenate(one) for one in zip(*batches, strict=True))
         asked, first = left.copy(), len(batches[0][0])
-        asked[:first] |= self.unruled is None  # without rules, the first batch would be enough
+        asked[:first] |= self.without_rules is None  # without rules, the first batch is enough
         places, features, left = places[asked], features[asked], left[asked]
         known = self._offers(past, features)
         order = np.arange(len(places)) if known is None else known.order
-        if self.unruled is None:
+        if self.without_rules is None:
             best = places[order[order < first][0]]
-            self.unruled = self._space.configuration(coordinates(best, self._space))
+            self.without_rules = self._space.configuration(coordinates(best, self._space))
         order = order[left[order]][:_LOOKS]
         if known is None:
             yield from ((places[at], None) for at in order)
@@ -109,7 +110,7 @@ class PricedSampler(Sifter):
             yield places[at], NextTrialEstimate(float(gains[at]), float(known.costs[at]), least)
 
     def _batches(self, past: _Past) -> Iterator[tuple[Floats, Floats, Mask]]:
-        """Yield places, their columns, and which the rules allow, until these are enough."""
+        """Yield points, their features, and which are allowed, until there are enough."""
         found = 0
         for _ in range(_BATCHES):
             places = self._batch(past)
@@ -140,11 +141,11 @@ class PricedSampler(Sifter):
 
 @dataclass(frozen=True)
 class Leader:
-    """A configuration that may be the best one.
+    """A configuration that may be the best.
 
     Attributes:
-        number: The first trial that tried it.
-        offer: What training it again is expected to bring and to cost.
+        number: The first trial of it.
+        offer: The expected gain and cost of training it again.
     """
 
     number: int
@@ -152,12 +153,12 @@ class Leader:
 
 
 def leaders(trials: Sequence[FrozenTrial], space: Space, terms: Terms) -> tuple[Leader, ...]:
-    """Return the leaders of a search, the one that is believed to be the best first.
+    """Return the leaders of a search, the most likely best first.
 
     Args:
-        trials: The finished trials, in coordinates; repeated ones among them.
+        trials: The finished trials, repetitions included, in coordinates.
         space: The space.
-        terms: What a gain is worth.
+        terms: The worth of a gain.
     """
     past = _Past.of(trials, space, terms)
     known = acquisition.leaders(past.tried, _CONSIDERED, terms.worth.unit, past.target(terms))
@@ -168,7 +169,7 @@ def leaders(trials: Sequence[FrozenTrial], space: Space, terms: Terms) -> tuple[
 
 
 def leaders_of(study: optuna.Study, space: Space, terms: Terms) -> tuple[Leader, ...]:
-    """Return the leaders of a study in the store; see `leaders`. Confirmations count."""
+    """Return the leaders of a study in the store, confirmations included; see `leaders`."""
     translated = TrialTranslator(space)
     trials = [
         translated.of(one)
@@ -181,14 +182,14 @@ def leaders_of(study: optuna.Study, space: Space, terms: Terms) -> tuple[Leader,
 
 @dataclass(frozen=True)
 class _Past:
-    """The finished trials as the acquisition reads them, and places of the leaders."""
+    """The trials as arrays for the acquisition, and the points of the leaders."""
 
     tried: Tried
     scale: Scale
     leaders: Floats
 
     def target(self, terms: Terms) -> float:
-        """Return the level beyond which nothing is worth anything."""
+        """Return the level beyond which a gain is worth nothing."""
         target = terms.worth.target
         return np.inf if target is None else float(self.scale.of(np.array(target)))
 
@@ -225,7 +226,7 @@ class _Past:
 def _levels(
     trials: Sequence[FrozenTrial], records: Sequence[TrialRecord | None], scale: Scale
 ) -> tuple[Floats, Floats]:
-    """Return levels, and standard deviations where they are forecasts of trials given up."""
+    """Return levels, and the standard deviations of those that are forecasts for pruned trials."""
     values = np.array([_value(one) for one in trials], float)
     levels = np.where(np.isnan(values), np.nan, scale.of(values))
     doubts = np.zeros(len(trials))

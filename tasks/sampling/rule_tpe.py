@@ -1,13 +1,13 @@
-"""Samplers that choose among the allowed: what a rule forbids is dropped before the best is chosen.
+"""TPE that ranks only candidates that the rules allow.
 
-Candidates are held against the rules first, thousands at once (`domain.rules.vectorized`), and what
-is left is ranked, conditional parameters together with the others. `Sifter` is what such samplers
-share; `tasks.sampling.priced` has another one.
+Candidates are checked first, thousands at once (`domain.rules.vectorized`); the allowed ones are
+ranked, conditional parameters together with the others. `RuleSampler` is the base class of such
+samplers; `tasks.sampling.priced` has another one.
 
-Optuna's TPE draws 24 candidates where good trials lie and proposes the one with the best ratio of
-good to bad. Under rules that allow a hundredth of a space that one is forbidden nearly always: no
-bad trial lies where nothing may be tried, so just there the ratio is high. `SiftingTPE` ranks what
-is left by that ratio.
+Optuna's TPE draws 24 candidates near good trials and proposes the one with the highest ratio of
+good to bad density. If rules allow a hundredth of the space, that one is nearly always forbidden:
+there are no bad trials in the forbidden part, so that the ratio is high there. `RuleTPE` ranks
+the allowed candidates by the same ratio.
 """
 
 from __future__ import annotations
@@ -17,47 +17,47 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.samplers._tpe.sampler import _split_trials, default_gamma
 from optuna.trial import FrozenTrial, TrialState
 
+from satisfice.domain.arrays import Floats, Ints, Mask
 from satisfice.domain.decisions.situation import NextTrialEstimate
 from satisfice.domain.rules.batch_repair import coordinates
 from satisfice.domain.rules.rule import RuleBook
-from satisfice.domain.rules.vectorized import Mask, allowed, configurations
-from satisfice.domain.sampling.parzen import Floats, Parzen, fit
+from satisfice.domain.rules.vectorized import allowed, configurations
+from satisfice.domain.sampling.parzen import Parzen, fit
 from satisfice.domain.space.space import Key, Params, Space, key_of
-from satisfice.tasks.sampling.draws import distribution
+from satisfice.tasks.storage.distributions import distribution
+from satisfice.tasks.storage.optuna_private import generator_of, split_trials
 
-_STARTUP = 10  # trials before there is anything to learn; as in Optuna
-_CANDIDATES = 24  # allowed ones, among which the best is chosen; as in Optuna
+_STARTUP = 10  # random trials before the model is used; as in Optuna
+_CANDIDATES = 24  # allowed ones that are ranked; as in Optuna
 _BATCH, _BATCHES = 1024, 16
 
 _Model: TypeAlias = tuple[Parzen, Parzen]
 
 
-class Sifter(BaseSampler, ABC):
+class RuleSampler(BaseSampler, ABC):
     """Proposes the most promising candidate that the rules allow.
 
     Args:
         seed: The seed.
         space: The space.
         rules: The rules that need no prediction.
-        wanted: Whether a configuration may be proposed, predictions included.
+        accepts: Tells whether a configuration may be proposed, rules on predictions included.
 
     Attributes:
-        unruled: What would have been proposed without rules; None before the first draw.
+        without_rules: What would be proposed if there were no rules; None before the first draw.
     """
 
     def __init__(
-        self, seed: int, space: Space, rules: RuleBook, wanted: Callable[[Params], bool]
+        self, seed: int, space: Space, rules: RuleBook, accepts: Callable[[Params], bool]
     ) -> None:
-        self.unruled: Params | None = None
+        self.without_rules: Params | None = None
         self._independent = RandomSampler(seed=seed)
-        self._space, self._rules, self._wanted = space, rules, wanted
+        self._space, self._rules, self._accepts = space, rules, accepts
         self._offered: dict[Key, NextTrialEstimate | None] = {}
         self._exhausted = False
         self._axes = {
@@ -68,14 +68,14 @@ class Sifter(BaseSampler, ABC):
     def candidates(
         self, study: optuna.Study, trials: list[FrozenTrial]
     ) -> Iterator[tuple[Floats, NextTrialEstimate | None]]:
-        """Yield places that the rules allow, the most promising first.
+        """Yield allowed points, the most promising first.
 
         Args:
             study: The study.
-            trials: Its trials, without the one that is to be.
+            trials: Its trials, without the next one.
 
         Yields:
-            Shape (axes,): places between 0 and 1; and what is expected of them, where it is known.
+            A point, shape (axes,), between 0 and 1; and its estimate, or None if there is none.
         """
 
     def infer_relative_search_space(
@@ -83,7 +83,7 @@ class Sifter(BaseSampler, ABC):
         study: optuna.Study,  # noqa: ARG002
         trial: FrozenTrial,  # noqa: ARG002
     ) -> dict[str, BaseDistribution]:
-        """Return all axes: those of conditional parameters are drawn with the others."""
+        """Return all axes, since conditional parameters are drawn with the others."""
         return {name: distribution(axis) for name, axis in self._axes.items()}
 
     def sample_relative(
@@ -92,19 +92,17 @@ class Sifter(BaseSampler, ABC):
         trial: FrozenTrial,
         search_space: dict[str, BaseDistribution],  # noqa: ARG002
     ) -> dict[str, Any]:
-        """Return the coordinates of an allowed configuration, or none where none was found."""
+        """Return the coordinates of an allowed configuration; empty if none was found."""
         if self._exhausted:
             return {}
         trials = [one for one in study.get_trials(deepcopy=False) if one.number != trial.number]
         for place, offer in self.candidates(study, trials):
             there = coordinates(place, self._space)
             params = self._space.configuration(there)
-            if self._wanted(params):
+            if self._accepts(params):
                 self._offered[key_of(params)] = offer
                 return {name: there[name] for name in self._axes}
-        self._exhausted = (
-            True  # thousands of candidates were looked at: as many more would not help
-        )
+        self._exhausted = True  # thousands were checked; as many more would not help
         return {}
 
     def sample_independent(
@@ -114,27 +112,27 @@ class Sifter(BaseSampler, ABC):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Return a value drawn at random, where no candidate was found."""
+        """Return a random value, for when no candidate was found."""
         return self._independent.sample_independent(study, trial, param_name, param_distribution)
 
     def offer(self, params: Params) -> NextTrialEstimate | None:
-        """Return what a configuration that was drawn is expected to bring; None where unknown."""
+        """Return the estimate for a configuration that was drawn; None if there is none."""
         return self._offered.get(key_of(params))
 
 
-class SiftingTPE(Sifter, TPESampler):
-    """Optuna's TPE, choosing among allowed candidates; see `Sifter`."""
+class RuleTPE(RuleSampler, TPESampler):
+    """Optuna's TPE on allowed candidates only; see `RuleSampler`."""
 
     def __init__(
-        self, seed: int, space: Space, rules: RuleBook, wanted: Callable[[Params], bool]
+        self, seed: int, space: Space, rules: RuleBook, accepts: Callable[[Params], bool]
     ) -> None:
         TPESampler.__init__(self, seed=seed, multivariate=True, constant_liar=True)
-        Sifter.__init__(self, seed, space, rules, wanted)
+        RuleSampler.__init__(self, seed, space, rules, accepts)
 
     def candidates(
         self, study: optuna.Study, trials: list[FrozenTrial]
     ) -> Iterator[tuple[Floats, NextTrialEstimate | None]]:
-        """Yield places that the rules allow, the most promising of each batch first."""
+        """Yield allowed points, the most promising of each batch first."""
         finished = sum(one.state in (TrialState.COMPLETE, TrialState.PRUNED) for one in trials)
         models = self._models(study, trials, finished) if finished >= _STARTUP else {}
         for batch in self._batches(models):
@@ -143,11 +141,11 @@ class SiftingTPE(Sifter, TPESampler):
     def _models(
         self, study: optuna.Study, trials: list[FrozenTrial], finished: int
     ) -> dict[tuple[str, ...], _Model]:
-        """Return good and bad, for what is always there and for each parameter that is not."""
+        """Return models of good and bad trials, joint for the unconditional parameters."""
         ended = [one for one in trials if one.state in (TrialState.COMPLETE, TrialState.RUNNING)]
-        # Optuna's split goes by feasibility first. Of a pruned trial that may not be known, but it
-        # was not worth its rest: it teaches what is bad, and never passes for good.
-        good, bad = _split_trials(study, ended, default_gamma(finished))
+        # Optuna's split puts feasible trials first. Whether a pruned trial is feasible may not be
+        # known, but it was not worth finishing, so it always counts as bad.
+        good, bad = split_trials(study, ended, finished)
         pruned = [one for one in trials if one.state is TrialState.PRUNED]
         halves = good, sorted([*bad, *pruned], key=lambda one: one.number)
         always = tuple(one for one in self._axes if self._space[one].when is None)
@@ -165,7 +163,7 @@ class SiftingTPE(Sifter, TPESampler):
         }
 
     def _batches(self, models: Mapping[tuple[str, ...], _Model]) -> Iterator[Floats]:
-        """Yield places of candidates that the rules allow, the most promising first."""
+        """Yield batches of allowed points, the most promising of each first."""
         rows: list[Floats] = []
         scores: list[Floats] = []
         for _ in range(_BATCHES):
@@ -179,7 +177,7 @@ class SiftingTPE(Sifter, TPESampler):
             yield np.concatenate(rows)[np.argsort(-np.concatenate(scores), kind="stable")]
 
     def _drawn(self, models: Mapping[tuple[str, ...], _Model]) -> tuple[Floats, Floats]:
-        random = self._rng.rng
+        random = generator_of(self)
         at = {name: column for column, name in enumerate(self._space.axes)}
         places = random.uniform(size=(_BATCH, len(at)))
         for names, (good, _) in models.items():
@@ -189,10 +187,10 @@ class SiftingTPE(Sifter, TPESampler):
         places = np.clip(places, 0.0, 1.0)
         values, there = configurations(self._space, places)
         left = np.flatnonzero(allowed(self._rules, values, there))[:_CANDIDATES]
-        if self.unruled is None:
+        if self.without_rules is None:
             first = np.arange(_CANDIDATES)
             best = int(np.argmax(self._scores(models, places[first], there, first)))
-            self.unruled = self._space.configuration(coordinates(places[best], self._space))
+            self.without_rules = self._space.configuration(coordinates(places[best], self._space))
         return places[left], self._scores(models, places[left], there, left)
 
     def _scores(
@@ -200,7 +198,7 @@ class SiftingTPE(Sifter, TPESampler):
         models: Mapping[tuple[str, ...], _Model],
         places: Floats,
         there: Mapping[str, Mask],
-        rows: npt.NDArray[np.int_],
+        rows: Ints,
     ) -> Floats:
         at = {name: column for column, name in enumerate(self._space.axes)}
         score = np.zeros(len(rows))

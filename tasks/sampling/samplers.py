@@ -1,4 +1,4 @@
-"""Optuna's samplers by the names that a study may ask for."""
+"""Optuna's samplers by their names in `study.yaml`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import optuna
 from optuna.samplers import BaseSampler, TPESampler
 
 SamplerFactory = Callable[[int, int], BaseSampler]
-PRICED = "priced"  # our own (`tasks.sampling.priced`), which needs to know more than a seed
+PRICED = "priced"  # ours (`tasks.sampling.priced`); it needs more than a seed
 
 
 def tpe(seed: int, own: int) -> BaseSampler:  # noqa: ARG001
-    """Return Optuna's TPE: multivariate, with running trials counted as no good yet."""
+    """Return Optuna's TPE: multivariate, with running trials counted as bad."""
     return TPESampler(seed=own, multivariate=True, constant_liar=True)
 
 
@@ -33,7 +33,7 @@ def _nsga_ii(seed: int, own: int) -> BaseSampler:  # noqa: ARG001
 
 
 def _qmc(seed: int, own: int) -> BaseSampler:
-    # The sequence is that of the search; only what it has no place for is drawn anew each time.
+    # The sequence belongs to the search; what is not in it is drawn for each proposal.
     return optuna.samplers.QMCSampler(
         seed=seed,
         scramble=True,

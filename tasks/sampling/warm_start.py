@@ -22,9 +22,11 @@ from satisfice.domain.study import Study
 from satisfice.domain.summary import SCHEDULE
 from satisfice.domain.trials.feasibility import known, margins
 from satisfice.domain.trials.history import History, TrialRecord, TrialState
-from satisfice.tasks.sampling.draws import STAND_IN, distributions
+from satisfice.tasks.sampling.draws import STAND_IN
 from satisfice.tasks.spec.digest import study_digest
 from satisfice.tasks.spec.reader import recorded_study
+from satisfice.tasks.storage.distributions import distributions
+from satisfice.tasks.storage.optuna_private import renumber
 from satisfice.tasks.storage.store import Search, SearchInfo, Store
 from satisfice.tasks.storage.trial_records import BEGUN, constraints, for_optuna, write_begun
 
@@ -297,5 +299,5 @@ def _frozen(study: Study, one: Found, number: int) -> FrozenTrial:
         system_attrs=constraints(margins(study.soft_rules, record)),
     )
     # Each with a number and an id of its own, none of which a trial of the search will have.
-    frozen.number, frozen._trial_id = number, STAND_IN + number
+    renumber(frozen, number, STAND_IN + number)
     return frozen

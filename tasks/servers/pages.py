@@ -1,4 +1,4 @@
-"""The pages that people look at: Prefect's and MLflow's servers, for as long as wanted."""
+"""Prefect's and MLflow's web pages: their servers, started by `satisfice ui`."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from satisfice.tasks.files.home import home, tracking_url
 from satisfice.tasks.processes.signals import undisturbed
 from satisfice.tasks.servers.addresses import NOTE, answers, noted, settle_prefect
 
-PATIENCE = 120.0  # seconds; a first start creates two databases
-LEAVING = 20.0  # seconds for a server that was told to end
+PATIENCE = 120.0  # seconds; the first start creates two databases
+LEAVING = 20.0  # seconds for a server to shut down
 
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Addresses of the pages that people look at."""
+    """The addresses of the web pages."""
 
     prefect: str
     mlflow: str
@@ -33,14 +33,14 @@ class Pages:
 
 @contextmanager
 def pages(prefect_port: int, mlflow_port: int) -> Iterator[Pages]:
-    """Serve Prefect's and MLflow's pages on loopback, and end both servers at the end.
+    """Serve Prefect's and MLflow's pages on loopback, and stop both servers on exit.
 
-    To be used from the main thread, since it must not lose a server to a Ctrl-C.
+    Call it from the main thread: it delays signals, so that Ctrl-C never leaves a server behind.
 
-    Where `MLFLOW_TRACKING_URI` names a server, its pages are there already and none is started.
+    If `MLFLOW_TRACKING_URI` names a server, that one's pages are used and none is started.
 
     Raises:
-        UserError: They are being served already, or a port is taken.
+        UserError: The pages are being served already, or a port is taken.
         ExternalSystemError: A server did not start; the message holds the end of its log.
     """
     _refuse_twice()
@@ -94,13 +94,13 @@ class _Server:
         self._signal(signal.SIGTERM)
 
     def end(self) -> None:
-        """Wait for its end, and see to it that nothing of it is left, also when interrupted."""
+        """Wait for the server to exit, and kill what is left of it, also when interrupted."""
         try:
             self.process.wait(LEAVING)
         except subprocess.TimeoutExpired:
             pass
         finally:
-            self._signal(signal.SIGKILL)  # MLflow's server leaves its own children behind
+            self._signal(signal.SIGKILL)  # MLflow's server leaves child processes behind
             self.process.wait()
 
     def _signal(self, number: signal.Signals) -> None:
@@ -111,7 +111,7 @@ class _Server:
 def _start_prefect(port: int) -> _Server:
     address = f"http://127.0.0.1:{port}/api"
     settings = {**os.environ, "PREFECT_UI_API_URL": address}
-    settings["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "INFO"  # the log is where it may complain
+    settings["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "INFO"  # goes to the log file
     settings.pop("PREFECT_API_URL", None)
     command = [
         *(sys.executable, "-P", "-m", "prefect", "server", "start", "--host", "127.0.0.1"),
@@ -123,13 +123,19 @@ def _start_prefect(port: int) -> _Server:
 def _start_mlflow(port: int) -> _Server:
     command = [
         *(sys.executable, "-P", "-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1"),
-        *("--port", str(port), "--backend-store-uri", tracking_url()),
+        *("--port", str(port), "--backend-store-uri", _absolute(tracking_url())),
         *("--serve-artifacts", "--artifacts-destination", str(home() / "mlartifacts")),
     ]
-    # Its jobs score traces of language models, in seven more processes.
+    # Jobs score traces of language models, in seven more processes.
     quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     health = f"http://127.0.0.1:{port}/health"
     return _start("mlflow", command, {**os.environ, **quiet}, health)
+
+
+def _absolute(uri: str) -> str:
+    """Make the path of a SQLite address absolute, since the server runs in another folder."""
+    path = uri.removeprefix("sqlite:///")
+    return uri if path == uri else f"sqlite:///{Path(path).resolve()}"
 
 
 def _start(name: str, command: Sequence[str], settings: dict[str, str], health: str) -> _Server:
@@ -141,7 +147,9 @@ def _start(name: str, command: Sequence[str], settings: dict[str, str], health: 
             stdout=file,
             stderr=subprocess.STDOUT,
             env=settings,
-            start_new_session=True,  # the terminal's Ctrl-C is for us, and we end them
+            # MLflow starts uvicorn without -P: it must not import from the working directory.
+            cwd=home(),
+            start_new_session=True,  # so that the terminal's Ctrl-C reaches only this process
         )
     return _Server(name, process, health, log)
 
@@ -152,7 +160,7 @@ def _refuse_twice() -> None:
         pid = json.loads((home() / NOTE).read_text()).get("pid")
         raise UserError(
             f"the pages are being served already: {address.removesuffix('/api')}",
-            f"process {pid} serves them: look there, or end it first",
+            f"process {pid} serves them: open that address, or stop the process first",
         )
 
 
@@ -160,8 +168,8 @@ def _refuse_taken(port: int, option: str) -> None:
     if _is_free(port):
         return
     other = next((one for one in range(port + 1, min(port + 100, 65536)) if _is_free(one)), None)
-    way_out = f"`satisfice ui {option} {other}`" if other else f"`satisfice ui {option} PORT`"
-    raise UserError(f"port {port} is taken by another program", f"choose another: {way_out}")
+    command = f"`satisfice ui {option} {other or 'PORT'}`"
+    raise UserError(f"port {port} is taken by another program", f"choose another: {command}")
 
 
 def _is_free(port: int) -> bool:

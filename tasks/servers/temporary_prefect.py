@@ -1,9 +1,9 @@
-"""A Prefect server for the length of one search, where no other server is running.
+"""A Prefect server that lasts for one search, when no other server is running.
 
-Prefect starts one by itself, but as a child in the terminal's process group: the Ctrl-C that should
-let a search save itself would kill its server first, and a killed search would leave its server
-behind. This one is out of the terminal's reach, ends when the pipe to its starter closes, and
-starts up while its starter is still importing.
+Prefect would start one itself, but as a child in the terminal's process group: the Ctrl-C that lets
+a search save itself would kill its server first, and a killed search would leave its server behind.
+This one does not receive the terminal's signals, exits when the pipe to its parent closes, and
+starts while its parent is still importing.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from satisfice.domain.errors import ExternalSystemError
 from satisfice.tasks.files.home import home
 from satisfice.tasks.servers.addresses import answers
 
-PATIENCE = 180.0  # seconds; a first start makes a database, and the machine may be busy
-_NICE = 10  # of its session, which Linux looks at where processes of several compete
-# What Prefect sets for the server that it starts by itself: no pages, and no plans of its own.
+PATIENCE = 180.0  # seconds; the first start creates a database, and the machine may be busy
+_NICE = 10  # of its session: Linux schedules sessions against each other
+# What Prefect sets for a server that it starts itself: no pages, no scheduler.
 _TEMPORARY = {
     "PREFECT_UI_ENABLED": "0",
     "PREFECT__SERVER_EPHEMERAL": "1",
@@ -34,17 +34,16 @@ _TEMPORARY = {
 
 
 def start_temporary_server() -> Callable[[], None]:
-    """Start a server that serves this process to its end, unless `PREFECT_API_URL` names one.
+    """Start a server that lasts as long as this process, unless `PREFECT_API_URL` names one.
 
-    Must be called before prefect is imported: prefect reads the address then, and what it sends at
-    the end of the process it sends before an earlier import's farewell, so that the server is still
-    there.
+    Call it before prefect is imported: prefect reads the address then, and exit handlers run in
+    reverse order, so that prefect sends its last events before this server is stopped.
 
     Returns:
         A function that waits until the server answers.
 
     Raises:
-        ExternalSystemError: From that function: the server has died, or does not answer.
+        ExternalSystemError: Raised by that function: the server has died or does not answer.
     """
     if os.environ.get("PREFECT_API_URL"):
         return lambda: None
@@ -71,7 +70,7 @@ def start_temporary_server() -> Callable[[], None]:
                     f"its whole log is in {log}",
                 )
             time.sleep(0.05)
-        with suppress(OSError):  # from here on it gives way: it records, and nobody waits for it
+        with suppress(OSError):  # from here on it only records, and nothing waits for it
             Path(f"/proc/{server.pid}/autogroup").write_text(str(_NICE))
 
     atexit.register(_stop, server)

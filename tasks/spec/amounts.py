@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from satisfice.domain.economics import units
 from satisfice.domain.economics.cost import Budget, Prices
 from satisfice.domain.economics.worth import Amount, Worth
-from satisfice.tasks.spec.shapes import Mistake, Path, dotted
+from satisfice.tasks.spec.mistakes import Mistake, Path, dotted
 
 Document: TypeAlias = dict[str, Any]
 Amounts: TypeAlias = Mapping[Path, Amount]

@@ -3,40 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeAlias
 
 from satisfice.domain.economics.text import percent
-from satisfice.domain.expressions.expression import Expression, ExpressionError
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.expressions.syntax import ExpressionError
 from satisfice.domain.expressions.type_check import (
     check_condition,
     check_number,
     check_value,
     infer,
 )
-from satisfice.domain.expressions.types import NUMBER, Kind, Kinds
-from satisfice.domain.expressions.types import kind_of as kind_of_domain
+from satisfice.domain.expressions.types import NUMBER, Kind, Kinds, Value
 from satisfice.domain.quality import GATED
 from satisfice.domain.rules.measured import MEASURED, METRICS, is_measured
 from satisfice.domain.rules.predicted import LEARNT, PREDICTED
 from satisfice.domain.rules.rule import MOST_AUDITED
+from satisfice.domain.space.domains import kind_of as kind_of_domain
 from satisfice.domain.space.priors import Prior, Weights
-from satisfice.domain.space.space import (
-    Bounded,
-    Choice,
-    Derived,
-    Domain,
-    Float,
-    Int,
-    Ordinal,
-    Value,
-)
+from satisfice.domain.space.space import Bounded, Choice, Derived, Domain, Float, Int, Ordinal
 from satisfice.domain.study import Study
+from satisfice.domain.suggestions import did_you_mean
 from satisfice.tasks.spec import amounts
 from satisfice.tasks.spec.amounts import Document
-from satisfice.tasks.spec.shapes import Mistake, Percentage, Spot, dotted
-from satisfice.tasks.spec.shapes import Path as Place
+from satisfice.tasks.spec.mistakes import Mistake, Spot, dotted
+from satisfice.tasks.spec.mistakes import Path as Place
+from satisfice.tasks.spec.shapes import Percentage
 
 PROBLEM = "problem.py"
 _ROUNDING = 1e-9
@@ -66,10 +59,10 @@ def _files(data: Document, folder: Path) -> Iterator[Mistake]:
     for path, name, what in stated:
         if name is None or (folder / name).is_file():
             continue
-        near = get_close_matches(name, sorted(one.name for one in folder.glob("*.py")), n=1)
+        near = did_you_mean(name, sorted(one.name for one in folder.glob("*.py")))
         told = f"there is no file {name!r} in the study folder, expected one with {what}"
         spot = Spot.VALUE if path[0] in data else Spot.SECTION
-        yield Mistake(path, told, f"did you mean {near[0]!r}?" if near else "", spot)
+        yield Mistake(path, told, near, spot)
 
 
 def _misfits(name: str, spec: Document) -> Iterator[Mistake]:

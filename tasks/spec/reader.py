@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from satisfice.domain.quality import Gate
 from satisfice.domain.rules.rule import Rule, RuleBook, implied_by
 from satisfice.domain.space.space import Parameter, Space
 from satisfice.domain.study import Confirming, DataSource, Objective, Resources, Study
+from satisfice.domain.suggestions import nearest
 from satisfice.tasks.spec import amounts, consistency, schema, yaml_source
 from satisfice.tasks.spec.amounts import Document
 from satisfice.tasks.spec.consistency import PROBLEM, read_default, read_domain, read_prior
@@ -77,8 +77,8 @@ def _file(path: Path) -> Path:
         str(one.parent) for at in places for one in sorted(at.glob(f"*/{FILE}"))
     )
     names = {Path(one).name: one for one in folders}
-    near = get_close_matches((path.parent if path.suffix else path).name, names, n=1)
-    guess = f"did you mean {names[near[0]]!r}? " if near else ""
+    near = nearest((path.parent if path.suffix else path).name, names)
+    guess = "" if near is None else f"did you mean {names[near]!r}? "
     there = f"{guess}There are: {', '.join(list(folders)[:10])}"
     raise UserError(f"{path}: {lacks}", there if folders else f"a study is a folder with {FILE}")
 

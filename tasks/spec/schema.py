@@ -7,13 +7,13 @@ from typing import Any
 
 from satisfice.domain.economics import units
 from satisfice.domain.economics.worth import Direction
-from satisfice.domain.expressions.expression import FUNCTIONS
+from satisfice.domain.expressions.operations import FUNCTIONS
+from satisfice.tasks.spec.mistakes import Mistake
 from satisfice.tasks.spec.shapes import (
     Field,
     Flag,
     JSONSchema,
     ListOf,
-    Mistake,
     Named,
     Number,
     NumberOrFormula,

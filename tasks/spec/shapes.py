@@ -1,53 +1,24 @@
-"""What a value in a file may look like: one description that checks it and makes its JSON Schema.
+"""The shapes of values in a file: one description both checks a value and gives its JSON Schema.
 
-A shape answers two questions: `schema()`, for an editor, and `mistakes(value, path)`, for a person
-who got it wrong. Both come from the same attributes, so that they cannot drift apart.
+`schema()` is for editors, `mistakes(value, path)` for people. Both follow from the same attributes,
+so that they cannot disagree.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from enum import Enum
 from typing import Any, Protocol, TypeAlias
 
 from satisfice.domain.economics.units import Measure, QuantityError
-from satisfice.domain.expressions.expression import ExpressionError
+from satisfice.domain.suggestions import did_you_mean, nearest
+from satisfice.tasks.spec.mistakes import Mistake, Path, Spot, dotted, shown, unexpected
 
-Path: TypeAlias = tuple[str | int, ...]
 JSONSchema: TypeAlias = dict[str, Any]
 
 _PERCENT = r"^[0-9]{1,2}(\.[0-9]+)? ?%$"
 _LARGEST = 1e300  # what floating-point numbers can still be multiplied with; not infinity
-
-
-class Spot(Enum):
-    """What of a place in a file is meant."""
-
-    VALUE = "value"
-    KEY = "key"
-    SECTION = "section"  # something is missing there: nothing can be underlined
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """Something wrong at a place of a file.
-
-    Attributes:
-        path: Keys and indices that lead to the place.
-        message: What was found and what was expected.
-        hint: The way out, where there is one to offer.
-        spot: What of the place is meant.
-        within: The expression that stands there, with its own place of the mistake.
-    """
-
-    path: Path
-    message: str
-    hint: str = ""
-    spot: Spot = Spot.VALUE
-    within: ExpressionError | None = None
 
 
 class Shape(Protocol):
@@ -77,7 +48,7 @@ class Text:
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
         """Say what is wrong with a value."""
         if not isinstance(value, str) or not re.search(self.pattern, value):
-            yield _unexpected(value, path, self.expected, self.hint)
+            yield unexpected(value, path, self.expected, self.hint)
 
 
 @dataclass(frozen=True)
@@ -94,12 +65,12 @@ class Quantity:
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
         """Say what is wrong with a value."""
         if not isinstance(value, str) and not _is_number(value):
-            yield _unexpected(value, path, self.measure.expected)
+            yield unexpected(value, path, self.measure.expected)
             return
         try:
             self.measure.read(str(value))
         except QuantityError as error:
-            yield _unexpected(value, path, self.measure.expected, error.hint)
+            yield unexpected(value, path, self.measure.expected, error.hint)
 
 
 @dataclass(frozen=True)
@@ -115,7 +86,9 @@ class OneOf:
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
         """Say what is wrong with a value."""
         if value not in self.words:
-            yield _unexpected(value, path, " or ".join(self.words), _guess(value, self.words))
+            yield unexpected(
+                value, path, " or ".join(self.words), did_you_mean(str(value), self.words)
+            )
 
 
 @dataclass(frozen=True)
@@ -129,7 +102,7 @@ class Flag:
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
         """Say what is wrong with a value."""
         if not isinstance(value, bool):
-            yield _unexpected(value, path, "true or false")
+            yield unexpected(value, path, "true or false")
 
 
 @dataclass(frozen=True)
@@ -157,7 +130,7 @@ class Number:
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
         """Say what is wrong with a value."""
         if not self._allows(value):
-            yield _unexpected(value, path, self.expected)
+            yield unexpected(value, path, self.expected)
 
     def _allows(self, value: Any) -> bool:
         return (
@@ -229,7 +202,7 @@ class Scalar:
         number = _is_number(value) and abs(value) <= _LARGEST
         if not isinstance(value, str | bool) and not number:
             hint = "a word that YAML reads otherwise needs quotes: 'null'" if value is None else ""
-            yield _unexpected(value, path, "a word, a number or a truth value", hint)
+            yield unexpected(value, path, "a word, a number or a truth value", hint)
 
 
 @dataclass(frozen=True)
@@ -256,7 +229,7 @@ class ListOf:
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
         """Say what is wrong with a value."""
         if not isinstance(value, list):
-            yield _unexpected(value, path, self.expected)
+            yield unexpected(value, path, self.expected)
             return
         count = len(value)
         if count < self.at_least or (self.at_most is not None and count > self.at_most):
@@ -268,7 +241,7 @@ class ListOf:
             yield from self.item.mistakes(one, (*path, index))
             key = (isinstance(one, bool), one)  # to Python, true equals 1
             if self.unique and key in seen:
-                again = f"{dotted((*path, index))} is {_shown(one)} once more"
+                again = f"{dotted((*path, index))} is {shown(one)} once more"
                 yield Mistake((*path, index), f"{again}, expected each value once")
             seen.append(key)
 
@@ -312,15 +285,15 @@ class Section:
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
         """Say what is wrong with a value."""
         if not isinstance(value, dict) or len(value) < self.at_least:
-            yield _unexpected(value, path, self.expected)
+            yield unexpected(value, path, self.expected)
             return
         where = f" in {dotted(path)}" if path else ""
-        guesses = {_near(key, self.fields) for key in value if key not in self.fields}
+        guesses = {nearest(str(key), self.fields) for key in value if key not in self.fields}
         for key in value:
             if key not in self.fields:
                 listing = f"The keys here are: {', '.join(self.fields)}"
-                hint = f"{_guess(key, self.fields)} {listing}".strip()
-                yield Mistake((*path, key), f"unknown key {_shown(key)}{where}", hint, Spot.KEY)
+                hint = did_you_mean(str(key), self.fields, listing)
+                yield Mistake((*path, key), f"unknown key {shown(key)}{where}", hint, Spot.KEY)
         for name, field in self.fields.items():
             if name in value:
                 yield from field.shape.mistakes(value[name], (*path, name))
@@ -343,14 +316,14 @@ class Variants:
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
         """Say what is wrong with a value."""
         if not isinstance(value, dict):
-            yield _unexpected(value, path, self.expected)
+            yield unexpected(value, path, self.expected)
             return
         found = [kind for kind in self.kinds if kind in value]
         if len(found) == 1:
             yield from self.kinds[found[0]].mistakes(value, path)
             return
         has = " and ".join(found) or "no kind"
-        guesses = () if found else (_guess(key, self.kinds) for key in value)
+        guesses = () if found else (did_you_mean(str(key), self.kinds) for key in value)
         hint = next(filter(None, guesses), "")
         yield Mistake(path, f"{dotted(path)} has {has}, expected {self.expected}", hint, Spot.KEY)
 
@@ -378,12 +351,12 @@ class Named:
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
         """Say what is wrong with a value."""
         if not isinstance(value, dict) or not value:
-            yield _unexpected(value, path, self.expected)
+            yield unexpected(value, path, self.expected)
             return
         for key, one in value.items():
             here = (*path, key)
             if not isinstance(key, str) or not re.search(self.pattern, key):
-                found = f"{_shown(key)} cannot name a parameter"
+                found = f"{shown(key)} cannot name a parameter"
                 yield Mistake(here, f"{found}, expected {self.name}", spot=Spot.KEY)
             elif key in self.reserved:
                 found = f"{key!r} is reserved for the rule language"
@@ -391,37 +364,5 @@ class Named:
             yield from self.item.mistakes(one, here)
 
 
-def dotted(path: Path) -> str:
-    """Write a path as people do: `space.lr.float[0]`."""
-    text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
-    return text.removeprefix(".") or "the file"
-
-
-def _unexpected(value: Any, path: Path, expected: str, hint: str = "") -> Mistake:
-    return Mistake(path, f"{dotted(path)} is {_shown(value)}, expected {expected}", hint)
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "empty"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, dict):
-        return "a section" if value else "an empty section"
-    if isinstance(value, list):
-        return "a list"
-    text = repr(value) if isinstance(value, str | int | float) else f"a {type(value).__name__}"
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _near(found: Any, known: Iterable[str]) -> str | None:
-    return next(iter(get_close_matches(str(found), list(known), n=1)), None)
-
-
-def _guess(found: Any, known: Iterable[str]) -> str:
-    near = _near(found, known)
-    return f"did you mean {near!r}?" if near else ""

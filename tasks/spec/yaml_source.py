@@ -14,7 +14,7 @@ from ruamel.yaml.parser import ParserError
 from ruamel.yaml.scanner import ScannerError
 
 from satisfice.domain.errors import UserError
-from satisfice.tasks.spec.shapes import Mistake, Path, Spot
+from satisfice.tasks.spec.mistakes import Mistake, Path, Spot
 
 _QUOTES = "put quotes around text that holds any of : # , [ ] { }"
 _SPACES = "indent with spaces"

@@ -10,17 +10,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from optuna.distributions import distribution_to_json
-from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, func, select
 
-studies = models.StudyModel.__table__
-trials = models.TrialModel.__table__
-params = models.TrialParamModel.__table__
-values = models.TrialValueModel.__table__
-steps = models.TrialIntermediateValueModel.__table__
-attributes = models.TrialUserAttributeModel.__table__
-system_attributes = models.TrialSystemAttributeModel.__table__
+from satisfice.tasks.storage.optuna_private import table
+
+studies = table("StudyModel")
+trials = table("TrialModel")
+params = table("TrialParamModel")
+values = table("TrialValueModel")
+steps = table("TrialIntermediateValueModel")
+attributes = table("TrialUserAttributeModel")
+system_attributes = table("TrialSystemAttributeModel")
 
 
 def insert_trial(connection: Connection, study_id: int, trial: FrozenTrial) -> tuple[int, int]:
@@ -57,10 +58,10 @@ def insert_trial(connection: Connection, study_id: int, trial: FrozenTrial) -> t
         attributes: attribute_rows(trial.user_attrs),
         system_attributes: attribute_rows(trial.system_attrs),
     }
-    for table, some in rows.items():
+    for one, some in rows.items():
         if some:
             of_it = {"trial_id": new.trial_id}
-            connection.execute(table.insert(), [of_it | one for one in some])
+            connection.execute(one.insert(), [of_it | row for row in some])
     return new.trial_id, new.number
 
 

@@ -15,27 +15,27 @@ from types import MappingProxyType
 from typing import Any
 
 import optuna
-from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 from sqlalchemy import Insert, and_, func, select
 
-from satisfice.domain.decisions.decision import Decision
-from satisfice.domain.economics.cost import NOTHING, Budget, Cost, Ledger
+from satisfice.domain.decisions.decision import Decision, DecisionRecord
+from satisfice.domain.economics.cost import NOTHING, Budget, Ledger
 from satisfice.domain.economics.worth import Direction
 from satisfice.domain.rules.rule import Verdict
 from satisfice.domain.space.space import Params, Space
-from satisfice.domain.summary import DecisionRecord, Ending
+from satisfice.domain.summary import Ending
 from satisfice.domain.trials.history import (
     Audit,
-    Failure,
     History,
     Purpose,
     TrialRecord,
     TrialState,
 )
-from satisfice.tasks.sampling.draws import distributions
+from satisfice.tasks.files.codec import decode, to_json
 from satisfice.tasks.storage.database import Database, decisions, guarded, searches
+from satisfice.tasks.storage.distributions import distributions
+from satisfice.tasks.storage.optuna_private import step_columns, study_id, value_columns
 from satisfice.tasks.storage.optuna_tables import attribute_rows, insert_trial
 from satisfice.tasks.storage.optuna_tables import attributes as _attributes
 from satisfice.tasks.storage.optuna_tables import steps as _steps
@@ -49,11 +49,9 @@ from satisfice.tasks.storage.trial_records import (
     constraints,
     for_optuna,
     outside,
-    read_numbers,
     read_record,
     read_verdict,
     write_begun,
-    write_numbers,
     write_result,
 )
 
@@ -107,7 +105,7 @@ class Search:
         self.optuna_study = optuna_study
         self._engine = database.engine
         self._storage = database.storage
-        self._study_id = optuna_study._study_id
+        self._study_id = study_id(optuna_study)
         self._ids: dict[int, int] = {}  # Optuna's, by number
 
     @guarded
@@ -193,30 +191,14 @@ class Search:
                 for row in attribute_rows(some):
                     connection.execute(table.insert().values(trial_id=trial_id, **row))
             if value is not None:
-                kind = models.TrialValueModel.TrialValueType.FINITE
                 connection.execute(
-                    _values.insert().values(
-                        trial_id=trial_id, objective=0, value=value, value_type=kind
-                    )
+                    _values.insert().values(trial_id=trial_id, **value_columns(value))
                 )
             if steps:
-                rows = [_step_row(trial_id, step, at_step) for step, at_step in steps.items()]
-                connection.execute(_steps.insert(), rows)
+                rows = [step_columns(step, at_step) for step, at_step in steps.items()]
+                connection.execute(_steps.insert(), [{"trial_id": trial_id} | row for row in rows])
             if decided is not None:
                 connection.execute(self._decision_row(decided))
-
-    def fail(self, number: int, failure: Failure, reason: str, cost: Cost) -> None:
-        """Record that a trial failed.
-
-        Args:
-            number: The trial's number.
-            failure: Why.
-            reason: The same in one sentence.
-            cost: What it took.
-        """
-        self.tell(
-            TrialRecord(number, {}, TrialState.FAILED, cost=cost, failure=failure, reason=reason)
-        )
 
     @guarded
     def verdict(self, number: int) -> Verdict:
@@ -320,7 +302,7 @@ class Search:
             after=record.after,
             stop=record.decision.stop,
             reason=record.decision.reason,
-            evidence=json.dumps(write_numbers(record.decision.evidence)),
+            evidence=to_json(record.decision.evidence),
             at=record.at,
         )
 
@@ -343,7 +325,9 @@ class Search:
             DecisionRecord(
                 row.place,
                 row.after,
-                Decision(row.stop, row.reason, read_numbers(json.loads(row.evidence))),
+                Decision(
+                    row.stop, row.reason, decode(Mapping[str, float], json.loads(row.evidence))
+                ),
                 row.at,
             )
             for row in rows
@@ -392,13 +376,3 @@ class Search:
             return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
         except KeyError:
             raise ValueError(f"search {self.info.search} has no trial {number}") from None
-
-
-def _step_row(trial_id: int, step: int, value: float) -> dict[str, Any]:
-    stored, kind = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr(value)
-    return {
-        "trial_id": trial_id,
-        "step": step,
-        "intermediate_value": stored,
-        "intermediate_value_type": kind,
-    }

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from types import TracebackType
 from typing import Any
 
@@ -21,6 +20,8 @@ from sqlalchemy import Row, func, select
 
 from satisfice.domain.errors import StudyBusy, UserError
 from satisfice.domain.study import Study
+from satisfice.domain.suggestions import did_you_mean
+from satisfice.domain.summary import Ending
 from satisfice.tasks.files import home
 from satisfice.tasks.storage.database import (
     Database,
@@ -135,12 +136,10 @@ class Store:
         """
         known = {info.search: info for info in self.searches()}
         if search not in known:
-            near = get_close_matches(search, known, n=1)
-            guess = f"did you mean {near[0]!r}? " if near else ""
             names = ", ".join(list(known)[-20:])
             raise UserError(
                 f"there is no search {search!r} in {self.database.url}",
-                f"{guess}The latest are: {names}"
+                did_you_mean(search, known, f"The latest are: {names}")
                 if known
                 else "No search was begun here yet: `satisfice run STUDY` begins one",
             )
@@ -237,7 +236,7 @@ def _info(row: Row[Any]) -> SearchInfo:
         int(row.seed),
         row.started,
         row.elapsed,
-        row.ending,
+        Ending(row.ending) if row.ending else "",  # earlier versions had other names
         row.data or "",
         row.code or "",
         row.sweep or "",

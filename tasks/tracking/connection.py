@@ -1,4 +1,4 @@
-"""The way to MLflow: its client, what counts as it being away, and its limits on names and sizes.
+"""The connection to MLflow: its client, its errors, and its limits on names and sizes.
 
 Runs in the tracking companion: MLflow is imported where it is used.
 """
@@ -21,14 +21,14 @@ from satisfice.tasks.files.home import home
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# MLflow's own defaults retry for minutes, and a search would wait for a server that is away.
+# By default MLflow retries for minutes, and a search would wait for an unreachable server.
 _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-_METRICS_A_CALL = 800  # with 100 parameters and 100 tags that is MLflow's limit of 1,000 entities
+_METRICS_A_CALL = 800  # with 100 parameters and 100 tags: MLflow's limit of 1,000 entities
 _PARAMS_A_CALL = 100
 _LONGEST_VALUE = 5000
 _LONGEST_NAME = 250
@@ -41,7 +41,7 @@ def open_client(uri: str) -> MlflowClient:
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
-    # Its remarks would land in the middle of the terminal's live view.
+    # Its log lines would disturb the terminal's live view.
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
@@ -49,7 +49,7 @@ def open_client(uri: str) -> MlflowClient:
 
 @contextmanager
 def pointed_at(uri: str) -> Iterator[None]:
-    """Make an address the one that MLflow's model functions use; they cannot be told otherwise."""
+    """Make MLflow's model functions use this address, which they take from global state."""
     import mlflow
 
     before = os.environ.get("MLFLOW_TRACKING_URI")
@@ -57,20 +57,20 @@ def pointed_at(uri: str) -> Iterator[None]:
     try:
         yield
     finally:
-        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]  # back to the environment's
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]  # back to the environment variable
         if before is not None:
             os.environ["MLFLOW_TRACKING_URI"] = before
 
 
 def let_read_and_write(uri: str) -> None:
-    """Have a SQLite database log its writes ahead: its readers and its writer never wait then."""
+    """Turn on write-ahead logging for a SQLite database, so that readers never block writers."""
     if uri.startswith(_SQLITE):
         with suppress(sqlite3.Error), closing(sqlite3.connect(uri.removeprefix(_SQLITE))) as base:
             base.execute("PRAGMA journal_mode = WAL")
 
 
 def away() -> tuple[type[Exception], ...]:
-    """Return what is raised when MLflow cannot be reached or does not answer as it should."""
+    """Return the exceptions that mean that MLflow is unreachable or answers wrongly."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -78,13 +78,13 @@ def away() -> tuple[type[Exception], ...]:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Tell whether MLflow answered that it will not take something, now or ever."""
+    """Tell whether MLflow rejected a request for good, so that retrying is useless."""
     code = getattr(error, "error_code", "")
     return code in {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST"}
 
 
 def in_short(error: BaseException) -> str:
-    """Return what an error comes down to, in one line: `[Errno 111] Connection refused`."""
+    """Return the root cause of an error in one line: `[Errno 111] Connection refused`."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__ or error
     text = str(error).strip() or type(error).__name__
@@ -92,19 +92,19 @@ def in_short(error: BaseException) -> str:
 
 
 def page(uri: str, experiment: str, run: str) -> str:
-    """Return where a run is to be seen; for a database, the part after `#` on any MLflow page."""
+    """Return a run's page; for a database, the part after `#` is valid on any MLflow server."""
     return f"{uri.rstrip('/')}/#/experiments/{experiment}/runs/{run}"
 
 
 def open_experiment(client: MlflowClient, uri: str, name: str) -> str:
-    """Return the id of the experiment of a study, made or brought back if need be."""
+    """Return the id of a study's experiment; create or restore it if needed."""
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
             return str(client.create_experiment(name, artifact_location=_artifacts(uri)))
-        except MlflowException:  # another search of this study was quicker
+        except MlflowException:  # another search of this study has just created it
             found = client.get_experiment_by_name(name)
             if found is None:
                 raise
@@ -114,7 +114,7 @@ def open_experiment(client: MlflowClient, uri: str, name: str) -> str:
 
 
 def _artifacts(uri: str) -> str | None:
-    """Return where artifacts go: beside a local database; None where a server decides."""
+    """Return the folder for artifacts, beside a local database; None if a server decides."""
     if uri.startswith(("http://", "https://")):
         return None
     database = Path(uri.removeprefix(_SQLITE)) if uri.startswith(_SQLITE) else None
@@ -123,7 +123,7 @@ def _artifacts(uri: str) -> str | None:
 
 
 def name_of(text: str) -> str:
-    """Return the nearest name that MLflow takes for a metric, a parameter or a tag."""
+    """Return the closest name that MLflow accepts for a metric, a parameter or a tag."""
     name = re.sub(r"[^\w\-. :/]", "_", text)[:_LONGEST_NAME]
     normal = str(PurePosixPath(name)) == name and ".." not in name and not name.startswith("/")
     return name if normal and name not in {"", "."} else name.replace("/", "_").replace("..", "_")
@@ -131,12 +131,12 @@ def name_of(text: str) -> str:
 
 @dataclass
 class Batch:
-    """What is to be written to one run.
+    """Entries to write to one run.
 
     Attributes:
         metrics: Name, value, seconds since the epoch, step.
-        params: Text by name.
-        tags: Text by name.
+        params: Strings by name.
+        tags: Strings by name.
     """
 
     metrics: list[tuple[str, float, float, int]] = field(default_factory=list)
@@ -144,7 +144,7 @@ class Batch:
     tags: dict[str, str] = field(default_factory=dict)
 
     def measure(self, values: Iterable[tuple[str, float]], at: float, step: int) -> None:
-        """Add metrics of one moment."""
+        """Add metrics with the same time and step."""
         self.metrics += ((name, value, at, step) for name, value in values)
 
     def send(self, client: MlflowClient, run: str) -> None:

@@ -1,7 +1,7 @@
-"""A trained model as MLflow keeps it: loadable in any process, without the study's code.
+"""A trained model as an MLflow model that loads in any process, without the study's code.
 
-The model is exported to a graph (`torch.export`). What cannot be exported is pickled together with
-the study's classes instead. Imports torch where it is used.
+The model is exported to a graph (`torch.export`). If that fails, it is pickled together with the
+study's classes. Imports torch where it is used.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from satisfice.tasks.models.saved import load_model
 from satisfice.tasks.problem.contract import load_problem
-from satisfice.tasks.trial.checkpoints import load_model
 
 if TYPE_CHECKING:
     import torch
     from mlflow.models import Model
 
-CLOSE = 1e-4  # an exported graph may round differently in the last digits
+CLOSE = 1e-4  # an exported graph may round differently
 
 
 def package(study: Path, problem: str, model: Path, path: Path, card: Model) -> str:
@@ -34,28 +34,28 @@ def package(study: Path, problem: str, model: Path, path: Path, card: Model) -> 
         model: The file in which the training saved the model: `state_dict` and `params`, or the
             `module` itself, and an `example_input`.
         path: The folder to write.
-        card: What MLflow is to know of the model.
+        card: The metadata of the model.
 
     Returns:
-        What a user should know of how it was kept; empty where it is a graph for any batch size.
+        A note for users on the format; empty for a graph that accepts any batch size.
     """
     module, example = load_model(model, load_problem(study, problem))
     if example is None:
         _pickle(study, module, path, card)
-        return "; it is pickled and has no signature, since no example input is known"
-    # A batch of one would be exported as the constant 1, and no other batch would be taken.
+        return "; pickled and without a signature, since no example input is known"
+    # A batch of one would be exported as the constant 1, and no other size would be accepted.
     several = example.repeat(2, *[1] * (example.ndim - 1)) if len(example) == 1 else example
-    for batch, note in ((several, ""), (example, "; it takes only batches of the example's size")):
+    for batch, note in ((several, ""), (example, "; accepts only batches of the example's size")):
         try:
             with _quietly():
                 _export(module, batch, example, path, card, dynamic=not note)
-        except Exception as error:  # noqa: BLE001 - torch.export raises whatever it stumbles over
+        except Exception as error:  # noqa: BLE001 - torch.export raises many kinds of errors
             fault = error
             shutil.rmtree(path, ignore_errors=True)
         else:
             return note
     _pickle(study, module, path, card, example)
-    return f"; it is pickled, since it cannot be exported: {_first_line(fault)}"
+    return f"; pickled, since it cannot be exported: {_first_line(fault)}"
 
 
 def _export(
@@ -67,7 +67,7 @@ def _export(
     *,
     dynamic: bool,
 ) -> None:
-    """Write the exported graph, and see that it says what the module says."""
+    """Write the exported graph, and check that its outputs equal the module's."""
     import mlflow.pytorch
     import torch
 
@@ -77,7 +77,7 @@ def _export(
         mlflow_model=card,
         input_example=batch.numpy(),
         signature=_signature(module, batch, dynamic=dynamic),
-        pip_requirements=_requirements(),  # stated: MLflow would run the model in a new process
+        pip_requirements=_requirements(),  # or MLflow would run the model in a new process
         serialization_format="pt2",
     )
     graph = mlflow.pytorch.load_model(str(path))
@@ -111,7 +111,7 @@ def _pickle(
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Keep the exporter from printing whole graphs into the terminal's live view."""
+    """Keep the exporter from printing graphs into the terminal's live view."""
     logging.disable(logging.WARNING)
     try:
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
@@ -122,7 +122,7 @@ def _quietly() -> Iterator[None]:
 
 @contextmanager
 def _by_value(study: Path) -> Iterator[None]:
-    """Let pickles hold the study's classes themselves, so that they load without its folder."""
+    """Pickle the study's classes by value, so that the model loads without the study folder."""
     import cloudpickle  # type: ignore[import-untyped]
 
     folder = study.resolve()

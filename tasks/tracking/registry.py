@@ -1,6 +1,6 @@
 """The model registry: the winner of a search becomes challenger, and champion if it is better.
 
-Runs in the tracking companion. The first registration of a process imports torch and MLflow's
+Runs in the tracking companion. The first registration in a process imports torch and MLflow's
 PyTorch flavour, which takes seconds; `warm_up` does that ahead of time.
 """
 
@@ -9,14 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import fmean
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from satisfice.domain.decisions.confirmation import Confirmed
 from satisfice.domain.economics.worth import Direction
 from satisfice.domain.errors import ExternalSystemError, UserError
 from satisfice.domain.quality import GateResult
+from satisfice.domain.statistics import welch
 from satisfice.domain.study import Study
-from satisfice.domain.summary import Confirmed, Registration, SearchSummary
+from satisfice.domain.summary import Registration, SearchSummary
 from satisfice.tasks.tracking.connection import away, in_short, is_refusal, open_client, pointed_at
 from satisfice.tasks.tracking.shipping import ship
 
@@ -27,34 +30,34 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 PREVIOUS = "previous-champion"
-NOISE = 0.05  # the chance that a champion is replaced by luck alone
+NOISE = 0.05  # the probability that a champion is replaced by luck alone
 
 
 def warm_up() -> None:
-    """Import what a registration needs, so that it does not have to be waited for at the end."""
+    """Import what a registration needs, so that the end of a search does not wait for it."""
     import mlflow.pytorch  # noqa: F401
 
 
 def register(
     uri: str, folder: Path, study: Study, summary: SearchSummary, model: Path
 ) -> Registration:
-    """Register the winner of a search as a version of its study's model, if the gates let it pass.
+    """Register the winner of a search as a version of its study's model, if it passed the gates.
 
-    It becomes `challenger`, and `champion` where there is none yet or where it beats the champion
-    on the same test data by more than noise. Calling this again registers nothing twice.
+    It becomes `challenger`, and `champion` if there is no champion or if it beats the champion on
+    the same test data by more than noise. Calling this again registers nothing twice.
 
     Args:
         uri: The address of MLflow.
         folder: The folder of the search.
         study: The specification.
-        summary: The search, with its winner and what the gates said of it.
+        summary: The search, with its winner and the results of the gates.
         model: The file in which the winner's training saved its model.
 
     Returns:
-        What became of it; without an alias where it was not registered, and why.
+        The version and its alias; without an alias if it was not registered, with the reason.
 
     Raises:
-        ExternalSystemError: MLflow is away.
+        ExternalSystemError: MLflow is unreachable.
     """
     winner = summary.winner
     refusal = _refusal(study, summary, winner)
@@ -79,7 +82,7 @@ def register(
 
 
 def restore(uri: str, model: str, version: str) -> Registration:
-    """Make a version the champion again; the one that it replaces stays restorable likewise.
+    """Make a version the champion again; the one that it replaces can be restored as well.
 
     Args:
         uri: The address of MLflow.
@@ -88,7 +91,7 @@ def restore(uri: str, model: str, version: str) -> Registration:
 
     Raises:
         UserError: There is no such version.
-        ExternalSystemError: MLflow is away.
+        ExternalSystemError: MLflow is unreachable.
     """
     client = open_client(uri)
     try:
@@ -102,28 +105,29 @@ def restore(uri: str, model: str, version: str) -> Registration:
             raise UserError(f"model {model!r} has no version {version}", hint) from error
         old = _with_alias(client, model, CHAMPION)
         if old is not None and str(old.version) == str(chosen.version):
-            return Registration(model, version, CHAMPION, f"version {version} is champion already")
+            return Registration(model, version, CHAMPION, f"version {version} is already champion")
         _crown(client, model, chosen, old)
     except away() as error:
         raise ExternalSystemError(f"MLflow at {uri}: {in_short(error)}", _HINT) from error
     instead = f" in place of version {old.version}" if old is not None else ""
-    return Registration(model, version, CHAMPION, f"version {version} was restored{instead}")
+    reason = f"restored version {version} as champion{instead}"
+    return Registration(model, version, CHAMPION, reason)
 
 
-_HINT = "see that MLflow can be reached; registering again later is safe"
+_HINT = "check that MLflow is reachable; registering again later is safe"
 
 
 def _refusal(study: Study, summary: SearchSummary, winner: Confirmed | None) -> str:
-    """Return why nothing may be registered; empty where nothing speaks against it."""
+    """Return why the winner may not be registered; empty if it may."""
     if winner is None:
-        return "nothing was registered: the search has no confirmed winner"
+        return "no model was registered: the search has no confirmed winner"
     failed = [one for one in summary.gates if not one.passed]
     if failed:
-        return f"nothing was registered: {'; '.join(map(_failure, failed))}"
+        return f"no model was registered: {'; '.join(map(_failure, failed))}"
     if len(summary.gates) < len(study.gates):
         judged = {one.gate for one in summary.gates}
         open_ = [one.require.text for one in study.gates if one.require.text not in judged]
-        return f"nothing was registered: gate '{open_[0]}' was not measured"
+        return f"no model was registered: gate '{open_[0]}' was not measured"
     return ""
 
 
@@ -136,7 +140,7 @@ def _failure(result: GateResult) -> str:
 
 
 def _registered(client: MlflowClient, name: str, run: str) -> ModelVersion | None:
-    """Return the version that an earlier call has registered for this run."""
+    """Return the version that an earlier call registered for this run."""
     versions = client.search_model_versions(f"name='{name}' and run_id='{run}'")
     return next(iter(versions), None)
 
@@ -184,13 +188,13 @@ def _add(
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    told = (
+    description = (
         f"{winner.name} of search {summary.search}: {study.objective.metric} {winner.mean:.4g} "
         f"({winner.low:.4g} to {winner.high:.4g}, {len(winner.numbers)} seeds)"
     )
     source = f"models:/{logged.model_id}"
     version = client.create_model_version(
-        study.name, source, run, tags, description=told, model_id=logged.model_id
+        study.name, source, run, tags, description=description, model_id=logged.model_id
     )
     return version, note
 
@@ -199,25 +203,25 @@ def _add(
 
 
 def _rank(client: MlflowClient, name: str, version: ModelVersion) -> tuple[str, str]:
-    """Give a version its alias, and say why it got that one."""
-    champion = _with_alias(client, name, CHAMPION)
-    if champion is not None and champion.version == version.version:
-        return CHAMPION, f"version {version.version} is champion"
-    client.set_registered_model_alias(name, CHALLENGER, version.version)
+    """Give a version its alias; return the alias and the reason."""
+    champion, number = _with_alias(client, name, CHAMPION), version.version
+    if champion is not None and champion.version == number:
+        return CHAMPION, f"version {number} is champion"
+    client.set_registered_model_alias(name, CHALLENGER, number)
     if champion is None:
         _crown(client, name, version, None)
-        return CHAMPION, f"version {version.version} is champion: there was none"
+        return CHAMPION, f"registered version {number} as champion (no previous champion)"
     better, reason = compare(version.tags, champion.tags)
     if better:
         _crown(client, name, version, champion)
-        return CHAMPION, f"version {version.version} replaces champion {champion.version}: {reason}"
-    return CHALLENGER, f"version {version.version} stays challenger: {reason}"
+        return CHAMPION, f"version {number} replaces champion {champion.version}: {reason}"
+    return CHALLENGER, f"version {number} stays challenger: {reason}"
 
 
 def compare(challenger: Mapping[str, str], champion: Mapping[str, str]) -> tuple[bool, str]:
     """Tell whether a challenger beats the champion by more than noise, and why.
 
-    Welch's t-test, two-sided, on the test values of the seeds of each (Welch 1947, "The
+    Welch's t-test, two-sided, on the test values of each model's seeds (Welch 1947, "The
     generalization of Student's problem when several different population variances are involved").
 
     Args:
@@ -229,39 +233,29 @@ def compare(challenger: Mapping[str, str], champion: Mapping[str, str]) -> tuple
         one, other = (tags.get(f"satisfice.{tag}", "") for tags in (challenger, champion))
         if one != other or not one:
             words = f"{one or 'unknown'} against the champion's {other or 'unknown'}"
-            return False, f"the two cannot be compared, their {what} differ ({words})"
+            return False, f"the two cannot be compared: their {what} differ ({words})"
     new, old = (json.loads(tags.get("satisfice.test", "[]")) for tags in (challenger, champion))
     if min(len(new), len(old)) < 2:
         return False, f"{len(new)} and {len(old)} seeds are too few to tell a gain from noise"
-    gain, p = _welch(new, old, Direction(challenger["satisfice.direction"]).sign)
+    sign = Direction(challenger["satisfice.direction"]).sign
+    gain, p = sign * (fmean(new) - fmean(old)), welch(new, old)
     metric = challenger["satisfice.metric"]
     figures = (
-        f"{metric} {sum(new) / len(new):.4g} against {sum(old) / len(old):.4g}"
-        f" on the same test data, p = {p:.2g}"
+        f"{metric} {fmean(new):.4g} against {fmean(old):.4g} on the same test data, p = {p:.2g}"
     )
     if gain > 0 and p < NOISE:
         return True, figures
-    return False, f"{'no more than noise' if gain > 0 else 'no better'} ({figures})"
-
-
-def _welch(new: list[float], old: list[float], sign: float) -> tuple[float, float]:
-    """Return the gain of the mean, and the chance of one as large by luck."""
-    from scipy.stats import ttest_ind
-
-    gain = sign * (sum(new) / len(new) - sum(old) / len(old))
-    if len(set(new)) == len(set(old)) == 1:  # no seed makes a difference: neither does luck
-        return gain, 1.0 if gain == 0 else 0.0
-    return gain, float(ttest_ind(new, old, equal_var=False).pvalue)
+    return False, f"{'within noise' if gain > 0 else 'not better'} ({figures})"
 
 
 def _with_alias(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
-    # Asked for by the model: an alias that nobody has is an error to MLflow, not an answer.
+    # From the model, since asking MLflow for an alias that is not set raises an error.
     aliases: Any = client.get_registered_model(name).aliases
     return client.get_model_version(name, aliases[alias]) if alias in aliases else None
 
 
 def _crown(client: MlflowClient, name: str, new: ModelVersion, old: ModelVersion | None) -> None:
-    # In this order a crash in between leaves a champion, and loses none.
+    # In this order, a crash in between never leaves the model without a champion.
     if old is not None:
         client.set_registered_model_alias(name, PREVIOUS, old.version)
     client.set_registered_model_alias(name, CHAMPION, new.version)

@@ -1,13 +1,13 @@
-"""What the end of a search adds to its MLflow run: figures to compare by, and a note to read."""
+"""The final metrics, tags and note of a search's MLflow run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from statistics import fmean
 
 from satisfice.domain.quality import GateResult
-from satisfice.domain.summary import Confirmed, SearchSummary
+from satisfice.domain.summary import SearchSummary
+from satisfice.tasks.reporting.markdown import outcome
 from satisfice.tasks.tracking.connection import Batch
 from satisfice.tasks.tracking.spool import numbers
 
@@ -22,16 +22,6 @@ def describe(summary: SearchSummary) -> Batch:
     return batch
 
 
-def optimism(summary: SearchSummary, winner: Confirmed) -> float | None:
-    """Return by how much the value that a winner was chosen for was too good to be true.
-
-    Its fresh seeds are scored on the same validation split; above zero, it was chosen for luck.
-    """
-    if winner.observed is None or not winner.validation:
-        return None
-    return summary.study.objective.direction.sign * (winner.observed - fmean(winner.validation))
-
-
 def _figures(summary: SearchSummary) -> Iterator[tuple[str, float]]:
     ledger = summary.ledger
     yield from numbers(asdict(ledger.spent), "total/")
@@ -42,10 +32,8 @@ def _figures(summary: SearchSummary) -> Iterator[tuple[str, float]]:
         place = "test/" if one is summary.winner else place
         if place is not None and one.test:
             yield from ((f"{place}{end}", getattr(one, end)) for end in ("mean", "low", "high"))
-    winner = summary.winner
-    luck = optimism(summary, winner) if winner else None
-    if luck is not None:
-        yield "test/optimism", luck
+    if summary.optimism is not None:
+        yield "test/optimism", summary.optimism
     if summary.quality is not None:
         yield from numbers(summary.quality.values(), "quality/")
     yield from numbers(summary.excluded, "excluded/")
@@ -64,7 +52,7 @@ def _tags(summary: SearchSummary) -> dict[str, str]:
         "satisfice.energy_mode": summary.ledger.spent.energy,
         "satisfice.worth": summary.study.worth.stated,
         "satisfice.currency": summary.study.prices.currency,
-        "mlflow.note.content": _note(summary),
+        "mlflow.note.content": outcome(summary),
     }
     if summary.gates:
         tags["satisfice.gates"] = "; ".join(map(_gate, summary.gates))
@@ -77,26 +65,3 @@ def _tags(summary: SearchSummary) -> dict[str, str]:
 
 def _gate(result: GateResult) -> str:
     return f"{result.gate}: {'passed' if result.passed else 'failed'}"
-
-
-def _note(summary: SearchSummary) -> str:
-    metric = summary.study.objective.metric
-    lines = [f"## {summary.ending}", summary.decision.reason]
-    winner = summary.winner
-    if winner is not None:
-        params = ", ".join(f"`{name}` {value}" for name, value in winner.params.items())
-        lines.append(f"**Winner: {winner.name}** ({params})")
-        if winner.test:
-            lines.append(
-                f"{metric} on test data: {winner.mean:.4g} ({winner.low:.4g} to {winner.high:.4g},"
-                f" {len(winner.test)} seeds)"
-            )
-    spent, currency = summary.ledger.spent, summary.study.prices.currency
-    lines.append(
-        f"Spent: {spent.money:.4g} {currency}, {spent.seconds:.0f} s of training,"
-        f" {spent.kwh:.4g} kWh ({spent.energy}), {spent.kgco2e:.4g} kgCO2e"
-    )
-    if summary.registration is not None:
-        lines.append(f"Registry: {summary.registration.reason}")
-    lines += [f"- {note}" for note in summary.notes]
-    return "\n\n".join(lines)

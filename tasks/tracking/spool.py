@@ -1,4 +1,4 @@
-"""How much of a search's event logs has reached MLflow: the place where shipping goes on."""
+"""How much of a search's event logs has reached MLflow: where shipping continues."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class OpenTrial:
     Attributes:
         run: Its MLflow run.
         offset: Bytes of its log that have been shipped.
-        epoch: The last epoch that has been shipped; one that a resumed attempt repeats is not new.
+        epoch: The last epoch that has been shipped; a resumed attempt may repeat earlier ones.
         curves: The metrics that it reports by epoch.
-        purpose: What it is for.
+        purpose: Its purpose.
     """
 
     run: str
@@ -39,23 +39,23 @@ class OpenTrial:
 class Spool:
     """What the server has accepted of one search.
 
-    It is saved after the server accepted, never before: what a crash cuts off in between is sent
-    again, and the runs are looked up before any is made. Finished trials are dropped from it, so it
-    stays small however many there are.
+    It is saved after the server has accepted something, never before: after a crash in between,
+    the same is sent again, and runs are looked up before any is created. Finished trials are
+    dropped, so that it stays small.
 
     Attributes:
         experiment: The MLflow experiment.
         run: The parent run; empty before the journal's first event was shipped.
         journal: Bytes of the journal before the events that `events` counts.
-        events: Events after that offset that have been shipped as well.
+        events: Events after that offset that have also been shipped.
         highest: The highest trial number seen; -1 before the first.
-        open: Trials under way, by number.
+        open: Running trials, by number.
         metric: The objective's metric.
         sign: 1 where a larger value is better, -1 where a smaller one is.
-        finished: Trials of the search proper that have ended.
+        finished: The number of finished trials that compete for the incumbent.
         incumbent: The best value of a finished trial; None before the first.
-        spent: What all finished trials took, by name of the cost.
-        refused: What the server would not take, in words; shown to whoever asks.
+        spent: The total cost of all finished trials, by the name of the cost.
+        refused: What the server rejected, in words.
     """
 
     experiment: str = ""
@@ -73,7 +73,7 @@ class Spool:
 
     @classmethod
     def load(cls, folder: Path) -> Spool:
-        """Read how far a search has been shipped; a missing or broken file means: not at all."""
+        """Read the position; a missing or broken file means that nothing has been shipped."""
         try:
             facts = json.loads((folder / FILE).read_text())
             facts["open"] = {key: OpenTrial(**one) for key, one in facts["open"].items()}
@@ -82,11 +82,11 @@ class Spool:
             return cls()
 
     def save(self, folder: Path) -> None:
-        """Write the file in one stroke."""
+        """Write the file atomically."""
         write_whole(folder / FILE, json.dumps(asdict(self), separators=(",", ":")).encode())
 
     def waiting(self, folder: Path) -> int:
-        """Count the events that the server has not accepted yet."""
+        """Return the number of events that the server has not accepted yet."""
         journal, _ = self.unshipped(folder)
         offsets = {number: one.offset for number, one in self.open.items()}
         for event in journal:
@@ -102,12 +102,12 @@ class Spool:
 
 
 def trial_log(folder: Path, number: int | str) -> Path:
-    """Return where a trial of this search writes its events."""
+    """Return the event log of a trial of this search."""
     return folder / "trials" / f"{int(number):05d}" / "events.jsonl"
 
 
 def numbers(facts: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
-    """Yield the numeric entries of a mapping; whatever else it holds, or is, is passed over."""
+    """Yield the numeric entries of a mapping and skip all others; None is empty."""
     for name, value in (facts or {}).items():
         if isinstance(value, int | float):
             yield f"{prefix}{name}", float(value)

@@ -1,1 +1,1 @@
-"""What happens inside a trial's process."""
+"""A trial inside its own process: training, checkpoints, limits, usage, pruning."""

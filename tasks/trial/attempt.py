@@ -1,4 +1,4 @@
-"""One attempt at an order, inside the child: from the checkpoint to the last event of the log."""
+"""One attempt at an order, in a child process: from the checkpoint to the last event of the log."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from satisfice.domain.errors import SatisficeError, StudyCodeError
 from satisfice.domain.trials.history import Failure, Purpose, TrialState
 from satisfice.domain.trials.orders import TrialOrder
 from satisfice.tasks.files.events import EventLog
+from satisfice.tasks.models.saved import save_model
 from satisfice.tasks.problem.contract import Problem, describe, telling_lines
 from satisfice.tasks.problem.data import Data
 from satisfice.tasks.trial import checkpoints
-from satisfice.tasks.trial.checkpoints import save_model, tracked_bytes
+from satisfice.tasks.trial.checkpoints import tracked_bytes
 from satisfice.tasks.trial.limits import (
     Facts,
     heartbeats,
@@ -23,16 +24,15 @@ from satisfice.tasks.trial.limits import (
     memory_needed,
 )
 from satisfice.tasks.trial.progress import LOG, Progress
+from satisfice.tasks.trial.setting import Setting
 from satisfice.tasks.trial.trial import End, Outcome, Trial
 from satisfice.tasks.trial.usage import Usage
-from satisfice.tasks.trial_server.channel import Setting
 
 
 def run(order: TrialOrder, problem: Problem, data: Data, setting: Setting) -> None:
-    """Train one order in this process, which is not used for anything else afterwards.
+    """Train one order in this process, which is used for nothing else afterwards.
 
-    Everything that happens is appended to the event log in the order's folder; nothing is returned
-    and nothing raised.
+    Everything is appended to the event log in the order's folder; nothing is returned or raised.
     """
     folder = Path(order.folder)
     before = Progress(folder / LOG)
@@ -53,7 +53,7 @@ def run(order: TrialOrder, problem: Problem, data: Data, setting: Setting) -> No
     with heartbeats(log, usage, memory):
         limit_memory(order.memory_mb, order.threads)
         try:
-            _settle_randomness(order)
+            _seed(order)
             outcome = _train(trial, problem, data, setting.metric)
             model = None
             needed = memory() | tracked_bytes(trial.tracked)
@@ -61,7 +61,7 @@ def run(order: TrialOrder, problem: Problem, data: Data, setting: Setting) -> No
                 log.append("trained", **usage.read().facts())
                 needed |= _inferences(order, trial, problem, setting.watts_per_core)
                 outcome, model = _conclude(outcome, order, trial, problem, data)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is a fact to record
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is recorded
             lift_memory_limit()
             outcome, model = _failed(error, problem), None
             needed = needed or memory()
@@ -96,12 +96,12 @@ def _train(trial: Trial, problem: Problem, data: Data, metric: str) -> Outcome:
         problem.train(trial, data.without_test())
     except End as end:
         return end.outcome
-    if trial.outcome is not None:  # also where train() swallowed the end
+    if trial.outcome is not None:  # also if train() caught `End`
         return trial.outcome
     if trial.value is None:
         raise StudyCodeError(
-            f"train() reported nothing, and the study is about {metric!r}",
-            f"Call trial.report({metric}=...) once an epoch.",
+            f"train() did not report the objective {metric!r}",
+            f"Call trial.report({metric}=...) once per epoch.",
         )
     return Outcome(TrialState.COMPLETE)
 
@@ -109,7 +109,7 @@ def _train(trial: Trial, problem: Problem, data: Data, metric: str) -> Outcome:
 def _conclude(
     outcome: Outcome, order: TrialOrder, trial: Trial, problem: Problem, data: Data
 ) -> tuple[Outcome, str | None]:
-    """Score and save what a complete training has made, and name the file of the model."""
+    """Score and save the model of a complete training; return the outcome and the model's file."""
     notes = [outcome.reason] if outcome.reason else []
     model = trial.tracked.get("model")
     if order.purpose is Purpose.CONFIRMATION:
@@ -127,10 +127,10 @@ def _conclude(
 
 
 def _inferences(order: TrialOrder, trial: Trial, problem: Problem, watts_per_core: float) -> Facts:
-    """Measure inferences as thoroughly as is asked for.
+    """Measure inferences as thoroughly as the order asks for.
 
     Raises:
-        StudyCodeError: A soft rule speaks of them, and no model is known or it does not run.
+        StudyCodeError: A soft rule uses them, and the model is unknown or does not run.
     """
     if not (order.time_inferences or order.measure_inferences):
         return {}
@@ -145,11 +145,11 @@ def _inferences(order: TrialOrder, trial: Trial, problem: Problem, watts_per_cor
         if model is not None and example is not None:
             return measure_inferences(model, example, watts_per_core, effort)
         why = "the model or an input for it is not known"
-    except Exception as error:  # noqa: BLE001 - for a forecast less, the training's value stands
+    except Exception as error:  # noqa: BLE001 - the trial's value counts without them
         why = describe(error, problem.file)
     if order.measure_inferences:
         raise StudyCodeError(
-            f"a rule speaks of the speed of inferences, and they cannot be measured: {why}",
+            f"a rule uses the speed of inferences, which cannot be measured: {why}",
             "Call trial.track(model=...), and end train() with trial.finish(example_input=...)",
         )
     return {}
@@ -164,7 +164,7 @@ def _kept(order: TrialOrder, trial: Trial, problem: Problem) -> tuple[str | None
             example = problem.input_for(order.params)
         rebuildable = problem.build is not None
         path = save_model(Path(order.folder), model, order.params, example, rebuildable=rebuildable)
-    except Exception as error:  # noqa: BLE001 - the training's value stands all the same
+    except Exception as error:  # noqa: BLE001 - the trial's value counts without a model
         return None, [f"no model was saved: {describe(error, problem.file)}"]
     return str(path), []
 
@@ -179,17 +179,17 @@ def _failed(error: BaseException, problem: Problem) -> Outcome:
     return Outcome(TrialState.FAILED, reason, failure, telling_lines(error, problem.file))
 
 
-def _settle_randomness(order: TrialOrder) -> None:
+def _seed(order: TrialOrder) -> None:
     import numpy as np
     import torch
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     random.seed(order.seed)
-    np.random.seed(order.seed % 2**32)  # noqa: NPY002 - the generator that user code may rely on
+    np.random.seed(order.seed % 2**32)  # noqa: NPY002 - user code may use the global generator
     torch.manual_seed(order.seed)
     torch.set_num_threads(order.threads)
     if order.threads > 1:
-        threadpool_limits(order.threads)  # NumPy's and scikit-learn's pools as well
+        threadpool_limits(order.threads)  # also NumPy's and scikit-learn's pools
     torch.use_deterministic_algorithms(True, warn_only=True)
-    # Filling what is uninitialised costs time and changes no result.
+    # Filling uninitialised memory costs time and changes no result.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -1,7 +1,8 @@
-"""Checkpoints of a trial: whole on the disk or not at all, checked by digest, loaded without code.
+"""Checkpoints of a trial: written atomically, checked by digest, loaded without running code.
 
-A checkpoint is trusted if the trial's event log knows its digest. The log learns it before the file
-takes its place, and the one before is kept, so there is no moment at which a crash leaves neither.
+A checkpoint is trusted if its digest is in the trial's event log. The digest is logged before the
+file is renamed into place, and the previous checkpoint is kept, so that a crash at any moment
+leaves one of the two.
 """
 
 from __future__ import annotations
@@ -17,16 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from satisfice.domain.errors import StudyCodeError
-from satisfice.tasks.files.atomic import sync_folder, write_beside, write_whole
-from satisfice.tasks.problem.contract import Problem
+from satisfice.tasks.files.atomic import sync_folder, write_beside
 
 CURRENT = "checkpoint.pt"
 PREVIOUS = "checkpoint.previous.pt"
-MODEL = "model.pt"
 
-SHARE = 0.05  # the most that saving may take of the training time
-FIRST_AFTER = 1.0  # seconds of training that are worth a first checkpoint
+SHARE = 0.05  # of the training time, the most that saving may take
+FIRST_AFTER = 1.0  # seconds of training before the first checkpoint
 
 
 @dataclass(frozen=True)
@@ -34,9 +32,9 @@ class Checkpoint:
     """The state of a training between two epochs.
 
     Attributes:
-        epoch: The last epoch that is done.
-        metrics: What was reported last.
-        states: The `state_dict()` of every tracked object, by the name it is tracked under.
+        epoch: The last complete epoch.
+        metrics: The last report.
+        states: The `state_dict()` of every tracked object by its name.
         randomness: The states of the random generators.
     """
 
@@ -51,8 +49,8 @@ def save(folder: Path, checkpoint: Checkpoint, announce: Callable[[str], object]
 
     Args:
         folder: The trial's folder.
-        checkpoint: What to save.
-        announce: Called with the digest once the content is on the disk, and before it counts.
+        checkpoint: The checkpoint.
+        announce: Called with the digest once the content is on the disk, before it is renamed.
     """
     import torch
 
@@ -71,15 +69,15 @@ def save(folder: Path, checkpoint: Checkpoint, announce: Callable[[str], object]
 def load(
     folder: Path, digests: set[str], refuse: Callable[[str, str], object]
 ) -> Checkpoint | None:
-    """Load the latest checkpoint that is whole.
+    """Load the latest intact checkpoint.
 
     Args:
         folder: The trial's folder.
-        digests: The digests that the event log knows.
-        refuse: Called with the file's name and the reason for each one that is passed over.
+        digests: The digests in the event log.
+        refuse: Called with the name of each rejected file and the reason.
 
     Returns:
-        The checkpoint; None where there is none to trust, so that the training has to begin anew.
+        The checkpoint; None if none can be trusted, so that the training starts from scratch.
     """
     for name in (CURRENT, PREVIOUS):
         try:
@@ -88,20 +86,20 @@ def load(
             continue
         digest = hashlib.sha256(text).hexdigest()
         if digest not in digests:
-            refuse(name, f"its digest {digest[:16]} is none that the event log knows")
+            refuse(name, f"its digest {digest[:16]} is not in the event log")
             continue
         try:
             return _read(text)
-        except Exception as error:  # noqa: BLE001 - torch raises whatever it stumbles over
+        except Exception as error:  # noqa: BLE001 - torch raises many kinds of errors
             refuse(name, f"it does not load: {error}")
     return None
 
 
 def tracked_bytes(tracked: Mapping[str, Any]) -> dict[str, float]:
-    """Return `checkpoint_bytes`, the size of all tensors that a checkpoint of these holds.
+    """Return `checkpoint_bytes`, the size of all tensors in a checkpoint of these objects.
 
     Args:
-        tracked: Objects with a `state_dict()`, by name; of none, nothing is known.
+        tracked: Objects with a `state_dict()`, by name; without any, the result is empty.
     """
     if not tracked:
         return {}
@@ -109,7 +107,7 @@ def tracked_bytes(tracked: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _bytes(state: Any) -> int:
-    """Return the size of the tensors in a state: in mappings and lists of whatever depth."""
+    """Return the size of the tensors in nested mappings and lists."""
     if isinstance(state, Mapping):
         return sum(map(_bytes, state.values()))
     if isinstance(state, list | tuple):
@@ -118,68 +116,9 @@ def _bytes(state: Any) -> int:
 
 
 def remove(folder: Path) -> None:
-    """Remove the checkpoints of a trial that will not be resumed."""
+    """Delete the checkpoints of a trial that will not be resumed."""
     for name in (CURRENT, PREVIOUS):
         (folder / name).unlink(missing_ok=True)
-
-
-def save_model(
-    folder: Path, model: Any, params: Mapping[str, Any], example_input: Any, *, rebuildable: bool
-) -> Path:
-    """Save a trained model.
-
-    Args:
-        folder: The trial's folder.
-        model: The module.
-        params: The parameters that it was built from.
-        example_input: A batch of one for it, or None.
-        rebuildable: Whether the study's `build(params)` makes such a module; then its weights are
-            saved (`state_dict`, `params`), and otherwise the whole `module` as a pickle.
-
-    Returns:
-        The file.
-    """
-    import torch
-
-    content = io.BytesIO()
-    if isinstance(example_input, torch.Tensor):
-        # A view of the data would be saved with all of the data.
-        example_input = example_input.detach().cpu().clone()
-    kept: dict[str, Any] = {"params": dict(params), "example_input": example_input}
-    if rebuildable and isinstance(model, torch.nn.Module):
-        kept["state_dict"] = model.state_dict()
-    else:
-        kept["module"] = model
-    torch.save(kept, content)
-    write_whole(folder / MODEL, content.getbuffer())
-    return folder / MODEL
-
-
-def load_model(path: Path, problem: Problem) -> tuple[Any, Any]:
-    """Load what `save_model` saved.
-
-    Args:
-        path: The file. Only one that our own training wrote: a pickle can run any code.
-        problem: The study's code.
-
-    Returns:
-        The model, on the processor and in evaluation mode, and an input for it; None where no
-        input is known.
-    """
-    import torch
-
-    saved = torch.load(path, map_location="cpu", weights_only=False)
-    model = saved.get("module")
-    if model is None:
-        if problem.build is None:
-            raise StudyCodeError(
-                f"{path} holds weights, and {problem.file} no longer defines build(params)",
-                "Restore build(params) as it was when the model was trained.",
-            )
-        model = problem.build(saved["params"])
-        model.load_state_dict(saved["state_dict"])
-    example = saved["example_input"]
-    return model.eval(), problem.input_for(saved["params"]) if example is None else example
 
 
 def randomness() -> dict[str, Any]:
@@ -212,10 +151,10 @@ def restore_randomness(state: Mapping[str, Any]) -> None:
 
 @dataclass
 class Throttle:
-    """Tells when the next checkpoint is worth its time.
+    """Tells when the next checkpoint is due.
 
     Attributes:
-        clock: Returns seconds; only their differences count.
+        clock: Returns seconds; only differences are used.
     """
 
     clock: Callable[[], float] = time.monotonic
@@ -226,12 +165,12 @@ class Throttle:
         self._since = self.clock()
 
     def due(self) -> bool:
-        """Tell whether enough was trained since the last one."""
+        """Tell whether enough time has passed since the last checkpoint."""
         return self.clock() - self._since >= max(FIRST_AFTER, self._took / SHARE)
 
     @contextmanager
     def saving(self) -> Iterator[None]:
-        """Take the time that saving one takes."""
+        """Measure how long saving a checkpoint takes."""
         began = self.clock()
         yield
         self._since = self.clock()
@@ -246,7 +185,7 @@ def _read(text: bytes) -> Checkpoint:
 
 
 def _numpy() -> list[Any]:
-    """Return what the pickles of NumPy's arrays and numbers are made with."""
+    """Return the types and functions that pickles of NumPy arrays and numbers refer to."""
     import numpy as np
 
     dtypes = {type(np.dtype(code)) for code in np.typecodes["All"]}

@@ -1,4 +1,4 @@
-"""What a training process is held to, and what it says of itself while it runs."""
+"""The memory limit of a training process, its memory use, and its heartbeat."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ Facts: TypeAlias = dict[str, float]
 
 HEARTBEAT_SECONDS = 1.0
 MIB = 1 << 20
-STACK_MIB = 8  # what each thread of a pool reserves for its stack, used or not
+STACK_MIB = 8  # reserved by each thread of a pool for its stack, used or not
 
-# How PyTorch's allocators say that there is no more memory, where they raise a RuntimeError.
+# In messages of the RuntimeErrors that PyTorch's allocators raise when memory runs out.
 _NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "out of memory", "bad_alloc")
 
 
 @contextlib.contextmanager
 def heartbeats(log: EventLog, usage: Usage, memory: Callable[[], Facts]) -> Iterator[None]:
-    """Append a heartbeat each second, from a thread of its own.
+    """Append a heartbeat to the log every second, from a separate thread.
 
     Args:
         log: The trial's event log.
-        usage: What it has used.
-        memory: What it is known to have needed; one that is killed tells it by a heartbeat alone.
+        usage: Its seconds and energy.
+        memory: Returns its peak memory; from a killed trial only heartbeats report it.
     """
-    enough = threading.Event()
+    stop = threading.Event()
     me = psutil.Process()
 
     def beat() -> None:
-        while not enough.wait(HEARTBEAT_SECONDS):
+        while not stop.wait(HEARTBEAT_SECONDS):
             # At the memory limit this thread fails like any other, and tries again.
             with contextlib.suppress(MemoryError):
                 rss = round(me.memory_info().rss / MIB, 1)
@@ -50,19 +50,19 @@ def heartbeats(log: EventLog, usage: Usage, memory: Callable[[], Facts]) -> Iter
     try:
         yield
     finally:
-        enough.set()
+        stop.set()
         thread.join()
 
 
 def limit_memory(memory_mb: int | None, threads: int) -> None:
-    """Let allocations fail beyond what this process has now and so much more.
+    """Make allocations fail once this process has grown by a given amount of memory.
 
-    It holds on Linux, where the limit covers all private memory; elsewhere the supervisor's look
-    at the resident memory has to do.
+    This works on Linux, where the limit covers all private memory; elsewhere only the supervisor
+    watches the resident memory.
 
     Args:
-        memory_mb: How much more, in MiB; None: no limit.
-        threads: Size of the pool of threads, whose stacks are not counted.
+        memory_mb: The growth in MiB; None: no limit.
+        threads: Size of the thread pool, whose stacks are not counted.
     """
     status = Path("/proc/self/status")
     if memory_mb is None or not status.exists():
@@ -74,13 +74,13 @@ def limit_memory(memory_mb: int | None, threads: int) -> None:
 
 
 def lift_memory_limit() -> None:
-    """Make room again, so that a process at its limit can still say so."""
+    """Remove the limit, so that a process that has reached it can report that."""
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error says that no memory was left, on the processor or on the GPU."""
+    """Tell whether an error means that memory ran out, on the CPU or the GPU."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     if isinstance(error, OSError):
@@ -90,10 +90,10 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def resident_mib(pid: int) -> float:
-    """Return the memory that a process holds, what it has mapped from files left out, in MiB.
+    """Return the resident memory of a process without file mappings, in MiB.
 
     Raises:
-        psutil.Error, OSError: There is no such process any more.
+        psutil.Error, OSError: The process has exited.
     """
     status = Path(f"/proc/{pid}/status")
     if not status.exists():
@@ -103,14 +103,14 @@ def resident_mib(pid: int) -> float:
 
 
 def memory_needed() -> Callable[[], Facts]:
-    """Return a function that tells the most that this process has needed beyond what it has now.
+    """Return a function that measures the peak memory of this process beyond its current memory.
 
-    The kernel keeps the peak of all resident memory; what is mapped from files is taken off, as it
-    is from the limit. That grows while code is first used and hardly ever shrinks, so that its last
-    size is its size at the peak. A peak on a GPU is not in it.
+    The kernel keeps the peak of all resident memory. File mappings are subtracted, as they are
+    from the limit: they grow while code is first used and hardly ever shrink, so that their last
+    size is their size at the peak. GPU memory is not included.
 
     Returns:
-        A function that returns `memory_mb`, in MiB; nothing where the system does not tell.
+        A function that returns `memory_mb` in MiB, or nothing if the system does not report it.
     """
     status = Path("/proc/self/status")
     if not status.exists():

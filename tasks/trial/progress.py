@@ -1,4 +1,4 @@
-"""What a trial's event log tells: folded event by event, whoever is reading."""
+"""The state of a trial, built up from the events in its log."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ _LEAST_CERTAIN = (EnergyMode.UNKNOWN, EnergyMode.ESTIMATED, EnergyMode.MEASURED)
 
 @dataclass
 class Progress:
-    """How far a trial has come, over all of its attempts.
+    """The progress of a trial over all of its attempts.
 
-    An attempt that begins at some epoch makes void what an earlier one reported from there on; the
-    time and the energy that went into it stay counted.
+    An attempt that starts at some epoch replaces what an earlier attempt reported from that epoch
+    on; the time and energy of the earlier one still count.
 
     Attributes:
         log: The trial's event log.
         attempt: The last attempt that started; 0 before the first.
         points: The curve by epoch.
-        epochs: How many epochs it plans; None before it has said so.
-        metrics: Everything that was reported last.
+        epochs: The number of epochs planned; None until it is known.
+        metrics: The last report.
         seconds: Seconds of training, all attempts together.
-        kwh: Energy of the same.
+        kwh: Energy, all attempts together.
         longest: Seconds of the longest epoch.
-        paused: Whether it waits at an epoch boundary.
+        paused: Whether it is paused between two epochs.
         trained: Whether `train()` has returned.
-        measured: What the process was seen to need; of its memory the most, over all attempts.
+        measured: Resources that the process was seen to need, each the maximum over all attempts.
         digests: The digests of all checkpoints that were written.
-        end: The event that ended the last attempt; None while there is none.
+        end: The event that ended the last attempt; None before it.
     """
 
     log: Path
@@ -66,11 +66,11 @@ class Progress:
 
     @property
     def energy(self) -> EnergyMode:
-        """How `kwh` was obtained: as certain as its least certain part."""
+        """How `kwh` was obtained: the mode of its least certain part."""
         return min(self._modes, key=_LEAST_CERTAIN.index, default=EnergyMode.UNKNOWN)
 
     def follow(self) -> bool:
-        """Read what is new in the log, and tell whether anything was."""
+        """Read the new events of the log, and tell whether there were any."""
         events, self._offset = read(self.log, self._offset)
         for event in events:
             self._take(event)

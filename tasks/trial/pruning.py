@@ -1,8 +1,7 @@
-"""The pruning question in a training process: a small snapshot of the curves of other trials.
+"""Pruning inside a training process, from a small snapshot of the other trials' curves.
 
-The coordinator writes the snapshot after each result; a training looks at it at the end of an
-epoch, and reads it when it has changed. Neither needs to know the other, and nothing here
-imports more than numpy.
+The coordinator writes the snapshot after each result; a training checks the file after each epoch
+and reads it when it has changed. Nothing here imports more than numpy.
 """
 
 from __future__ import annotations
@@ -19,22 +18,22 @@ from satisfice.domain.economics.cost import Prices
 from satisfice.domain.economics.worth import Direction, Per, Worth
 from satisfice.domain.trials.history import CurvePoint, History
 
-_POINTS = 25  # of a curve; between them it is read as straight lines
+_POINTS = 25  # of a curve; between them it is interpolated linearly
 
 Stamp: TypeAlias = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What the pruning question may look at besides the trial's own curve.
+    """What pruning decides from besides the trial's own curve.
 
     Attributes:
         curves: Curves of the latest finished trials.
         incumbent: The best value of a finished trial; None without one.
-        direction: Which way the metric gets better.
-        worth: What a gain over the incumbent is worth.
+        direction: Whether the metric is maximised or minimised.
+        worth: The worth of a gain over the incumbent.
         second: The price of a second of training, energy included.
-        currency: What money is counted in.
+        currency: The currency.
     """
 
     curves: tuple[Curve, ...]
@@ -46,7 +45,7 @@ class Snapshot:
 
 
 def snapshot_of(history: History, worth: Worth, prices: Prices) -> Snapshot:
-    """Choose from a history what a running trial is compared with."""
+    """Return the snapshot of a history."""
     best, spent = history.best, history.spent
     return Snapshot(
         curves=tuple(one.curve for one in history.complete if one.curve)[-CURVES:],
@@ -59,13 +58,13 @@ def snapshot_of(history: History, worth: Worth, prices: Prices) -> Snapshot:
 
 
 def write_snapshot(path: str | Path, history: History, worth: Worth, prices: Prices) -> None:
-    """Write the snapshot of a search, so that a reader finds the old one or the new one, whole.
+    """Write the snapshot of a search atomically.
 
     Args:
-        path: Where to.
+        path: The file.
         history: The finished trials.
-        worth: What a gain over the incumbent is worth.
-        prices: What resources cost; energy is counted as the trials so far have used it.
+        worth: The worth of a gain over the incumbent.
+        prices: The prices; a second costs what the trials so far have cost, energy included.
     """
     taken = snapshot_of(history, worth, prices)
     document = {
@@ -93,7 +92,7 @@ def _thinned(curve: Curve) -> Curve:
 
 
 def read_snapshot(path: str | Path) -> Snapshot | None:
-    """Read a snapshot; None where there is none yet."""
+    """Read a snapshot; None if there is none yet."""
     try:
         text = Path(path).read_text()
     except FileNotFoundError:
@@ -113,7 +112,7 @@ def read_snapshot(path: str | Path) -> Snapshot | None:
     )
 
 
-_latest: dict[str, tuple[Stamp, Snapshot]] = {}  # a process trains one trial, from one snapshot
+_latest: dict[str, tuple[Stamp, Snapshot]] = {}  # at most one: a process trains one trial
 
 
 def should_stop(
@@ -122,13 +121,13 @@ def should_stop(
     """Decide at the end of an epoch whether the rest of the trial is worth training.
 
     Args:
-        path: The snapshot; None where trials are not pruned.
+        path: The snapshot; None if trials are not pruned.
         curve: The trial's reports so far.
         epoch: The epoch that has just ended, from 1.
-        epochs: The number of epochs that the trial plans.
+        epochs: The number of epochs planned.
 
     Returns:
-        The decision; None where nothing asks for one: no snapshot, or no report.
+        The decision; None without a snapshot or a report.
     """
     if path is None or not curve or epoch < 1:
         return None
@@ -139,7 +138,7 @@ def should_stop(
 
 
 def standing(snapshot: Snapshot, curve: Curve, epochs: int, epoch_seconds: float) -> Standing:
-    """Put a running trial beside a snapshot of the others."""
+    """Combine a running trial with a snapshot of the others."""
     return Standing(
         curve=curve,
         epochs=epochs,

@@ -1,4 +1,4 @@
-"""A trial from the inside: what `train(trial, data)` is given, and what becomes of what it does."""
+"""The `trial` that a study's `train(trial, data)` is called with."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from satisfice.domain.decisions.decision import Decision
 from satisfice.domain.errors import StudyCodeError
+from satisfice.domain.suggestions import nearest
 from satisfice.domain.trials.history import CurvePoint, Failure, TrialState
 from satisfice.domain.trials.orders import TrialOrder
 from satisfice.tasks.files import control
@@ -22,7 +22,7 @@ from satisfice.tasks.trial.checkpoints import Checkpoint
 from satisfice.tasks.trial.progress import Progress
 from satisfice.tasks.trial.usage import Usage
 
-LOOK_SECONDS = 0.1  # how often a paused trial looks whether it may go on
+LOOK_SECONDS = 0.1  # how often a paused trial checks whether to continue
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,10 @@ class Outcome:
     """How a training ended.
 
     Attributes:
-        state: Complete, pruned, failed; running where it can be resumed.
-        reason: Why, in one sentence, where that needs saying.
-        failure: Why it failed, where it did.
-        traceback: The last lines of what was raised, where something was.
+        state: Complete, pruned or failed; running if it can be resumed.
+        reason: Why, in one sentence; empty for an ordinary end.
+        failure: The kind of failure, if it failed.
+        traceback: The last lines of the traceback, if an exception was raised.
     """
 
     state: TrialState
@@ -43,7 +43,7 @@ class Outcome:
 
 
 class End(BaseException):
-    """Ends the training from inside: not an `Exception`, so that no `train()` catches it."""
+    """Ends the training: not an `Exception`, so that `except Exception` does not catch it."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(outcome.reason)
@@ -54,9 +54,9 @@ class Trial:
     """One training of one configuration, as the study's `train(trial, data)` sees it.
 
     Attributes:
-        params: The parameters by name; an absent conditional parameter is not in it.
-        seed: The seed that Python's, NumPy's and PyTorch's generators were set to.
-        threads: Processor threads of this training.
+        params: The parameters by name, without inactive conditional parameters.
+        seed: The seed of Python's, NumPy's and PyTorch's global generators.
+        threads: The number of CPU threads of this training.
     """
 
     def __init__(
@@ -77,13 +77,13 @@ class Trial:
         self.outcome: Outcome | None = None  # set as soon as the end is decided
         self._order = order
         self._metric = metric
-        rules = {name: f"rule {rule!r} speaks of" for name, rule in order.reported.items()}
-        self._reported = rules | {metric: "the study is about"}
+        rules = {name: f"rule {rule!r} needs" for name, rule in order.reported.items()}
+        self._reported = rules | {metric: "is the study's objective"}
         self._log = log
         self._usage = usage
         self._saved = saved
         self._done = self._usage.epochs = saved.epoch if saved else 0
-        self._epoch: int | None = None  # the one in flight
+        self._epoch: int | None = None  # the current one
         self._planned: int | None = None
         self._curve = [point for point in before.curve if point.epoch <= self._done]
         self._throttle = checkpoints.Throttle()
@@ -95,32 +95,32 @@ class Trial:
         return self._curve[-1].value if self._curve else None
 
     def track(self, **objects: Any) -> None:
-        """Name what a checkpoint has to hold; when a trial resumes, it is restored here.
+        """Name the objects that checkpoints hold; when a trial resumes, they are restored here.
 
         Args:
             objects: The model, the optimizer, a scheduler: anything with `state_dict()` and
-                `load_state_dict()`. The one named `model` is what is saved, measured and scored.
+                `load_state_dict()`. The one named `model` is saved, measured and scored.
         """
         for name, one in objects.items():
             if not (hasattr(one, "state_dict") and hasattr(one, "load_state_dict")):
                 raise TypeError(
                     f"track({name}=...): {type(one).__name__} has no state_dict() and "
-                    "load_state_dict(), so a checkpoint could not hold it"
+                    "load_state_dict(), so a checkpoint cannot hold it"
                 )
             if self._saved is not None and name in self._saved.states:
                 one.load_state_dict(self._saved.states[name])
         self.tracked |= objects
 
     def epochs(self, count: int) -> Iterator[int]:
-        """Count the epochs, from the first one not yet done to `count`, both included.
+        """Yield the epochs from the first one not yet complete to `count`, inclusive.
 
-        Between two epochs the trial saves a checkpoint if it is time for one, pauses or stops if
-        it is told to, and ends if its deadline has passed or the next epoch is not worth it.
+        Between two epochs the trial saves a checkpoint if one is due, pauses or stops on request,
+        and ends if its deadline has passed or the next epoch is not worth its price.
         """
         self._restore()
         self._planned = count
         for epoch in range(self._done + 1, count + 1):
-            if not self._may_begin(epoch, count):
+            if not self._may_start(epoch, count):
                 return
             self._epoch = epoch
             yield epoch
@@ -130,11 +130,11 @@ class Trial:
     def report(self, **metrics: Any) -> None:
         """Report the metrics of an epoch; the last report is the trial's result.
 
-        The last and not the best: which epoch is the best is only known on data that was looked
-        at to choose it, so its value would be too good to be true.
+        The last and not the best: the best epoch is chosen on the same data that scores it, so its
+        value would be biased upwards.
 
         Args:
-            metrics: Numbers by name; the study's objective and what its rules speak of among them.
+            metrics: Numbers by name, including the study's objective and the metrics in its rules.
         """
         self._go_on()
         for name, about in self._reported.items():
@@ -149,29 +149,30 @@ class Trial:
         self._usage.epochs = epoch
         used = self._usage.read()
         if self._curve and self._curve[-1].epoch == epoch:
-            self._curve.pop()  # a second report of the same epoch takes the first one's place
+            self._curve.pop()  # a second report of the same epoch replaces the first
         self._curve.append(CurvePoint(epoch, value, used.seconds))
         self.metrics = values
         facts = {"planned": self._planned, **used.facts()}
         self._log.append("epoch", epoch=epoch, value=value, metrics=values, **facts)
 
     def finish(self, example_input: Any = None) -> None:
-        """Say that the training is done.
+        """Mark the training as finished.
 
         Args:
-            example_input: A batch of one for the model, to measure and to export it with; without
-                it the problem's `example_input(params)` or the first training example is taken.
+            example_input: An input for the model with a batch size of one, to measure and export
+                it with; by default the problem's `example_input(params)` or the first training
+                example.
         """
         self.example_input = example_input
 
-    def _may_begin(self, epoch: int, count: int) -> bool:
+    def _may_start(self, epoch: int, count: int) -> bool:
         self._go_on()
         self._obey()
         used = self._usage.read().seconds
         deadline = self._order.deadline_seconds
         if deadline is not None and used >= deadline:
             if not self._curve:
-                reason = f"its deadline of {deadline:.4g} s passed before its first epoch was done"
+                reason = f"its deadline of {deadline:.4g} s passed during its first epoch"
                 self._end(Outcome(TrialState.FAILED, reason, Failure.OVERRAN))
             self.outcome = Outcome(
                 TrialState.COMPLETE,
@@ -194,21 +195,21 @@ class Trial:
 
     def _obey(self) -> None:
         path = Path(self._order.control)
-        said = control.command(path)
-        if said == "run":
+        command = control.command(path)
+        if command == "run":
             return
         self._save()
-        if said == "pause":
+        if command == "pause":
             self._usage.pause()
             self._log.append("paused")
-            while (said := control.command(path)) == "pause":
+            while (command := control.command(path)) == "pause":
                 time.sleep(LOOK_SECONDS)
             self._log.append("resumed")
             self._usage.resume()
-        if said == "stop":
-            # Without tracked objects there is nothing to go on from.
-            onward = self._done + 1 if self.tracked else 1
-            reason = f"stopped after epoch {self._done}; it resumes with epoch {onward}"
+        if command == "stop":
+            # Without tracked objects there is no state to resume from.
+            first = self._done + 1 if self.tracked else 1
+            reason = f"stopped after epoch {self._done}; it resumes with epoch {first}"
             self._end(Outcome(TrialState.RUNNING, reason))
 
     def _save(self) -> None:
@@ -230,13 +231,13 @@ class Trial:
         if missing:
             raise StudyCodeError(
                 f"the checkpoint holds {', '.join(missing)}, which train() does not track",
-                "Call trial.track() with the same names as before, ahead of trial.epochs().",
+                "Call trial.track() with the same names as before, and before trial.epochs().",
             )
         checkpoints.restore_randomness(self._saved.randomness)
         self._saved = None
 
     def _go_on(self) -> None:
-        # A train() that catches everything, a bare `except:`, does not get away with it.
+        # Ends also a train() that catches everything with a bare `except:`.
         if self.outcome is not None and self.outcome.state is not TrialState.COMPLETE:
             raise End(self.outcome)
 
@@ -246,7 +247,7 @@ class Trial:
 
 
 def _missing(metric: str, about: str, reported: Mapping[str, Any]) -> str:
-    near = get_close_matches(metric, list(reported), n=1, cutoff=0.4)
-    guess = f"; is it {near[0]!r}?" if near else ""
+    near = nearest(metric, reported, cutoff=0.4)
+    guess = "" if near is None else f"; did you mean {near!r}?"
     names = ", ".join(map(repr, reported)) or "nothing"
-    return f"report() was given {names}, and not {metric!r}, which {about}{guess}"
+    return f"report() was given {names}, but not {metric!r}, which {about}{guess}"

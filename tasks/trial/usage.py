@@ -1,4 +1,4 @@
-"""What a training has used so far: seconds and energy, without the pauses."""
+"""The seconds and the energy that a training has used, without pauses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ JOULES_PER_KWH = 3.6e6
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What all attempts of a trial have used.
+    """The usage of all attempts of a trial.
 
     Attributes:
         seconds: Seconds of training.
@@ -33,14 +33,14 @@ class Used:
 
 
 class Usage:
-    """The clock and the meter of one attempt; several threads may read them.
+    """The clock and the energy meter of one attempt; several threads may read them.
 
-    Where the order states the seconds of an epoch, these replace the clock, and the energy follows
-    from them and the stated watts: what is recorded is then the same each time.
+    If the order states the seconds of an epoch, they replace the clock, and the energy is computed
+    from them and the stated watts, so that the record is reproducible.
 
     Args:
         order: The order.
-        before: What earlier attempts have used.
+        before: The progress of earlier attempts.
         watts_per_core: Power of a busy core, for estimates.
     """
 
@@ -51,7 +51,7 @@ class Usage:
         self._order = order
         self._watts = watts_per_core
         self._lock = threading.Lock()
-        self._seconds, self._kwh = -before.seconds, -before.kwh  # what the readings have too much
+        self._seconds, self._kwh = -before.seconds, -before.kwh  # subtracted from the readings
         self._meter: Meter | None = None
         if order.epoch_seconds is None:
             self._meter = Meter(watts_per_core)
@@ -60,17 +60,17 @@ class Usage:
         self._stopped: Used | None = None
 
     def read(self) -> Used:
-        """Return what was used up to now."""
+        """Return the usage so far."""
         with self._lock:
             return self._stopped or self._now()
 
     def pause(self) -> None:
-        """Count nothing from here on."""
+        """Stop counting."""
         with self._lock:
             self._stopped = self._now()
 
     def resume(self) -> None:
-        """Count again from where `pause` left off."""
+        """Continue counting after `pause`."""
         with self._lock:
             if self._stopped is not None and self._order.epoch_seconds is None:
                 now = self._now()

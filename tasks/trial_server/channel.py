@@ -1,4 +1,4 @@
-"""What passes between a search and its trial server: JSON lines, some of them with an open file."""
+"""Messages between a search and its trial server: JSON lines, some with a file descriptor."""
 
 from __future__ import annotations
 
@@ -7,42 +7,16 @@ import os
 import select
 import socket
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
-OUTPUT = "output.log"  # what a training prints, in its own folder
-
 Message = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What a trial server is told of its study.
-
-    Attributes:
-        folder: The study folder.
-        problem: The Python file in it.
-        metric: The objective's metric.
-        watts_per_core: Power of a busy core, for estimates.
-        threads: Processor threads of a training.
-        scratch: A folder for what nobody reads.
-        manifest: Where to write the manifest of the data; empty: nowhere.
-    """
-
-    folder: str
-    problem: str
-    metric: str
-    watts_per_core: float
-    threads: int
-    scratch: str
-    manifest: str
 
 
 class MessageStream:
     """One end of a stream of messages.
 
-    Sending is one call of the system for what is short, but not locked: whoever shares an end
-    between threads takes a lock of its own.
+    A short message is sent in one system call, but without a lock: threads that share an end need
+    their own.
     """
 
     def __init__(self, end: socket.socket) -> None:
@@ -54,7 +28,7 @@ class MessageStream:
         """Send a message, and with it an end of another stream.
 
         Raises:
-            OSError: Nobody is at the other end.
+            OSError: The other end is closed.
         """
         text = json.dumps(message | {"carries": carried is not None}).encode() + b"\n"
         if carried is None:
@@ -62,12 +36,12 @@ class MessageStream:
         else:
             sent = socket.send_fds(self.end, [text], [carried.fileno()])
             if sent < len(text):
-                # Not for nothing: even an empty rest is sent, and fails where the other end has
-                # read all of it and is closed by now.
+                # Only if something is left: even an empty send fails once the other end has read
+                # everything and closed.
                 self.end.sendall(text[sent:])
 
     def tell(self, message: Message) -> None:
-        """Send a message, or do nothing where nobody listens any more."""
+        """Send a message, or do nothing if the other end is closed."""
         with suppress(OSError):
             self.send(message)
 
@@ -75,13 +49,14 @@ class MessageStream:
         """Wait for messages.
 
         Args:
-            timeout: At most how many seconds; None: as long as it takes.
+            timeout: Seconds; None: no limit.
 
         Returns:
-            All that have arrived, each with the end that it carried; none after the timeout.
+            The messages that have arrived, each with the end that it carried; none after the
+            timeout.
 
         Raises:
-            EOFError: The other end is closed, and everything that it sent was returned.
+            EOFError: The other end is closed, and everything that it sent has been returned.
         """
         messages: list[tuple[Message, socket.socket | None]] = []
         while not messages and select.select([self.end], [], [], timeout)[0]:
@@ -102,7 +77,7 @@ class MessageStream:
         return messages
 
     def close(self) -> None:
-        """Close this end, which the other end notices."""
+        """Close this end; the other end is notified."""
         self.end.close()
 
 
@@ -111,13 +86,13 @@ def when_closed(end: socket.socket, other: int | None = None) -> bool:
 
     Args:
         end: This end.
-        other: A descriptor that ends the waiting as soon as it can be read.
+        other: A descriptor that ends the wait as soon as it is readable.
 
     Returns:
-        Whether the stream was closed; False: the waiting was ended.
+        Whether the stream was closed; False: `other` ended the wait.
     """
     poll = select.poll()
-    poll.register(end, 0)  # asks for nothing, and so hears of the end alone
+    poll.register(end, 0)  # no events requested: only the hang-up is reported
     if other is not None:
         poll.register(other, select.POLLIN)
     return any(file == end.fileno() for file, _ in poll.poll())

@@ -1,7 +1,7 @@
-"""The trial server of a study: a process that is ready to train at once.
+"""The trial server of a study: a process that can start a training at once.
 
 It preloads PyTorch, imports the study's code, runs `load()` once, and then forks a child for each
-trial. Several threads may use one server at a time.
+trial. Several threads may use one server at the same time.
 """
 
 from __future__ import annotations
@@ -20,24 +20,25 @@ from satisfice.domain.rules.predicted import EXAMPLES, counted_for
 from satisfice.domain.space.space import Params
 from satisfice.domain.study import Study
 from satisfice.domain.trials.orders import TrialOrder
+from satisfice.tasks.files.codec import decode, encode
 from satisfice.tasks.files.home import home
-from satisfice.tasks.trial_server.channel import Message, Setting
+from satisfice.tasks.trial.setting import Setting
+from satisfice.tasks.trial_server.channel import Message
 from satisfice.tasks.trial_server.process import Child, ChildExited, ServerDied, ServerProcess
-from satisfice.tasks.trial_server.serialization import plain, rebuild
 
-RESTARTS = 3  # a server that dies again and again has a cause that starting it anew does not mend
+RESTARTS = 3  # a server that keeps dying has a cause that a restart does not remove
 
 
 @dataclass(frozen=True, slots=True)
 class ServerReady:
-    """What a server knows once the data is loaded.
+    """What a server reports once the data is loaded.
 
     Attributes:
         digest: Digest of the data.
         rows: Number of rows by split.
         source: The data's name, as the study gives it.
         seconds: How long the imports and `load()` took.
-        manifest: The manifest of the data; it goes with the server unless somebody takes it.
+        manifest: The manifest of the data; deleted with the server unless it is moved away.
         environment: Versions by package.
         resident_mib: Memory of the idle server, in MiB.
     """
@@ -54,9 +55,9 @@ class ServerReady:
 class TrialServer:
     """The trial server of a study.
 
-    It starts in the background, at once. It ends with `close()`, or with the process that made it,
-    however that dies, and everything that it has forked ends with it. One that dies by itself is
-    started again when it is next needed.
+    It starts in the background at once. It exits with `close()` or with the process that created
+    it, even if that is killed, and its children exit with it. If it dies by itself, it is restarted
+    when it is next needed.
 
     Args:
         study: The study.
@@ -82,7 +83,7 @@ class TrialServer:
 
     @property
     def pid(self) -> int:
-        """The number of the server's process."""
+        """The process id of the server."""
         return self._process.pid
 
     def ready(self) -> ServerReady:
@@ -102,25 +103,25 @@ class TrialServer:
             return self._ready
 
     def predict(self, params: Params, predictions: Iterable[str] | None = None) -> dict[str, float]:
-        """Count what can be known of a configuration before it is trained.
+        """Count what is known of a configuration before it is trained.
 
         Args:
             params: The active parameters.
-            predictions: What is to be predicted; None: what the study's rules speak of.
+            predictions: The names of the predictions; None: those that the study's rules use.
 
         Returns:
-            What of that can be counted: `predicted.parameters`, `predicted.macs`; and the sizes
-            that the forecasts among it rest on (`domain.prediction.model.Sizes`).
+            Those that can be counted: `predicted.parameters`, `predicted.macs`; and the sizes that
+            the forecasts among them depend on (`domain.prediction.model.Sizes`).
 
         Raises:
             StudyCodeError: The study's `build(params)` raised, or ended its process.
         """
-        # Counting operations takes seconds the first time: only what a rule speaks of is asked for.
+        # Counting operations takes seconds the first time: count only what a rule uses.
         names = counted_for(self.study.rules.predictions if predictions is None else predictions)
         question = {"params": dict(params), "names": [one for one in names if one != EXAMPLES]}
         known = {EXAMPLES: float(self.ready().rows["train"])} if EXAMPLES in names else {}
         with self._predicting:
-            # The study's code might end its process or fill it: a child answers, and is replaced.
+            # The study's code may exit or use up memory: it runs in a child, which is replaceable.
             for _ in range(2):
                 predictor = self._predictor or self._fork({"do": "predict"})
                 self._predictor = None
@@ -137,18 +138,18 @@ class TrialServer:
                     raise
                 self._predictor = predictor
                 return answer | known
-        raise ServerDied(f"the trial server of {self.study.name} died twice over one prediction")
+        raise ServerDied(f"the trial server of {self.study.name} died twice during one prediction")
 
     def measure(self, model: Path) -> QualityAttributes:
         """Measure the quality attributes of a model that a trial has saved.
 
-        Nothing should be trained meanwhile: it makes the latency worse than it is.
+        Nothing should train meanwhile: it would raise the latency.
 
         Raises:
             StudyCodeError: The study's code raised, or no input for the model is known.
         """
         with self._fork({"do": "measure", "model": str(model)}) as child:
-            result: QualityAttributes = rebuild(QualityAttributes, child.answer())
+            result: QualityAttributes = decode(QualityAttributes, child.answer())
         return result
 
     def score(self, model: Path, trained_on: Path) -> list[dict[str, float]]:
@@ -159,8 +160,7 @@ class TrialServer:
             trained_on: The manifest of the data that it was trained on.
 
         Raises:
-            StudyCodeError: The study's code raised, a file is not what it was, or no example is
-            left.
+            StudyCodeError: The study's code raised, a file has changed, or no example is left.
         """
         request = {"do": "score", "model": str(model), "trained_on": str(trained_on)}
         with self._fork(request) as child:
@@ -168,23 +168,23 @@ class TrialServer:
         return scores
 
     def train(self, order: TrialOrder) -> Child:
-        """Fork a process that trains; it tells how it goes in the event log of the order.
+        """Fork a process that trains; it reports to the event log of the order.
 
         Raises:
-            StudyCodeError: The data is not what the gate has passed.
-            ExternalSystemError: The server is dead and does not start again.
+            StudyCodeError: The data differs from what the data gate passed.
+            ExternalSystemError: The server is dead and could not be restarted.
         """
         digest = self.ready().digest
         if order.data_digest != digest:
             raise StudyCodeError(
                 f"the data of {self.study.name} has changed: the data gate passed "
                 f"{order.data_digest}, and load() returned {digest}",
-                "Start the search again, so that the data is validated again.",
+                "Start the search again, so that the new data is validated.",
             )
-        return self._fork({"do": "train", "order": plain(order)})
+        return self._fork({"do": "train", "order": encode(order)})
 
     def close(self) -> None:
-        """End the process and everything that it has forked, and wait for it."""
+        """Stop the process and its children, and wait for them."""
         self.closed = True
         self._process.close()
         rmtree(self._folder, ignore_errors=True)
@@ -203,15 +203,14 @@ class TrialServer:
             study.objective.metric,
             study.resources.watts_per_core,
             study.resources.threads,
-            str(self._folder),
-            # Not again after a restart: by then the manifest has been read.
+            # Not after a restart: by then the manifest has been read.
             "" if self._restarts else str(self._folder / "manifest.npz"),
         )
         return ServerProcess(setting, self._folder / "server.log")
 
     def _receive(self) -> ServerReady:
         if self._fault is not None:
-            raise self._fault  # whoever asks again is told the same
+            raise self._fault  # the same for every caller
         message = self._process.first_message()
         if "fault" in message:
             self._fault = StudyCodeError(message["fault"], message["hint"])
@@ -233,7 +232,7 @@ class TrialServer:
         if self._receive().digest != before.digest:
             self._process.close()
             raise StudyCodeError(
-                f"load() of {self.study.name} returned other data than before",
+                f"load() of {self.study.name} returned different data than before",
                 "Make load() repeatable: fix its seeds, and read files that do not change.",
             )
 
@@ -248,16 +247,16 @@ _lock = threading.Lock()
 
 
 def register(server: TrialServer) -> None:
-    """Let the orders of this study that are run in this process use this server."""
+    """Make this the server for all orders of its study that run in this process."""
     with _lock:
         _registered[server.study.folder] = server
 
 
 def server_for(order: TrialOrder) -> TrialServer:
-    """Return the server for an order: the registered one, or one of this process's own.
+    """Return the server for an order: the registered one, or one that is started here.
 
-    A worker process has nobody to register one: it starts its own with the first order of a search
-    and keeps it for the others.
+    In a worker process no server is registered: the first order of a search starts one, which is
+    kept for the others.
     """
     with _lock:
         registered = _registered.get(order.study)

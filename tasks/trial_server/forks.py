@@ -1,8 +1,8 @@
-"""Children forked from this process, one when it is asked for and one ahead of time.
+"""Children forked from this process, on request and one ahead of time.
 
-Nothing here runs a second thread when a child is forked. A request carries the end of a stream of
-its own: the child answers there, and what became of the child is told there. A child ends when the
-other end of its stream is closed, or with this process.
+This process has a single thread when it forks. Each request carries one end of a new stream: the
+child answers there, and its exit is reported there. A child exits when the other end of its stream
+is closed, or with this process.
 """
 
 from __future__ import annotations
@@ -24,81 +24,76 @@ from satisfice.tasks.trial_server.channel import Message, MessageStream, when_cl
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
-_SPARES = os.cpu_count() or 1  # the most that make sense at a time
+_SPARES = os.cpu_count() or 1  # more would not help
 
 
 @dataclass
 class Forks:
     """The children of this process.
 
-    The fork for a training would delay it, so each training that is handed out is followed by the
-    fork of a spare: a child that makes ready and waits for the next. Where a training finds none,
-    because it died or another has taken it, one is forked, and one spare more is there afterwards.
+    Forking delays a training, so once a training has started, a spare is forked: a child that
+    waits for the next one. If a training finds no spare, because it died or another training took
+    it, a child is forked for it, and afterwards there is one more spare.
 
     Args:
-        line: To whoever asks for children.
-        work: What a child does, with its request and its stream.
-        make_ready: What a spare does before it waits.
+        stream: The stream on which children are requested.
+        work: Called in a child with its request and its stream.
     """
 
-    line: MessageStream
+    stream: MessageStream
     work: Callable[[Message, MessageStream], None]
-    make_ready: Callable[[], None]
-    _working: dict[int, MessageStream] = field(
-        default_factory=dict, init=False
-    )  # with their streams
-    _spares: dict[int, MessageStream] = field(
-        default_factory=dict, init=False
-    )  # with lines of our own
-    _owed: int = field(default=0, init=False)  # spares to be forked once nobody asks for anything
-    _bells: tuple[socket.socket, ...] = field(default=(), init=False)
+    # Streams by process id: of a working child to its client, and from this process to a spare.
+    _working: dict[int, MessageStream] = field(default_factory=dict, init=False)
+    _spares: dict[int, MessageStream] = field(default_factory=dict, init=False)
+    _owed: int = field(default=0, init=False)  # spares to fork once no request is waiting
+    _wakeups: tuple[socket.socket, ...] = field(default=(), init=False)
 
     def serve(self) -> None:
-        """Fork children as they are asked for, until nobody can ask any more."""
-        bell, ringer = self._bells = socket.socketpair()
-        for one in self._bells:
+        """Fork children on request, until the requesting end is closed."""
+        wakeup, writer = self._wakeups = socket.socketpair()
+        for one in self._wakeups:
             one.setblocking(False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)  # its wake-up byte is what counts
-        signal.set_wakeup_fd(ringer.fileno())
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # only the wake-up byte matters
+        signal.set_wakeup_fd(writer.fileno())
         with contextlib.suppress(EOFError):
             while True:
-                patience = 0 if self._owed else None
-                ready, _, _ = select.select([self.line.end, bell], [], [], patience)
+                timeout = 0 if self._owed else None
+                ready, _, _ = select.select([self.stream.end, wakeup], [], [], timeout)
                 if not ready:
                     self._owed -= 1
                     self._fork_spare()
-                if bell in ready:
-                    bell.recv(4096)
+                if wakeup in ready:
+                    wakeup.recv(4096)
                     self._reap()
-                if self.line.end in ready:
-                    for request, carried in self.line.receive(0):
+                if self.stream.end in ready:
+                    for request, carried in self.stream.receive(0):
                         self._handle(request, carried)
 
     def end(self) -> None:
-        """Kill the children and whatever they started, and wait for them."""
-        everybody = (*self._working, *self._spares)
-        for pid in everybody:
+        """Kill the children and all that they started, and wait for them."""
+        children = (*self._working, *self._spares)
+        for pid in children:
             _kill(pid)
-        for pid in everybody:
+        for pid in children:
             os.waitpid(pid, 0)
 
     def _handle(self, request: Message, carried: socket.socket | None) -> None:
         if request["do"] == "kill":
-            if request["pid"] in self._working:  # not yet waited for: the number is still its own
+            if request["pid"] in self._working:  # not reaped yet: the pid is not reused
                 _kill(request["pid"])
         elif carried is not None:
-            line = MessageStream(carried)
+            stream = MessageStream(carried)
             try:
-                pid = self._spare_for(request, carried) or self._fork(lambda: (request, line))
+                pid = self._spare_for(request, carried) or self._fork(lambda: (request, stream))
             except OSError as error:
-                line.tell({"fault": f"no process could be forked: {error}", "hint": ""})
-                line.close()
+                stream.tell({"fault": f"no process could be forked: {error}", "hint": ""})
+                stream.close()
                 return
-            self._working[pid] = line
-            line.tell({"pid": pid})
+            self._working[pid] = stream
+            stream.tell({"pid": pid})
 
     def _spare_for(self, request: Message, carried: socket.socket) -> int | None:
-        """Hand a training to a spare, and return its number; None: it has to be forked for."""
+        """Give a training to a spare and return its process id; None: there is no spare."""
         if request["do"] != "train":
             return None
         self._owed += 1
@@ -106,7 +101,7 @@ class Forks:
             try:
                 spare.send(request, carried)
             except OSError:
-                continue  # it has died, and will be waited for
+                continue  # it has died and will be reaped
             self._spares.pop(pid).close()
             return pid
         return None
@@ -117,11 +112,10 @@ class Forks:
         try:
             ours, its = map(MessageStream, socket.socketpair())
         except OSError:
-            return  # too many files are open: then the next one is forked when it is asked for
+            return  # too many open files: the next child is forked on request
 
         def wait() -> tuple[Message, MessageStream]:
             ours.close()
-            self.make_ready()
             try:
                 ((request, carried),) = its.receive()
             except EOFError:
@@ -136,12 +130,12 @@ class Forks:
         its.close()
 
     def _fork(self, request: Callable[[], tuple[Message, MessageStream]]) -> int:
-        """Fork a child that learns from `request` what it has to do, and return its number."""
+        """Fork a child that calls `request` for its work, and return its process id."""
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
-            self._be_child(request)
+            self._run_child(request)
         return pid
 
     def _reap(self) -> None:
@@ -150,38 +144,38 @@ class Forks:
             if not done:
                 continue
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signal.SIGKILL)  # what it left behind
-            line = self._working.pop(pid, None) or self._spares.pop(pid)
-            line.tell({"exit": os.waitstatus_to_exitcode(status)})
-            line.close()
+                os.killpg(pid, signal.SIGKILL)  # processes that it left behind
+            stream = self._working.pop(pid, None) or self._spares.pop(pid)
+            stream.tell({"exit": os.waitstatus_to_exitcode(status)})
+            stream.close()
 
-    def _be_child(self, learn: Callable[[], tuple[Message, MessageStream]]) -> NoReturn:
+    def _run_child(self, receive: Callable[[], tuple[Message, MessageStream]]) -> NoReturn:
         code = 1
         try:
             parent = os.getppid()
             os.setsid()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            self.line.close()
-            for bell in self._bells:
-                bell.close()
+            self.stream.close()
+            for one in self._wakeups:
+                one.close()
             for sibling in (*self._working.values(), *self._spares.values()):
                 sibling.close()
             self._working.clear()
             self._spares.clear()
-            _end_with_parent(parent)
-            request, line = learn()
-            threading.Thread(target=_end_with_stream, args=(line.end,), daemon=True).start()
-            self.work(request, line)
+            _exit_with_parent(parent)
+            request, stream = receive()
+            threading.Thread(target=_exit_with_stream, args=(stream.end,), daemon=True).start()
+            self.work(request, stream)
             code = 0
-        except BaseException:  # noqa: BLE001 - a child never returns into the server's loop
+        except BaseException:  # noqa: BLE001 - a child must never return to the server's loop
             traceback.print_exc()
         finally:
             leave(code)
 
 
 def leave(code: int) -> NoReturn:
-    """End this process at once; nothing that was registered for its end is run."""
+    """Exit at once, without running exit handlers."""
     with contextlib.suppress(Exception):
         sys.stdout.flush()
         sys.stderr.flush()
@@ -189,21 +183,21 @@ def leave(code: int) -> NoReturn:
 
 
 def _kill(pid: int) -> None:
-    """Kill a process of ours and its group; it may not have made its own group yet."""
+    """Kill a child and its group; it may not have created the group yet."""
     for kill in (os.killpg, os.kill):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             kill(pid, signal.SIGKILL)
 
 
-def _end_with_parent(parent: int) -> None:
-    # The kernel's word holds also where the child is stuck in code that lets no other thread run.
-    # It follows the thread that forked, which here is the parent's only one.
+def _exit_with_parent(parent: int) -> None:
+    # The kernel's signal works even if the child is stuck in code that holds the interpreter lock.
+    # It is tied to the thread that forked, which is the parent's only one.
     if sys.platform == "linux":
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)
 
 
-def _end_with_stream(end: socket.socket) -> None:
+def _exit_with_stream(end: socket.socket) -> None:
     when_closed(end)
-    os.killpg(0, signal.SIGKILL)  # ourselves, and what the training started
+    os.killpg(0, signal.SIGKILL)  # this process and all that the training started

@@ -1,4 +1,4 @@
-"""The trial server's process and the children that it forks, as the search's process holds them."""
+"""Handles, in the search's process, of the trial server's process and its children."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ from pathlib import Path
 from typing import Any, Self
 
 from satisfice.domain.errors import ExternalSystemError, StudyCodeError
-from satisfice.tasks.trial_server.channel import Message, MessageStream, Setting
-from satisfice.tasks.trial_server.serialization import to_json
+from satisfice.tasks.files.codec import to_json
+from satisfice.tasks.trial.setting import Setting
+from satisfice.tasks.trial_server.channel import Message, MessageStream
 
-PATIENCE = 10.0  # seconds for a process that was told to end
-TAIL = 1500  # characters of a process's output that an error repeats
-LOOK_SECONDS = 1.0  # how often one looks whether the server is still there
+PATIENCE = 10.0  # seconds for a process to exit
+TAIL = 1500  # characters of a process's output that an error message quotes
+LOOK_SECONDS = 1.0  # how often to check that the server is alive
 
-# One thread until a child opens a pool of its own: a pool does not survive a fork.
+# One thread until a child opens its own pool: a thread pool does not survive a fork.
 _POOLS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB")
 _ENVIRONMENT = {
     **{f"{name}_NUM_THREADS": "1" for name in _POOLS},
-    "PYTHONHASHSEED": "0",  # the order of a set of texts is part of "the same seed"
-    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # what deterministic CUDA algorithms ask for
-    # `torch.cuda.is_available()` at a problem's top shall not open CUDA: it survives no fork.
+    "PYTHONHASHSEED": "0",  # with the same seed, sets of strings have the same order
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # required by deterministic CUDA algorithms
+    # `torch.cuda.is_available()` at the top of problem.py must not initialise CUDA, which does not
+    # survive a fork.
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
-    "PYTHONUNBUFFERED": "1",  # what a killed training has printed is worth reading
+    "PYTHONUNBUFFERED": "1",  # keep the output of a killed training
 }
 
 
@@ -37,23 +39,23 @@ class ServerDied(ExternalSystemError):
 
 
 class ChildExited(StudyCodeError):
-    """The study's code ended the process that it was run in."""
+    """The study's code ended the process that ran it."""
 
 
 class ServerProcess:
-    """One process of a trial server, in a session of its own: no Ctrl-C of a terminal reaches it.
+    """One process of a trial server, in its own session: the terminal's Ctrl-C does not reach it.
 
     Args:
-        setting: What it is told of its study.
-        log: Where its output goes.
+        setting: The settings of its study.
+        log: The file for its output.
     """
 
     def __init__(self, setting: Setting, log: Path) -> None:
         ours, its = socket.socketpair()
-        self._line = MessageStream(ours)
+        self._stream = MessageStream(ours)
         self._sending = threading.Lock()
         self._log = log
-        # -P: the working directory is the user's, and may hide the standard library.
+        # -P: the user's working directory may hold modules that hide the standard library.
         command = [
             sys.executable,
             "-P",
@@ -75,22 +77,22 @@ class ServerProcess:
 
     @property
     def pid(self) -> int:
-        """The process's number."""
+        """The process id."""
         return self._process.pid
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs."""
+        """Whether the process is running."""
         return self._process.poll() is None
 
     def first_message(self) -> Message:
-        """Wait for what the process says once it is prepared.
+        """Wait for the first message, which the process sends when it is ready.
 
         Raises:
-            ServerDied: It died before.
+            ServerDied: It died before that.
         """
         try:
-            return self._line.receive()[0][0]
+            return self._stream.receive()[0][0]
         except EOFError:
             raise self.gone() from None
 
@@ -102,42 +104,42 @@ class ServerProcess:
         """
         try:
             with self._sending:
-                self._line.send(message, carried)
+                self._stream.send(message, carried)
         except OSError:
             raise self.gone() from None
 
     def gone(self) -> ServerDied:
-        """Return the error that says how the process died."""
+        """Return an error that says how the process died."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(PATIENCE)
         how = how_it_ended(self._process.returncode)
-        return ServerDied(f"the trial server {how}; its last words:\n{self.last_words()}", _HINT)
+        return ServerDied(f"the trial server {how}; its last output:\n{self.last_output()}", _HINT)
 
-    def last_words(self) -> str:
+    def last_output(self) -> str:
         """Return the end of what the process has printed."""
         try:
             return self._log.read_text(errors="replace")[-TAIL:].strip() or "(it printed nothing)"
         except OSError:
-            return "(its output is gone)"
+            return "(its output was deleted)"
 
     def close(self) -> None:
-        """End the process with its children, and wait until it has ended."""
+        """Stop the process and its children, and wait until it has exited."""
         with suppress(OSError):
-            self._line.end.shutdown(socket.SHUT_RDWR)  # wakes whoever waits at it; closing does not
+            self._stream.end.shutdown(socket.SHUT_RDWR)  # wakes a reader, unlike close()
         try:
             self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             os.killpg(self.pid, signal.SIGKILL)
             self._process.wait()
-        self._line.close()
+        self._stream.close()
 
 
 class Child:
-    """A process that the server forked, held by a stream: closing it ends the process.
+    """A process forked by the server, held by a stream: closing the stream ends the process.
 
     Args:
         server: The server's process.
-        request: What the child is to do.
+        request: The work for the child.
 
     Raises:
         ServerDied: The server is dead.
@@ -147,7 +149,7 @@ class Child:
     def __init__(self, server: ServerProcess, request: Message) -> None:
         ours, its = socket.socketpair()
         self._server = server
-        self._line = MessageStream(ours)
+        self._stream = MessageStream(ours)
         self._messages: list[Message] = []
         self._ended = False
         self.pid = 0
@@ -156,24 +158,24 @@ class Child:
                 server.send(request, its)
             first = self._next()
         except BaseException:
-            self._line.close()
+            self._stream.close()
             raise
         if "pid" not in first:
-            self._line.close()
+            self._stream.close()
             raise ExternalSystemError(
-                first["fault"], "See whether the machine has processes to spare."
+                first["fault"], "Check the machine's memory and its limit on processes."
             )
         self.pid = first["pid"]
 
     def wait(self, timeout: float) -> Message | None:
-        """Wait for the next message of the child or about it; None after the timeout.
+        """Wait for the next message from the child or about it; None after the timeout.
 
         Raises:
-            ServerDied: The server is dead, and nobody will tell what became of the child.
+            ServerDied: The server is dead, so the child's exit will never be reported.
         """
         if not self._messages:
             try:
-                self._messages = [message for message, _ in self._line.receive(timeout)]
+                self._messages = [message for message, _ in self._stream.receive(timeout)]
             except EOFError:
                 raise self._server.gone() from None
         if self._messages:
@@ -186,8 +188,8 @@ class Child:
 
     def ask(self, question: Message) -> Any:
         """Send a question and return the answer; see `answer`."""
-        with suppress(OSError):  # the answer will be how it ended
-            self._line.send(question)
+        with suppress(OSError):  # then the answer is its exit
+            self._stream.send(question)
         return self.answer()
 
     def answer(self) -> Any:
@@ -200,22 +202,22 @@ class Child:
         message = self._next()
         if "exit" in message:
             how = how_it_ended(message["exit"])
-            raise ChildExited(f"the process of the study's code {how}", self._server.last_words())
+            raise ChildExited(f"the process of the study's code {how}", self._server.last_output())
         if "fault" in message:
             raise StudyCodeError(message["fault"], message["hint"])
         return message["answer"]
 
     def kill(self) -> None:
-        """Kill the process and what it started; its exit is told as always."""
+        """Kill the process and all that it started; its exit is reported as usual."""
         with suppress(ServerDied):
             self._server.send({"do": "kill", "pid": self.pid})
 
     def close(self) -> None:
-        """End the process, if it has not ended, without waiting for it."""
-        self._line.close()
+        """Stop the process if it is running, without waiting for it."""
+        self._stream.close()
         if self.pid and not self._ended and not self._server.alive:
             with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)  # no server will do it
+                os.killpg(self.pid, signal.SIGKILL)  # there is no server to do it
 
     def __enter__(self) -> Self:
         return self

@@ -1,8 +1,8 @@
 """The trial server's process: it holds PyTorch, the study's code and its data, and forks.
 
-Started by `tasks.trial_server.client` as `python -m satisfice.tasks.trial_server.server`. PyTorch's
-pool of threads is never opened here, because it does not survive a fork. This process ends with the
-search.
+`tasks.trial_server.process` starts it as `python -P -m satisfice.tasks.trial_server.server`.
+PyTorch's thread pool is never opened here, because it does not survive a fork. This process exits
+with the search.
 """
 
 from __future__ import annotations
@@ -25,42 +25,32 @@ from typing import Any
 
 from satisfice.domain.errors import SatisficeError, StudyCodeError
 from satisfice.domain.trials.orders import TrialOrder
+from satisfice.tasks.files.codec import decode, encode, from_json
 from satisfice.tasks.models.counting import predict
 from satisfice.tasks.problem.contract import Problem, load_data, load_problem
 from satisfice.tasks.problem.data import Data
 from satisfice.tasks.trial.attempt import run
 from satisfice.tasks.trial.limits import resident_mib
-from satisfice.tasks.trial_server.channel import (
-    OUTPUT,
-    Message,
-    MessageStream,
-    Setting,
-    when_closed,
-)
+from satisfice.tasks.trial.setting import OUTPUT, Setting
+from satisfice.tasks.trial_server.channel import Message, MessageStream, when_closed
 from satisfice.tasks.trial_server.forks import Forks, leave
-from satisfice.tasks.trial_server.rehearsal import rehearse
-from satisfice.tasks.trial_server.serialization import from_json, plain, rebuild
 
 
 @dataclass(frozen=True)
 class Server:
-    """What the children are forked with."""
+    """What every child inherits."""
 
     setting: Setting
     problem: Problem
     data: Data
 
-    def work(self, request: Message, line: MessageStream) -> None:
-        """Do in a child what was asked for."""
-        _ROLES[request["do"]](self, request, line)
-
-    def rehearse(self) -> None:
-        """Train nothing."""
-        rehearse(self.problem, self.data, self.setting)
+    def work(self, request: Message, stream: MessageStream) -> None:
+        """Carry out a request in a child."""
+        _ROLES[request["do"]](self, request, stream)
 
 
-def _train(server: Server, request: Message, line: MessageStream) -> None:  # noqa: ARG001
-    order: TrialOrder = rebuild(TrialOrder, request["order"])
+def _train(server: Server, request: Message, stream: MessageStream) -> None:  # noqa: ARG001
+    order: TrialOrder = decode(TrialOrder, request["order"])
     output = os.open(Path(order.folder) / OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(output, 1)
     os.dup2(output, 2)
@@ -68,24 +58,24 @@ def _train(server: Server, request: Message, line: MessageStream) -> None:  # no
     run(order, server.problem, server.data, server.setting)
 
 
-def _predict(server: Server, request: Message, line: MessageStream) -> None:  # noqa: ARG001
-    """Answer for one configuration after the other."""
+def _predict(server: Server, request: Message, stream: MessageStream) -> None:  # noqa: ARG001
+    """Answer questions about configurations until the stream is closed."""
     import numpy as np
 
     example = server.problem.example
     shape = None if example is None else tuple(np.shape(example)[1:])
     with contextlib.suppress(EOFError):
         while True:
-            for question, _ in line.receive():
-                asked = partial(predict, server.problem, question["params"], shape)
-                line.send(_answer(partial(asked, question["names"])))
+            for question, _ in stream.receive():
+                count = partial(predict, server.problem, question["params"], shape)
+                stream.send(_answer(partial(count, question["names"])))
 
 
-def _measure(server: Server, request: Message, line: MessageStream) -> None:
+def _measure(server: Server, request: Message, stream: MessageStream) -> None:
     import torch
 
     from satisfice.tasks.models.inference import measure
-    from satisfice.tasks.trial.checkpoints import load_model
+    from satisfice.tasks.models.saved import load_model
 
     def work() -> Any:
         torch.set_num_threads(server.setting.threads)
@@ -93,15 +83,15 @@ def _measure(server: Server, request: Message, line: MessageStream) -> None:
         model, example = load_model(path, server.problem)
         if example is None:
             raise StudyCodeError(
-                "nothing is known that the model could be measured with",
+                "there is no example input to measure the model with",
                 "define example_input(params), or call trial.finish(example_input=...)",
             )
-        return plain(measure(model, example, server.setting.watts_per_core, path))
+        return encode(measure(model, example, server.setting.watts_per_core, path))
 
-    line.send(_answer(work))
+    stream.send(_answer(work))
 
 
-def _score(server: Server, request: Message, line: MessageStream) -> None:
+def _score(server: Server, request: Message, stream: MessageStream) -> None:
     import torch
 
     from satisfice.tasks.models.scoring import score
@@ -111,7 +101,7 @@ def _score(server: Server, request: Message, line: MessageStream) -> None:
         files = map(Path, (server.setting.manifest, request["trained_on"]))
         return score(server.problem, Path(request["model"]), server.data.validation, *files)
 
-    line.send(_answer(work))
+    stream.send(_answer(work))
 
 
 _ROLES: dict[str, Callable[[Server, Message, MessageStream], None]] = {
@@ -125,7 +115,7 @@ _ROLES: dict[str, Callable[[Server, Message, MessageStream], None]] = {
 def _answer(work: Callable[[], Any]) -> Message:
     try:
         return {"answer": work()}
-    except Exception as error:  # noqa: BLE001 - it is raised again at the other end
+    except Exception as error:  # noqa: BLE001 - it is raised again in the search's process
         return _fault(error)
 
 
@@ -136,12 +126,12 @@ def _fault(error: BaseException) -> Message:
 
 
 @contextlib.contextmanager
-def _ending_with(line: MessageStream) -> Iterator[None]:
-    """End this process as soon as the search is gone, even in the midst of a long `load()`."""
+def _exit_with_search(stream: MessageStream) -> Iterator[None]:
+    """Exit as soon as the search's process is gone, even during a long `load()`."""
     done, stop = os.pipe()
 
     def watch() -> None:
-        if when_closed(line.end, done):
+        if when_closed(stream.end, done):
             os.killpg(0, signal.SIGKILL)
 
     thread = threading.Thread(target=watch)
@@ -160,7 +150,7 @@ def _prepare(setting: Setting) -> tuple[Server, Message]:
     import torch
 
     torch.set_num_threads(1)
-    # What children would import, each for itself: a second for the first optimizer alone.
+    # What each child would import itself: the first optimizer alone takes a second.
     import numpy.ma  # by `np.median`
     import threadpoolctl  # type: ignore[import-untyped]  # noqa: F401
     import torch._dynamo
@@ -169,13 +159,12 @@ def _prepare(setting: Setting) -> tuple[Server, Message]:
     import satisfice.tasks.trial.pruning  # noqa: F401
 
     folder = Path(setting.folder)
-    sys.path.insert(0, str(folder.resolve()))  # for what train() imports later
     problem = load_problem(folder, setting.problem)
     data = load_data(problem)
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         raise StudyCodeError(
-            f"{problem.file}: importing it or load() has begun to use the GPU",
-            "Keep the data on the processor until train(): CUDA does not survive a fork.",
+            f"{problem.file}: importing it or calling load() has initialised CUDA",
+            "Keep the data on the CPU until train(): CUDA does not survive a fork.",
         )
     digest = data.digest()
     if setting.manifest:
@@ -185,7 +174,6 @@ def _prepare(setting: Setting) -> tuple[Server, Message]:
     if len(data.train):
         problem = replace(problem, example=data.train.take(np.arange(1)).x)
     server = Server(setting, problem, data)
-    server.rehearse()
     ready: Message = {
         "digest": digest,
         "rows": {name: len(split) for name, split in data.splits.items()},
@@ -200,27 +188,27 @@ def _prepare(setting: Setting) -> tuple[Server, Message]:
 
 
 def main() -> None:
-    """Run the process: its arguments are the descriptor of the line to the search and a setting."""
+    """Run the process; its arguments are the descriptor of the stream and the settings as JSON."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    line = MessageStream(socket.socket(fileno=int(sys.argv[1])))
-    os.set_inheritable(line.end.fileno(), False)
+    stream = MessageStream(socket.socket(fileno=int(sys.argv[1])))
+    os.set_inheritable(stream.end.fileno(), False)
     setting = from_json(Setting, sys.argv[2])
     try:
-        with _ending_with(line):
+        with _exit_with_search(stream):
             server, ready = _prepare(setting)
     except BaseException as error:  # noqa: BLE001 - user code may raise anything
         traceback.print_exc()
-        line.tell(_fault(error))
+        stream.tell(_fault(error))
         leave(1)
     gc.collect()
-    gc.freeze()  # no collection in a child writes to, and so copies, the server's memory
+    gc.freeze()  # or a collection in a child would write to the shared memory, and so copy it
     ready["resident_mib"] = resident_mib(os.getpid())
-    line.tell({"ready": ready})
-    forks = Forks(line, server.work, server.rehearse)
+    stream.tell({"ready": ready})
+    forks = Forks(stream, server.work)
     forks.serve()
     forks.end()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    os.killpg(0, signal.SIGTERM)  # what load() may have started
+    os.killpg(0, signal.SIGTERM)  # processes that load() may have started
     leave(0)
 
 

@@ -1,4 +1,4 @@
-"""Run one order: a light supervisor that starts the training, keeps its limits, and sums it up."""
+"""Run one order: start the training, enforce its limits, and build the result."""
 
 from __future__ import annotations
 
@@ -13,36 +13,37 @@ from satisfice.domain.economics.cost import Prices
 from satisfice.domain.trials.history import Failure, TrialState
 from satisfice.domain.trials.orders import TrialOrder, TrialResult
 from satisfice.tasks.files.events import Event
-from satisfice.tasks.trial.checkpoints import CURRENT, MODEL
+from satisfice.tasks.models.saved import MODEL
+from satisfice.tasks.trial.checkpoints import CURRENT
 from satisfice.tasks.trial.limits import resident_mib
 from satisfice.tasks.trial.progress import LOG, Progress
-from satisfice.tasks.trial_server.channel import OUTPUT
+from satisfice.tasks.trial.setting import OUTPUT
 from satisfice.tasks.trial_server.client import TrialServer, server_for
 from satisfice.tasks.trial_server.process import Child, ServerDied, how_it_ended
 
-TICK_SECONDS = 0.2  # how often the limits are looked at
+TICK_SECONDS = 0.2  # how often the limits are checked
 CONCLUDING_SECONDS = 300.0  # for scoring and saving, once `train()` has returned
-# The limit on allocations comes first, since it lets the training say where it ran out of memory.
+# The limit on allocations is tighter: it lets the training say where it ran out of memory.
 RESIDENT_MARGIN = 1.1
 RESIDENT_SLACK_MIB = 32.0
-DYING_SECONDS = 10.0  # for a killed process to be gone
+DYING_SECONDS = 10.0  # for a killed process to exit
 
 
 def run_order(order: TrialOrder, prices: Prices, server: TrialServer | None = None) -> TrialResult:
-    """Train an order to its end, whatever that is.
+    """Train an order until it ends in any way.
 
     Args:
-        order: The order. Its deadline counts the seconds of all attempts.
+        order: The order. Its deadline covers the seconds of all attempts.
         prices: What resources cost.
-        server: The trial server; None: the one of this process for the order's study.
+        server: The trial server; None: this process's server for the order's study.
 
     Returns:
-        How it ended. A training that fails in any way is a result like another; `running` means
-        that it was interrupted and that an order with the next attempt takes it up.
+        The result, also for a training that failed; `running` means that it was interrupted and
+        that an order with the next attempt resumes it.
 
     Raises:
-        StudyCodeError: The study's code cannot be imported, or its data is not what the gate
-        passed. ExternalSystemError: There is no server, and none can be started.
+        StudyCodeError: The study's code cannot be imported, or its data differs from what the data
+        gate passed. ExternalSystemError: There is no server, and none can be started.
     """
     server = server or server_for(order)
     idle_mib = server.ready().resident_mib
@@ -51,7 +52,7 @@ def run_order(order: TrialOrder, prices: Prices, server: TrialServer | None = No
     with server.train(order) as child:
         how = watch.until_it_ends(child)
     if progress.end is not None:
-        return _as_told(order, progress, progress.end, prices)
+        return _as_logged(order, progress, progress.end, prices)
     if server.closed:
         return _result(order, progress, prices, TrialState.RUNNING, reason=_INTERRUPTED)
     failure, reason = watch.verdict or how
@@ -62,11 +63,11 @@ def run_order(order: TrialOrder, prices: Prices, server: TrialServer | None = No
         TrialState.FAILED,
         seconds=watch.charged(),
         failure=failure,
-        reason=f"{reason}; what it printed is in {OUTPUT}",
+        reason=f"{reason}; its output is in {OUTPUT}",
     )
 
 
-_INTERRUPTED = "interrupted together with the search; it resumes after its last checkpoint"
+_INTERRUPTED = "interrupted with the search; it resumes after its last checkpoint"
 
 
 @dataclass
@@ -75,7 +76,7 @@ class _Watch:
 
     Attributes:
         order: The order.
-        progress: What its event log tells.
+        progress: What its event log says.
         idle_mib: Memory of the idle server.
         verdict: Why the training was killed, if it was.
     """
@@ -85,7 +86,7 @@ class _Watch:
     idle_mib: float
     verdict: tuple[Failure, str] | None = None
     _began: float = field(default_factory=time.monotonic)
-    _heard: float = field(default_factory=time.monotonic)  # that the training seconds have grown
+    _heard: float = field(default_factory=time.monotonic)  # when the training seconds last grew
     _before: float = field(init=False)
     _pauses: float = 0.0
 
@@ -93,10 +94,10 @@ class _Watch:
         self._before = self.progress.seconds
 
     def until_it_ends(self, child: Child) -> tuple[Failure, str]:
-        """Wait for the end of a training, and kill it where it breaks a limit.
+        """Wait for the end of a training, and kill it if it exceeds a limit.
 
         Returns:
-            What it means if the training itself has not told how it ended.
+            The failure, if the training has not logged how it ended.
         """
         killed_at: float | None = None
         try:
@@ -108,20 +109,20 @@ class _Watch:
                         child.kill()
                         killed_at = time.monotonic()
                 elif time.monotonic() - killed_at > DYING_SECONDS:
-                    return Failure.LOST, f"process {child.pid} was killed and does not go"
+                    return Failure.LOST, f"process {child.pid} was killed and does not exit"
         except ServerDied as gone:
             self._listen()
             return Failure.LOST, gone.message.splitlines()[0]
         self._listen()
-        return _meaning(message["exit"])
+        return _failure(message["exit"])
 
     def used(self) -> float:
-        """Return the seconds of training: the last that the log said, and the silence since."""
+        """Return the seconds of training: the last value in the log plus the time since."""
         silence = 0.0 if self.progress.paused else time.monotonic() - self._heard
         return self.progress.seconds + silence
 
     def charged(self) -> float:
-        """Return the seconds of training by the supervisor's own clock, if that says more."""
+        """Return the seconds of training, by the supervisor's clock if that shows more."""
         now = time.monotonic()
         pauses = self._pauses + (now - self._heard if self.progress.paused else 0.0)
         return max(self.used(), self._before + now - self._began - pauses)
@@ -144,13 +145,13 @@ class _Watch:
             if self.used() > most:
                 return Failure.OVERRAN, (
                     f"killed {self.used() - order.deadline_seconds:.1f} s past its deadline of "
-                    f"{order.deadline_seconds:.4g} s, in the midst of an epoch"
+                    f"{order.deadline_seconds:.4g} s, during an epoch"
                 )
         if order.memory_mb is not None:
             added = _resident_mib(pid) - self.idle_mib
             if added > order.memory_mb * RESIDENT_MARGIN + RESIDENT_SLACK_MIB:
                 return Failure.OUT_OF_MEMORY, (
-                    f"killed with {added:.0f} MiB more than the idle process has; "
+                    f"killed with {added:.0f} MiB more than the idle process; "
                     f"its limit is {order.memory_mb} MiB"
                 )
         return None
@@ -159,26 +160,26 @@ class _Watch:
 def _earlier_attempts(order: TrialOrder) -> Progress:
     progress = Progress(Path(order.folder) / LOG)
     progress.follow()
-    progress.end = None  # theirs, not this one's
+    progress.end = None  # of an earlier attempt
     return progress
 
 
 def _resident_mib(pid: int) -> float:
     try:
         return resident_mib(pid)
-    except (psutil.Error, OSError, KeyError):  # it has just ended
+    except (psutil.Error, OSError, KeyError):  # it has just exited
         return 0.0
 
 
-def _meaning(code: int) -> tuple[Failure, str]:
-    """Say what an exit means that the training has not announced."""
+def _failure(code: int) -> tuple[Failure, str]:
+    """Return the failure that an exit code means if the training has logged no end."""
     if code >= 0:
-        return Failure.CRASHED, f"the training's process {how_it_ended(code)} before train() did"
+        return Failure.CRASHED, f"the process {how_it_ended(code)} before train() returned"
     guess = ", perhaps out of memory" if code == -signal.SIGKILL else ""
-    return Failure.KILLED, f"the training's process {how_it_ended(code)}{guess}"
+    return Failure.KILLED, f"the process {how_it_ended(code)}{guess}"
 
 
-def _as_told(order: TrialOrder, progress: Progress, end: Event, prices: Prices) -> TrialResult:
+def _as_logged(order: TrialOrder, progress: Progress, end: Event, prices: Prices) -> TrialResult:
     if end["kind"] == "failed":
         failure = Failure(end["failure"])
         return _result(
@@ -198,7 +199,7 @@ def _result(
     failure: Failure | None = None,
     reason: str,
 ) -> TrialResult:
-    stated = order.epoch_seconds is not None  # then what is recorded never depends on the clock
+    stated = order.epoch_seconds is not None  # then the record does not depend on the clock
     used = progress.seconds if stated else max(progress.seconds, seconds)
     return TrialResult(
         number=order.number,

@@ -21,8 +21,6 @@ Great Expectations is imported where it is used: it takes seconds.
 from __future__ import annotations
 
 import ast
-import difflib
-import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -31,6 +29,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from satisfice.domain.errors import StudyCodeError
+from satisfice.domain.suggestions import did_you_mean
+from satisfice.tasks.problem.siblings import importable
 from satisfice.tasks.validation.manifest import is_of_arrays, own_columns
 
 if TYPE_CHECKING:
@@ -50,7 +50,10 @@ def suite_of(frame: DataFrame, file: Path | None) -> list[Expectation]:
     Raises:
         StudyCodeError: The file cannot be run, returns something else, or names an unknown column.
     """
-    own = [] if file is None else list(_read(file, frame))
+    own: list[Expectation] = []
+    if file is not None:
+        with importable(file.parent):
+            own = list(_read(file, frame))
     replaced = {_subject(one) for one in own}
     return [one for one in built_in(frame) if _subject(one) not in replaced] + own
 
@@ -148,18 +151,9 @@ def _returned(file: Path) -> Iterable[object]:
 def _run(file: Path) -> ModuleType:
     module = ModuleType(file.stem)
     module.__file__ = str(file)
-    with _faults_of(file), _importable(file.parent):
+    with _faults_of(file):
         exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)  # noqa: S102
     return module
-
-
-@contextmanager
-def _importable(folder: Path) -> Iterator[None]:
-    sys.path.insert(0, str(folder))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))
 
 
 @contextmanager
@@ -194,11 +188,9 @@ def _fault(file: Path, error: Exception) -> StudyCodeError:
 def _refuse_unknown(file: Path, columns: Iterable[str], known: list[str]) -> None:
     for column in columns:
         if column not in known:
-            near = difflib.get_close_matches(column, known, 1)
-            guess = f"did you mean {near[0]!r}? " if near else ""
             raise StudyCodeError(
                 f"{file}:{_line_of_text(file, column)}: unknown column {column!r}",
-                f"{guess}The manifest has: {', '.join(known)}",
+                did_you_mean(column, known, f"The manifest has: {', '.join(known)}"),
             )
 
 

@@ -36,10 +36,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from satisfice.domain.arrays import Array, Floats, Indices
 from satisfice.domain.errors import StudyCodeError
-from satisfice.tasks.problem.data import Array, Data, Split
+from satisfice.tasks.problem.data import Data, Split
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -106,7 +106,7 @@ def read_manifest(path: Path) -> DataFrame:
     return frame
 
 
-def unseen(manifest: Path, trained_on: Path) -> npt.NDArray[np.intp]:
+def unseen(manifest: Path, trained_on: Path) -> Indices:
     """Return the rows of the validation split that were not trained on, by themselves or by group.
 
     Args:
@@ -116,7 +116,7 @@ def unseen(manifest: Path, trained_on: Path) -> npt.NDArray[np.intp]:
     new, old = read_manifest(manifest), read_manifest(trained_on)
     new, old = new[new["split"] == "validation"], old[old["split"] == "train"]
     known = new["hash"].isin(old["hash"]) | new["group"].isin(old["group"])
-    rows: npt.NDArray[np.intp] = new["row"].to_numpy(dtype=np.intp)[~known.to_numpy()]
+    rows: Indices = new["row"].to_numpy(dtype=np.intp)[~known.to_numpy()]
     return rows
 
 
@@ -204,14 +204,14 @@ def _of_value(value: Any) -> Columns:
     }
 
 
-def _blocks(x: Array) -> Iterator[npt.NDArray[Any]]:
+def _blocks(x: Array) -> Iterator[Array]:
     flat = x.reshape(len(x), int(np.prod(x.shape[1:], dtype=int)))
     rows = max(1, BLOCK_BYTES // max(1, flat.shape[1] * 8))
     for start in range(0, max(1, len(flat)), rows):
         yield flat[start : start + rows]
 
 
-def _statistics(block: npt.NDArray[Any]) -> Columns:
+def _statistics(block: Array) -> Columns:
     """Describe n examples of m values each; whatever has no finite value has no statistics."""
     values = block.astype(np.float64, copy=False)
     finite = np.isfinite(values)
@@ -223,7 +223,7 @@ def _statistics(block: npt.NDArray[Any]) -> Columns:
     return dict(zip(STATISTICS, [*described, (~finite).sum(axis=1)], strict=True))
 
 
-def _described(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _described(values: Floats) -> Floats:
     if not values.size:
         return np.empty((4, 0))
     return np.stack(

@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from satisfice.tasks.storage.store import Search, Store, open_store
+from tests.contract.records import study_named
+
 
 @dataclass(frozen=True)
 class PostgreSQL:
@@ -103,3 +106,14 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'store' / 'optuna.db'}"
     server: PostgreSQL = request.getfixturevalue("postgresql")
     return server.create()
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    with open_store(store_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def search(store: Store) -> Search:
+    return store.begin(study_named())

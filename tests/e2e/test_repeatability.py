@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from satisfice.domain.decisions.confirmation import Confirmed
 from satisfice.domain.study import Study
-from satisfice.domain.summary import Confirmed, Ending
+from satisfice.domain.summary import Ending
 from satisfice.domain.trials.history import TrialRecord, TrialState
 from satisfice.domain.trials.orders import TrialOrder, TrialResult
 from satisfice.flows.coordination.coordinator import Coordinator

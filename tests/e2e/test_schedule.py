@@ -129,7 +129,7 @@ def test_the_first_run_is_an_ordinary_search(runs: Runs) -> None:
     assert runs.first.code == 0, runs.first.output
     assert "started by the schedule: tiny has not been searched yet" in runs.first.output
     assert "tiny-1: Not worth continuing" in runs.first.output
-    assert "version 1 is champion" in runs.first.output
+    assert "registered version 1 as champion" in runs.first.output
     assert _orders(runs, "tiny-1")[0]["purpose"] == Purpose.DEFAULT
 
 
@@ -147,12 +147,13 @@ def test_if_nothing_has_changed_nothing_is_validated_or_trained(
     assert "tiny: Skipped: expected gain below cost" in output
     assert recorded.decision.reason in " ".join(output.split())
     assert re.match(
-        r"nothing is new since tiny-1: \d+ more trials? would bring [\d.]+ EUR \([\d.]+ points\)"
+        r"the data has not changed since tiny-1: "
+        r"\d+ more trials? would bring [\d.]+ EUR \([\d.]+ points\)"
         r" and cost [\d.]+ EUR .*would pay for itself",
         recorded.decision.reason,
     )
     assert recorded.after == trials
-    assert "expectations hold" not in output
+    assert "expectations are met" not in output
     assert not re.search(r"^trial ", output, re.MULTILINE)
     assert "Traceback" not in output
 
@@ -174,7 +175,7 @@ def test_prefect_shows_the_skipped_run_with_its_reason(runs: Runs) -> None:
     )
 
     assert flow["state"]["type"] == "COMPLETED"
-    assert flow["state"]["message"].startswith("nothing is new since tiny-1: ")
+    assert flow["state"]["message"].startswith("the data has not changed since tiny-1: ")
     assert flow["parameters"]["if_worth"] is True
     assert page["key"] == "tiny-schedule"
     assert flow["state"]["message"] in page["data"]
@@ -186,7 +187,7 @@ def test_status_and_why_show_the_skipped_run(runs: Runs) -> None:
     why = " ".join(runs.why.output.split())
     assert "started by the schedule: tiny has not been searched yet" in why
     assert re.search(
-        r"1 scheduled run was skipped since, on \d{4}-.*: nothing is new since tiny", why
+        r"1 scheduled run was skipped since, on \d{4}-.*: the data has not changed since tiny", why
     )
 
 
@@ -200,10 +201,8 @@ def test_at_a_higher_worth_a_run_continues_the_last_search(runs: Runs) -> None:
     why = runs.service.run("why", runs.study, "--search", "tiny-2").output
 
     assert runs.dear.code == 0, output
-    assert re.search(
-        r"started by the schedule: nothing is new since tiny-1: \d+ more trials would", output
-    )
-    assert " EUR to confirm what they find" in output
+    assert re.search(r"schedule: the data has not changed since tiny-1: \d+ more trials", output)
+    assert " EUR for confirmation" in output
     assert f"the sampler also learns from earlier searches: {known} trials of tiny-1" in output
     assert orders[0]["params"] == _champion(runs, "tiny-1")
     assert orders[1]["purpose"] == Purpose.DEFAULT
@@ -222,7 +221,7 @@ def test_on_new_data_the_budget_is_capped_at_what_the_champion_has_lost(runs: Ru
     evidence = begun.decision.evidence
 
     assert runs.moved.code == 0, output
-    assert re.search(r"the data is new: the champion reaches 0\.9\d+ on it \(give or take", output)
+    assert re.search(r"the data is new: the champion reaches 0\.9\d+ on it \(±", output)
     assert evidence["before"] - evidence["now"] == pytest.approx(0.03, abs=0.002)
     assert evidence["retraining"] == pytest.approx(3 * 0.0005, rel=0.05)  # three points lost
     assert spent <= evidence["most"]

@@ -172,7 +172,7 @@ def test_why_looks_at_one_moment_and_at_the_forecasts(finished: Finished) -> Non
 def test_the_report_says_how_good_forecasts_were(finished: Finished) -> None:
     page = (finished.service.search().folder / "report.html").read_text()
 
-    assert "What was gained, and what more trials would bring and cost" in page
+    assert "Gain so far, and forecast gain and cost of more trials" in page
     assert "<b>This search:</b> the next " in page
 
 

@@ -54,7 +54,7 @@ def test_a_search_under_a_soft_rule_hands_over_what_fulfils_it(service: Service)
     assert f"modest: broken by {len(broken)} of " in ended.output
     assert "the winner's margin is" in ended.output
     page = (service.search().folder / "report.html").read_text()
-    assert "What trained models had to fulfil" in page
+    assert "<h2>Soft rules</h2>" in page
     assert "breaks &#39;modest&#39; by" in page
     rows = _leaderboard(service, study)
     assert rows[0]["trial"] == history.best.number

@@ -108,8 +108,8 @@ def test_status_why_and_report_know_of_sweeps(finished: Finished) -> None:
         page = (finished.service.search(name).folder / "report.html").read_text()
         assert f"{name}: Plan done" in page
         assert f"satisfice sweep {finished.study} {request}" in page
-        assert "What came of which values" in page
-    assert "1 of the values were known" not in page  # one parameter: lines and no map
+        assert "Values and results" in page
+    assert "1 of the values come from" not in page  # one parameter: lines and no map
 
 
 def test_prefect_has_the_run_of_a_sweep(finished: Finished) -> None:
@@ -139,7 +139,7 @@ def test_a_mistake_is_told_before_anything_starts(service: Service) -> None:
     study = _study(service)
     for arguments, message in (
         (["y=1"], "the study has no parameter 'y'"),
-        (["x=0..2:3"], "2 lies outside of x, which is between 0.0 and 1.0"),
+        (["x=0..2:3"], "2 is outside of x, which is between 0.0 and 1.0"),
         (["x=0..1"], "does not say how many values it has"),
         (["x=1,2", "--grid", "--random", "3"], "--grid and --random exclude each other"),
         ([], "Missing argument 'NAME=VALUES...'"),

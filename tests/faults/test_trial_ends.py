@@ -30,9 +30,9 @@ from satisfice.domain.trials.history import (
 )
 from satisfice.domain.trials.orders import TrialOrder, TrialResult
 from satisfice.tasks.files.events import read
+from satisfice.tasks.models.saved import load_model
 from satisfice.tasks.problem.contract import load_problem
 from satisfice.tasks.problem.data import Data
-from satisfice.tasks.trial.checkpoints import load_model
 from satisfice.tasks.trial.pruning import write_snapshot
 from satisfice.tasks.trial_server.client import TrialServer
 from satisfice.tasks.trial_server.supervisor import run_order
@@ -102,8 +102,8 @@ def test_a_stated_duration_of_epochs_makes_the_whole_result_repeatable(
         ("kill", Failure.KILLED, "signal 9 (SIGKILL), perhaps out of memory"),
         ("fault", Failure.KILLED, "signal 11 (SIGSEGV)"),
         ("nan", Failure.NOT_A_NUMBER, "accuracy became nan in epoch 3"),
-        ("silent", Failure.CRASHED, "reported nothing, and the study is about 'accuracy'"),
-        ("misnamed", Failure.CRASHED, "'acuracy', 'loss', and not 'accuracy'"),
+        ("silent", Failure.CRASHED, "did not report the objective 'accuracy'"),
+        ("misnamed", Failure.CRASHED, "'acuracy', 'loss', but not 'accuracy'"),
     ],
 )
 def test_a_failure_is_recorded_as_what_it_is(
@@ -181,7 +181,7 @@ def test_a_soft_rule_has_inferences_measured_for_as_long_as_a_winner(
 def test_what_a_soft_rule_speaks_of_and_nobody_can_measure_is_said(give: Any, server: Any) -> None:
     result = run_order(give("dice", measure_inferences=True), PRICES, server)
     assert (result.state, result.failure) == (TrialState.FAILED, Failure.CRASHED)
-    assert "a rule speaks of the speed of inferences, and they cannot be measured" in result.reason
+    assert "a rule uses the speed of inferences, which cannot be measured" in result.reason
     assert "trial.track(model=...)" in result.reason
 
 
@@ -196,8 +196,8 @@ def test_a_report_without_what_a_soft_rule_speaks_of_is_refused_at_once(
         Failure.CRASHED,
         (),
     )
-    assert "report() was given 'accuracy', 'loss', and not 'loss_'" in result.reason
-    assert "which rule 'calm' speaks of; is it 'loss'?" in result.reason
+    assert "report() was given 'accuracy', 'loss', but not 'loss_'" in result.reason
+    assert "which rule 'calm' needs; did you mean 'loss'?" in result.reason
 
 
 def test_a_training_without_memory_tells_how_far_it_came(give: Any, server: Any) -> None:

@@ -74,7 +74,7 @@ def test_it_ends_with_its_starter_however_that_dies(root: Path, tmp_path: Path) 
     script = tmp_path / "starter.py"
     script.write_text(ENDED)
     starter = subprocess.Popen(
-        [sys.executable, str(script)],
+        [sys.executable, "-P", str(script)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -82,6 +82,7 @@ def test_it_ends_with_its_starter_however_that_dies(root: Path, tmp_path: Path) 
     with starter:
         assert starter.stdout is not None
         companion = psutil.Process(int(starter.stdout.readline()))
+        assert "-P" in companion.cmdline()  # inherited
         starter.kill()
     companion.wait(30)
 

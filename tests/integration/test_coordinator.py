@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from satisfice.domain.decisions.decision import DecisionRecord
 from satisfice.domain.decisions.replay import replay
 from satisfice.domain.economics.cost import Budget, EnergyMode, Prices
 from satisfice.domain.economics.worth import Direction, Per, Worth
 from satisfice.domain.expressions.expression import Expression
-from satisfice.domain.rules.rule import Rule, RuleBook
+from satisfice.domain.rules.rule import Excluded, Rule, RuleBook
 from satisfice.domain.space.space import Choice, Float, Int, Parameter, Params, Space
 from satisfice.domain.study import Confirming, DataSource, Objective, Resources, Study
-from satisfice.domain.summary import DecisionRecord, Ending
-from satisfice.domain.sweep.plan import Excluded
+from satisfice.domain.summary import Ending
 from satisfice.domain.trials.history import CurvePoint, Failure, Purpose, TrialRecord, TrialState
 from satisfice.domain.trials.orders import TrialOrder, TrialResult
 from satisfice.flows.coordination.coordinator import Coordinator

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from satisfice.domain.decisions.confirmation import Confirmed
 from satisfice.domain.decisions.decision import Decision
 from satisfice.domain.economics.cost import Budget, Ledger, Prices
 from satisfice.domain.economics.worth import Direction, Worth
@@ -20,7 +21,7 @@ from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.quality import Gate, GateResult
 from satisfice.domain.space.space import Int, Parameter, Space
 from satisfice.domain.study import DataSource, Objective, Study
-from satisfice.domain.summary import Confirmed, DataReport, Ending, Registration, SearchSummary
+from satisfice.domain.summary import DataReport, Ending, Registration, SearchSummary
 from satisfice.domain.trials.history import History
 from satisfice.tasks.files.events import EventLog
 from satisfice.tasks.tracking.connection import open_client, pointed_at
@@ -197,9 +198,8 @@ def test_a_champion_answers_in_a_process_without_its_study(
     searches = Searches(tmp_path, mlflow_server.uri)
     module = searches.write()
     registration = searches.register(searches.ended(0.9, 0.91, 0.92))
-    assert registration == Registration(
-        searches.study.name, "1", "champion", "version 1 is champion: there was none"
-    )
+    told = "registered version 1 as champion (no previous champion)"
+    assert registration == Registration(searches.study.name, "1", "champion", told)
     batches = [torch.rand(size, 1, 8, 8) for size in (1, 2, 5)]
     with torch.no_grad():
         for said, batch in zip(answers(searches, batches), batches, strict=True):
@@ -227,7 +227,7 @@ def test_a_model_that_cannot_be_exported_is_pickled_with_its_classes(
     module = searches.write(before=EXOTIC, whole=whole)
     registration = searches.register(searches.ended(0.9, 0.91))
     assert registration.alias == "champion"
-    assert "it is pickled, since it cannot be exported" in registration.reason
+    assert "; pickled, since it cannot be exported" in registration.reason
     batch = torch.rand(3, 1, 8, 8)
     with torch.no_grad():
         torch.testing.assert_close(answers(searches, [batch])[0], module(batch))
@@ -240,7 +240,7 @@ def test_a_challenger_becomes_champion_when_it_is_better_by_more_than_noise(
     first = searches.register(searches.ended(0.90, 0.91, 0.92))
     noise = searches.register(searches.ended(0.90, 0.92, 0.93))
     assert (first.alias, noise.alias) == ("champion", "challenger")
-    assert "no more than noise (accuracy 0.9167 against 0.91" in noise.reason
+    assert "within noise (accuracy 0.9167 against 0.91" in noise.reason
     assert searches.aliases() == {"champion": "1", "challenger": "2"}
 
     summary = searches.ended(0.97, 0.975, 0.98)
@@ -300,8 +300,8 @@ def tags(test: list[float], **also: str) -> dict[str, str]:
     ("challenger", "better", "because"),
     [
         (tags([0.01, 0.02, 0.015]), True, "error 0.015 against 0.11"),
-        (tags([0.2, 0.21, 0.22]), False, "no better"),
-        (tags([0.09, 0.1, 0.13]), False, "no more than noise"),
+        (tags([0.2, 0.21, 0.22]), False, "not better"),
+        (tags([0.09, 0.1, 0.13]), False, "within noise"),
         (tags([0.01]), False, "1 and 3 seeds are too few"),
         (tags([0.01, 0.02, 0.015], data="d2"), False, "their data differ (d2 against"),
         (tags([0.01, 0.02, 0.015], metric="loss"), False, "their metrics differ"),

@@ -11,11 +11,12 @@ from typing import Any, cast
 
 import pytest
 
-from satisfice.domain.decisions.decision import Decision
+from satisfice.domain.decisions.confirmation import Confirmed
+from satisfice.domain.decisions.decision import Decision, DecisionRecord
 from satisfice.domain.economics.cost import Cost, EnergyMode
 from satisfice.domain.space.space import Params
 from satisfice.domain.study import Study
-from satisfice.domain.summary import Confirmed, DecisionRecord, Registration
+from satisfice.domain.summary import Registration
 from satisfice.domain.trials.history import Purpose, TrialRecord, TrialState
 from satisfice.domain.trials.orders import TrialOrder, TrialResult
 from satisfice.flows.coordination.coordinator import Coordinator
@@ -168,7 +169,9 @@ def test_the_reason_names_what_has_changed(store: Store, study: Study) -> None:
         "the data has changed since tiny-1, and no champion was scored on it: "
         "no earlier search has registered a model"
     )
-    assert same.decision.reason.startswith("nothing is new since tiny-1: all values so far are")
+    assert same.decision.reason.startswith(
+        "the data has not changed since tiny-1: all values so far are"
+    )
     assert [one.decision.stop for one in (nothing, other_code, other_rule, new, same)] == [
         False, False, False, False, True]  # fmt: skip
 

@@ -147,7 +147,7 @@ def test_a_search_without_a_feasible_trial_names_the_rule_and_the_nearest_trial(
     assert len(history.trials) == 25  # as long as the budget lasts
     nearest = min(history.complete, key=lambda one: gap(one.params))
     assert f"no trial fulfils rule 'soft-1' (of {len(history.complete)} trials" in decision.reason
-    assert f"the nearest, trial {nearest.number}, breaks 'soft-1' by 1" in decision.reason
+    assert f"the closest, trial {nearest.number}, breaks 'soft-1' by 1" in decision.reason
     assert history.best is None
     assert confirm(coordinator, ending) == ()
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from satisfice.domain.decisions.confirmation import Confirmed
 from satisfice.domain.decisions.decision import Decision
 from satisfice.domain.economics.cost import Budget, Cost, EnergyMode, Ledger, Prices
 from satisfice.domain.economics.worth import Direction, Worth
@@ -19,7 +20,7 @@ from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.quality import Gate, GateResult
 from satisfice.domain.space.space import Float, Parameter, Space
 from satisfice.domain.study import DataSource, Objective, Study
-from satisfice.domain.summary import Confirmed, Ending, SearchSummary
+from satisfice.domain.summary import Ending, SearchSummary
 from satisfice.domain.trials.history import History
 from satisfice.tasks.files.events import EventLog
 from satisfice.tasks.tracking import shipping
@@ -489,7 +490,7 @@ def test_the_outcome_is_added_to_the_run(logs: Logs, uri: str, tmp_path: Path) -
     assert run.data.tags["satisfice.gates"] == "latency_ms_p95 <= 20: passed"
     note = run.data.tags["mlflow.note.content"]
     assert "3 more trials would bring 0.10 EUR and cost 0.50 EUR" in note
-    assert "0.96 (0.94 to 0.98, 2 seeds)" in note
+    assert "| 2 | 0.9600 | 0.9400 to 0.9800 |" in note
     files = {one.path for one in open_client(uri).list_artifacts(shipped.run)}
     assert {"report.html", "data", "study.yaml"} <= files
 

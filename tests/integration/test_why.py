@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from satisfice.domain.decisions.decision import DecisionRecord
 from satisfice.domain.decisions.replay import circumstances
 from satisfice.domain.decisions.situation import Situation
 from satisfice.domain.decisions.stopping import decide
 from satisfice.domain.economics.cost import EnergyMode
 from satisfice.domain.rules.rule import Verdict
 from satisfice.domain.study import Study
-from satisfice.domain.summary import DecisionRecord, Ending
+from satisfice.domain.summary import Ending
 from satisfice.domain.sweep.plan import Sweep, SweepRequest
 from satisfice.domain.trials.history import History, Purpose, TrialRecord, TrialState
 from satisfice.flows.cli.main import Exit, cli
@@ -123,7 +124,7 @@ def test_until_can_be_asked_at_another_worth(folder: Path, why: Why) -> None:
 
     assert "would have stopped: 1 more trial would bring" in output
     assert "from there on" not in output
-    assert "would have gone on: 2 of at least 5 trials have left a value" in early
+    assert "would have gone on: 2 of at least 5 trials have a value" in early
     assert "it would have stopped after 5 trials, with best score 0.6 (trial 2), spent" in early
 
 

@@ -17,6 +17,7 @@ import pytest
 from tests.e2e.service import PATIENCE, Ended, free_port, until
 
 _OURS = ("PREFECT_", "MLFLOW_", "SATISFICE_")
+_HIDING = ("mlflow", "prefect", "tasks", "uvicorn")  # what a working directory must not hide
 
 
 @dataclass
@@ -24,11 +25,17 @@ class Machine:
     """A shell on a machine of its own: a working directory, a home, and what was started there."""
 
     folder: Path
+    command: tuple[str, ...] = (sys.executable, "-m", "satisfice")
     started: list[subprocess.Popen[str]] = field(default_factory=list, init=False)
 
     @property
     def home(self) -> Path:
         return self.folder / "home"
+
+    @property
+    def place(self) -> Path:
+        """The working directory."""
+        return self.folder
 
     @property
     def pages(self) -> dict[str, str]:
@@ -46,8 +53,8 @@ class Machine:
             "COLUMNS": "200",
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "satisfice", *map(str, arguments)],
-            cwd=self.folder,
+            [*self.command, *map(str, arguments)],
+            cwd=self.place,
             env=kept | own | settings,
             stdout=(self.folder / f"output-{len(self.started)}").open("w"),
             stderr=subprocess.STDOUT,
@@ -93,8 +100,10 @@ def elsewhere(tmp_path: Path) -> Iterator[Machine]:
 
 @pytest.fixture(scope="session")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """A machine on which `satisfice ui` runs."""
+    """A machine on which `satisfice ui` runs, in a working directory with modules of its own."""
     made = Machine(tmp_path_factory.mktemp("machine"))
+    for name in _HIDING:
+        (made.folder / f"{name}.py").write_text("raise ImportError('of the working directory')\n")
     ports = ("--prefect-port", str(free_port()), "--mlflow-port", str(free_port()))
     ui = made.start("ui", *ports)
 

@@ -20,10 +20,32 @@ from tests.operation.conftest import Machine, lives
 pytestmark = pytest.mark.timeout(300)
 
 NIGHTLY, ON_DEMAND, SWEEP = "tiny-nightly", "tiny-on-demand", "tiny-sweep"
+OLD, GONE, THEIRS = "old-nightly", "of-an-environment-that-is-gone", "of-somebody-else"
+YEARLY = {"cron": "0 0 1 1 *", "timezone": "Europe/Berlin"}
 
 
 @pytest.fixture(scope="module")
-def worker(machine: Machine) -> Iterator[subprocess.Popen[str]]:
+def old(machine: Machine, deployed: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Deployments in our pool that a worker finds, the first as earlier versions made it."""
+    ours = deployed[NIGHTLY]
+    kept = ("flow_id", "work_pool_name", "parameter_openapi_schema", "pull_steps")
+    body = {name: ours[name] for name in kept} | {
+        "parameters": {"study": "tiny", "trials": 1},
+        "schedules": [{"schedule": YEARLY, "active": True}],
+    }
+    variables = {name: one for name, one in ours["job_variables"].items() if name != "command"}
+    gone = variables | {"command": "/gone/bin/python -P -m prefect.engine"}
+    made = [
+        {"name": OLD, "entrypoint": "flows.search.search", "job_variables": variables},
+        {"name": GONE, "entrypoint": ours["entrypoint"], "job_variables": gone},
+        {"name": THEIRS, "entrypoint": "their.flow", "job_variables": variables},
+    ]
+    api = machine.pages["prefect"]
+    return {one["name"]: ask_prefect(api, "deployments/", **body, **one) for one in made}
+
+
+@pytest.fixture(scope="module")
+def worker(machine: Machine, old: dict[str, dict[str, Any]]) -> Iterator[subprocess.Popen[str]]:
     """`satisfice worker`; it asks for work every second here, not every ten."""
     process = machine.start("worker", PREFECT_WORKER_QUERY_SECONDS="1")
 
@@ -103,7 +125,7 @@ def test_the_form_refuses_what_makes_no_sense(
     machine: Machine, deployed: dict[str, dict[str, Any]]
 ) -> None:
     with pytest.raises(urllib.error.HTTPError) as refusal:
-        _ask_for(machine, deployed, trials=0)
+        _ask_for(machine, deployed[ON_DEMAND], trials=0)
 
     assert refusal.value.code == 409
     assert "trials" in refusal.value.read().decode()
@@ -115,7 +137,7 @@ def test_a_search_on_demand_and_one_by_schedule(
     worker: subprocess.Popen[str],
 ) -> None:
     whole_form = {"study": "tiny", "resume": False, "minutes": 5, "trials": 2, "workers": 1}
-    asked = _ask_for(machine, deployed, **whole_form, seed=7)
+    asked = _ask_for(machine, deployed[ON_DEMAND], **whole_form, seed=7)
     by_form = _final(machine, id={"any_": [asked["id"]]})
     by_schedule = _final(machine, deployment_id={"any_": [deployed[NIGHTLY]["id"]]})
     log = (machine.home / "prefect-server.log").read_text()
@@ -133,20 +155,46 @@ def test_a_search_on_demand_and_one_by_schedule(
     assert [one for one in raised if "database is locked" not in one] == []
 
 
+def test_a_worker_renews_deployments_whose_runs_could_not_start(
+    machine: Machine, old: dict[str, dict[str, Any]], worker: subprocess.Popen[str]
+) -> None:
+    asked = _ask_for(machine, old[OLD])
+    ended = _final(machine, id={"any_": [asked["id"]]})
+    found = {
+        one["name"]: one for one in ask_prefect(machine.pages["prefect"], "deployments/filter")
+    }
+    own = found[ON_DEMAND]
+
+    assert ended["state"]["name"] == Ending.BUDGET_SPENT
+    assert set(re.findall(r"updated deployment (\S+):", machine.output(worker))) == {OLD, GONE}
+    assert own["entrypoint"] == "satisfice.flows.search.search"
+    assert " -P " in own["job_variables"]["command"]
+    for renewed in (found[OLD], found[GONE]):
+        assert renewed["entrypoint"] == own["entrypoint"]
+        assert renewed["job_variables"] == own["job_variables"]
+        assert renewed["parameters"] == {"study": "tiny", "trials": 1}
+        (schedule,) = (one["schedule"] for one in renewed["schedules"])
+        assert YEARLY.items() <= schedule.items()
+    for kept in ("entrypoint", "job_variables"):
+        assert found[THEIRS][kept] == old[THEIRS][kept]
+
+
 def test_ctrl_c_at_the_worker_lets_a_search_save_itself(
     machine: Machine, deployed: dict[str, dict[str, Any]], worker: subprocess.Popen[str]
 ) -> None:
     long = write_study(machine.folder / "long", worth="1 EUR per point", epochs=50, seconds=0.04)
     text = (long / "study.yaml").read_text()
     (long / "study.yaml").write_text(text.replace("study: tiny", "study: long"))
-    asked = _ask_for(machine, deployed, study="long")
+    asked = _ask_for(machine, deployed[ON_DEMAND], study="long")
     search = Recorded(machine.home / "searches" / "long-1")
     until(lambda: search.epochs() > 0, worker)
     processes = family(worker)
+    commands = [one.cmdline() for one in processes if lives(one)]
     os.killpg(worker.pid, signal.SIGINT)
     code = worker.wait(PATIENCE)
     flow = _final(machine, id={"any_": [asked["id"]]})
 
+    assert [one for one in commands if "python" in one[0] and "-P" not in one] == []
     assert code == 0, machine.output(worker)
     assert (flow["state"]["type"], flow["state"]["name"]) == ("CANCELLED", Ending.INTERRUPTED)
     assert f"long-1: {Ending.INTERRUPTED}" in machine.output(worker)
@@ -178,12 +226,12 @@ def test_a_schedule_that_is_none_is_refused(machine: Machine) -> None:
     ended = machine.run("deploy", "tiny-too", "--cron", "every night")
 
     assert ended.code == 2
-    assert "is no schedule" in ended.output
+    assert "is not a valid schedule" in ended.output
 
 
-def _ask_for(machine: Machine, deployed: dict[str, dict[str, Any]], **values: Any) -> Any:
-    """Start a search as the form in Prefect's pages does."""
-    path = f"deployments/{deployed[ON_DEMAND]['id']}/create_flow_run"
+def _ask_for(machine: Machine, deployment: dict[str, Any], **values: Any) -> Any:
+    """Start a run of a deployment as the form in Prefect's pages does."""
+    path = f"deployments/{deployment['id']}/create_flow_run"
     state = {"type": "SCHEDULED", "message": "Run from the Prefect UI"}
     return ask_prefect(machine.pages["prefect"], path, parameters=values, state=state)
 

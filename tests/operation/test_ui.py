@@ -16,6 +16,8 @@ from tests.operation.conftest import Machine, lives
 
 pytestmark = pytest.mark.timeout(300)
 
+SAFE_PATH = "PYTHONSAFEPATH"
+
 
 def test_both_pages_are_served(machine: Machine) -> None:
     ui = machine.output(machine.started[0])
@@ -24,6 +26,13 @@ def test_both_pages_are_served(machine: Machine) -> None:
         address = re.search(rf"^{name} +(\S+)$", ui, re.MULTILINE)
         assert address is not None
         assert f"<title>{name}" in _read(address[1])
+
+
+def test_no_server_imports_from_the_working_directory(machine: Machine) -> None:
+    for one in family(machine.started[0]):
+        # MLflow starts a Python itself, and does not pass the flag on.
+        assert "-P" in one.cmdline() or one.cwd() == str(machine.home), one.cmdline()
+        assert one.environ().get(SAFE_PATH) == os.environ.get(SAFE_PATH)  # as the user has it
 
 
 def test_a_search_that_begins_now_appears_on_them(machine: Machine) -> None:

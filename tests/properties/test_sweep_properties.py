@@ -1,4 +1,4 @@
-"""A plan holds what the rules allow, each configuration once, whatever is swept."""
+"""A plan contains exactly the allowed configurations, each once, for arbitrary sweeps."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def by_hand(values: dict[str, list[object]]) -> list[dict[str, object]]:
 
 @settings(max_examples=150, deadline=None)
 @given(swept, limits, rests)
-def test_a_grid_holds_just_what_is_allowed_and_each_once(
+def test_a_grid_contains_exactly_what_is_allowed_each_once(
     values: dict[str, list[object]], limit: int, rest: int
 ) -> None:
     study = study_of(limit, rest)

@@ -1,4 +1,4 @@
-"""What audits say of a rule: intervals, verdicts, and what may be spent on them."""
+"""Rule audits: intervals, findings, and their budget."""
 
 from __future__ import annotations
 
@@ -96,16 +96,19 @@ def test_the_interval_decides_with_what_a_trial_costs(
 def test_the_reason_has_the_numbers_in_it() -> None:
     one = found([9.0, 8.0, 10.0])
     assert one.reason == (
-        "outside was better by 9 points (90 % interval 7.3 to 11, 3 pairs), and 1 pays for a trial"
+        "outside was better by 9 points (90 % interval 7.3 to 11, 3 pairs); less than 1 does "
+        "not pay for a trial"
     )
     assert found([9.0]).reason == (
-        "outside was better by 9 points (1 pair), and 1 pays for a trial; "
+        "outside was better by 9 points (1 pair); less than 1 does not pay for a trial; "
         "at least 2 more audits would settle it"
     )
-    assert found([0.0]).reason.startswith("outside was as good (1 pair), and 1 pays for a trial")
+    assert found([0.0]).reason.startswith(
+        "outside was as good (1 pair); less than 1 does not pay for a trial"
+    )
     both = found([-0.5, 0.5, 0.1, 0.2], failed=1, inside_failed=2)
     assert both.reason.startswith(
-        "1 of 5 trainings outside failed (out of memory), and 2 of 22 inside; outside was better"
+        "1 of 5 trainings outside failed (out of memory), 2 of 22 inside; outside was better"
     )
 
 
@@ -124,7 +127,7 @@ def test_as_many_more_audits_as_said_settle_it_where_nothing_changes() -> None:
     assert found([9.0, 9.1]).more == 1
 
 
-def test_failures_outside_are_held_against_those_inside() -> None:
+def test_failures_outside_are_compared_with_those_inside() -> None:
     assert found([], failed=3).finding is Finding.HOLDS
     assert found([], failed=FEWEST - 1).finding is Finding.OPEN
     assert found([], failed=3, inside_failed=20).finding is Finding.OPEN
@@ -133,7 +136,7 @@ def test_failures_outside_are_held_against_those_inside() -> None:
         is Finding.NEEDLESS
     )
     assert found([], failed=3).reason == (
-        "3 of 3 trainings outside failed (out of memory), and 0 of 20 inside"
+        "3 of 3 trainings outside failed (out of memory), 0 of 20 inside"
     )
 
 
@@ -156,7 +159,7 @@ def test_what_befell_a_training_from_outside_counts_on_neither_side() -> None:
     assert one.finding is Finding.NOT_AUDITED
     (one,) = findings([RULE], [*lost, audit(20, 0, None, Failure.CRASHED)], history, WORTH, {})
     assert one.reason == (
-        "1 of 1 training outside failed (crashed), and 0 of 4 inside; "
+        "1 of 1 training outside failed (crashed), 0 of 4 inside; "
         "at least 3 more audits would settle it"
     )
 
@@ -165,7 +168,7 @@ def test_a_rule_without_audits_says_why() -> None:
     history = History((), Direction.MAXIMIZE)
     (one,) = findings([RULE], [], history, WORTH, {})
     assert one.finding is Finding.NOT_AUDITED
-    assert "did not pay" in one.reason
+    assert "did not cover a training" in one.reason
     (one,) = findings([RULE], [], history, WORTH, {RULE.id: "no model can be built"})
     assert one.reason == "no model can be built"
 

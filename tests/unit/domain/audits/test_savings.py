@@ -1,4 +1,4 @@
-"""What training what rules turned away would have cost."""
+"""What training the configurations that rules rejected would have cost."""
 
 from __future__ import annotations
 

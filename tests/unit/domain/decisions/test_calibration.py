@@ -1,4 +1,4 @@
-"""Forecasts held against what came of them."""
+"""Forecasts compared with realised gains."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from satisfice.domain.decisions.calibration import (
     Calibration,
     Window,
     compare,
+    main_tally,
     tallies,
-    telling,
     verdict,
     verdicts,
 )
@@ -49,14 +49,14 @@ def situation(
 
 
 def window(came: float, trials: int = 1, gain: float = 1.0, high: float = 3.0) -> Window:
-    return Window(after=5, trials=trials, gain=gain, low=0.0, high=high, came=came)
+    return Window(after=5, trials=trials, gain=gain, low=0.0, high=high, realised=came)
 
 
-def test_a_forecast_is_held_against_the_best_of_what_came() -> None:
+def test_a_forecast_is_compared_with_the_best_later_value() -> None:
     end = situation([1.0, 3.0, 2.0, 2.5, 1.5, 1.0, 4.0, 3.5])
     found = list(compare(end))
 
-    assert [(one.after, one.trials, one.came) for one in found] == [
+    assert [(one.after, one.trials, one.realised) for one in found] == [
         (5, 1, 0.0),
         (6, 1, 2.0),  # from 3 to 4, at 2 a unit
         (7, 1, 0.0),
@@ -66,7 +66,7 @@ def test_a_forecast_is_held_against_the_best_of_what_came() -> None:
     assert (found[1].gain, found[1].low, found[1].high) == (said.gain, said.low, said.high)
 
 
-def test_what_came_later_has_no_say_in_a_forecast() -> None:
+def test_later_trials_do_not_affect_a_forecast() -> None:
     values: list[float | None] = [1.0, 3.0, 2.0, 2.5, 1.5, 1.0]
     first = next(compare(situation([*values, 4.0])))
     assert first == next(compare(situation([*values, 400.0])))
@@ -76,13 +76,13 @@ def test_a_metric_may_be_minimised() -> None:
     up = list(compare(situation([1.0, 3.0, 2.0, 2.5, 1.5, 1.0, 4.0])))
     down = situation([-1.0, -3.0, -2.0, -2.5, -1.5, -1.0, -4.0], Direction.MINIMIZE)
     assert list(compare(down)) == up
-    assert up[1].came == 2.0
+    assert up[1].realised == 2.0
 
 
 def test_only_feasible_values_are_a_gain() -> None:
     values: list[float | None] = [1.0, 3.0, None, 2.0, 2.5, 1.5, 9.0, None]
     found = list(compare(situation(values, broken=(6,))))
-    assert [(one.after, one.came) for one in found] == [(6, 0.0), (7, 0.0)]
+    assert [(one.after, one.realised) for one in found] == [(6, 0.0), (7, 0.0)]
 
 
 @pytest.mark.parametrize("values", [[], [1.0], [None] * 30, [1.0, 2.0, 3.0, 4.0, 5.0]])
@@ -107,7 +107,9 @@ def test_windows_of_one_length_never_overlap_and_lie_in_the_search(
     values: list[float | None], direction: Direction
 ) -> None:
     found = list(compare(situation(values, direction)))
-    assert all(one.came >= 0 and np.isfinite([one.gain, one.low, one.high]).all() for one in found)
+    assert all(
+        one.realised >= 0 and np.isfinite([one.gain, one.low, one.high]).all() for one in found
+    )
     for horizon in HORIZONS:
         some = [one for one in found if one.trials == horizon]
         for one, following in itertools.pairwise(some):
@@ -117,7 +119,7 @@ def test_windows_of_one_length_never_overlap_and_lie_in_the_search(
     for one in found:  # a longer look ahead brings what the shorter ones in it bring
         inside = [each for each in ones if one.after <= each.after < one.after + one.trials]
         if len(inside) == one.trials:
-            assert one.came == pytest.approx(sum(each.came for each in inside), abs=1e-6)
+            assert one.realised == pytest.approx(sum(each.realised for each in inside), abs=1e-6)
 
 
 def test_of_a_long_search_forty_windows_of_a_length_are_taken_over_all_of_it() -> None:
@@ -134,22 +136,22 @@ def test_a_forecaster_that_knows_the_distribution_is_found_to_be_right() -> None
     searches = [situation(generator.exponential(size=45).tolist()) for _ in range(40)]
     windows = [one for end in searches for one in compare(end)]
     for one in tallies(windows):
-        assert one.held.value > 0.8, one
-    assert telling(windows) == tallies(windows)[-1]
+        assert one.covered.value > 0.8, one
+    assert main_tally(windows) == tallies(windows)[-1]
 
 
 def test_tallies_are_means_by_length() -> None:
     short = [window(0.0), window(4.0), window(2.0, gain=4.0)]
     one, five = tallies([*short, window(1.0, trials=5)])
-    assert (one.trials, one.forecast, one.came) == (1, 2.0, 2.0)
-    assert (one.held.count, one.held.of) == (2, 3)
-    assert (five.trials, five.held.of) == (5, 1)
+    assert (one.trials, one.forecast, one.realised) == (1, 2.0, 2.0)
+    assert (one.covered.count, one.covered.of) == (2, 3)
+    assert (five.trials, five.covered.of) == (5, 1)
 
 
 def test_both_ends_of_an_interval_belong_to_it() -> None:
-    assert window(0.0).held
-    assert window(3.0).held
-    assert not window(3.1).held
+    assert window(0.0).covered
+    assert window(3.0).covered
+    assert not window(3.1).covered
 
 
 def test_the_longest_look_ahead_with_enough_windows_tells_most() -> None:
@@ -158,10 +160,10 @@ def test_the_longest_look_ahead_with_enough_windows_tells_most() -> None:
         (ones + fives + [window(0.0, trials=10)] * 9, 5),
         ([window(0.0)] * 3 + [window(0.0, trials=5)], 1),
     ):
-        found = telling(windows)
+        found = main_tally(windows)
         assert found is not None
         assert found.trials == trials
-    assert telling([]) is None
+    assert main_tally([]) is None
 
 
 @pytest.mark.parametrize(
@@ -171,34 +173,36 @@ def test_the_longest_look_ahead_with_enough_windows_tells_most() -> None:
             [window(0.0, trials=5)] * 9 + [window(2.0, trials=5)] * 11,
             (
                 "the next 5 trials were forecast to bring 1 EUR on average and brought 1.1 EUR, "
-                "1.1 times as much; the 90 % interval held in 20 of 20, as it should"
+                "1.1 times as much; the 90 % interval contained the realised gain in 20 of 20 "
+                "cases, as it should"
             ),
         ),
         (
             [window(0.0)] * 4,
             (
                 "the next trial was forecast to bring 1 EUR on average and brought nothing; "
-                "the 90 % interval held in 4 of 4, which is too few to judge by"
+                "the 90 % interval contained the realised gain in 4 of 4 cases, too few to judge"
             ),
         ),
         (
             [window(0.0, gain=0.0)] * 8 + [window(5.0, gain=0.0)] * 2,
             (
                 "the next trial was forecast to bring nothing on average and brought 1 EUR; "
-                "the 90 % interval held in 8 of 10, fewer than it should, but no fewer than chance "
-                "allows"
+                "the 90 % interval contained the realised gain in 8 of 10 cases, fewer than it "
+                "should, but within chance"
             ),
         ),
         (
             [window(0.0)] * 10 + [window(5.0)] * 10,
             (
                 "the next trial was forecast to bring 1 EUR on average and brought 2.5 EUR, "
-                "2.5 times as much; the 90 % interval held in 10 of 20, which is too seldom"
+                "2.5 times as much; the 90 % interval contained the realised gain in 10 of 20 "
+                "cases, which is too rare"
             ),
         ),
     ],
 )
-def test_the_verdict_is_a_sentence_for_people(windows: list[Window], told: str) -> None:
+def test_the_verdict_is_one_sentence(windows: list[Window], told: str) -> None:
     assert verdict(windows, "EUR") == told
 
 
@@ -214,4 +218,4 @@ def test_earlier_searches_are_put_beside_the_search_itself() -> None:
         "with 1 earlier search",
         "with 3 earlier searches",
     ]
-    assert "held in 10 of 20" in both[1][1]
+    assert "contained the realised gain in 10 of 20 cases" in both[1][1]

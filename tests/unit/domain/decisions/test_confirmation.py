@@ -1,16 +1,13 @@
-"""The leaders, trained again."""
+"""Confirmation of the leaders."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from satisfice.domain.decisions.confirmation import confirmed, in_order, interval
+from satisfice.domain.decisions.confirmation import Confirmed, confirmed, in_order
 from satisfice.domain.economics.worth import Direction
-from satisfice.domain.summary import Confirmed
 from satisfice.domain.trials.history import Failure, Purpose, TrialRecord, TrialState
 
 
@@ -28,34 +25,7 @@ def trial(number: int, value: float | None, test: float | None = None) -> TrialR
     )
 
 
-def test_an_interval_is_students() -> None:
-    # Four values of mean 5 and sample deviation 2; t of 3 degrees at 97.5 % is 3.182446.
-    mean, low, high = interval([3.0, 4.0, 6.0, 7.0])
-    assert mean == 5.0
-    reach = 3.182446305 * math.sqrt(10 / 3) / 2
-    assert (low, high) == pytest.approx((5 - reach, 5 + reach))
-
-
-def test_an_interval_of_less_confidence_is_narrower() -> None:
-    wide, narrow = interval([1.0, 2.0, 4.0]), interval([1.0, 2.0, 4.0], confidence=0.5)
-    assert wide[1] < narrow[1] < narrow[0] < narrow[2] < wide[2]
-
-
-def test_an_interval_holds_the_truth_as_often_as_it_says() -> None:
-    generator = np.random.default_rng(0)
-    held = 0
-    for _ in range(2000):
-        _, low, high = interval(list(generator.normal(size=3)))
-        held += low <= 0.0 <= high
-    assert 0.93 < held / 2000 < 0.97
-
-
-def test_one_value_says_nothing_of_the_spread_and_none_nothing_at_all() -> None:
-    assert interval([0.5]) == (0.5, -math.inf, math.inf)
-    assert all(math.isnan(one) for one in interval([]))
-
-
-def test_the_mean_is_of_the_test_split_where_it_was_scored() -> None:
+def test_the_mean_is_that_of_the_test_split_if_it_was_scored() -> None:
     trials = [trial(7, 0.9, 0.8), trial(8, None), trial(9, 0.7, 0.6)]
     one = confirmed("trial 3", {"x": 1}, 0.95, trials, "accuracy")
     assert one.mean == pytest.approx(0.7)
@@ -66,7 +36,7 @@ def test_the_mean_is_of_the_test_split_where_it_was_scored() -> None:
     assert one.high > 0.8
 
 
-def test_the_mean_is_of_the_validation_split_where_nothing_else_was_scored() -> None:
+def test_the_mean_is_that_of_the_validation_split_otherwise() -> None:
     one = confirmed("trial 3", {"x": 1}, 0.95, [trial(7, 0.9), trial(8, 0.7)], "accuracy")
     assert one.mean == pytest.approx(0.8)
     assert one.test == ()
@@ -105,3 +75,15 @@ def test_neither_a_candidate_nor_a_training_of_one_wins_that_breaks_a_soft_rule(
     assert good.chosen(Direction.MINIMIZE) == 0
     assert better.feasible == ()
     assert in_order([better, good], Direction.MAXIMIZE) == (good, better)
+
+
+@pytest.mark.parametrize(
+    ("direction", "luck"), [(Direction.MAXIMIZE, 0.1), (Direction.MINIMIZE, -0.1)]
+)
+def test_optimism_is_by_how_much_the_search_value_is_better(
+    direction: Direction, luck: float
+) -> None:
+    one = confirmed("trial 3", {}, 0.9, [trial(7, 0.7, 0.1), trial(8, 0.9, 0.1)], "accuracy")
+    assert one.optimism(direction) == pytest.approx(luck)
+    assert replace(one, observed=None).optimism(direction) is None
+    assert replace(one, validation=()).optimism(direction) is None

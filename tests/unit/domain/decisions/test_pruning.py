@@ -1,4 +1,4 @@
-"""Whether a trial is trained further; the snapshot by which a training process knows the others."""
+"""Whether a trial is trained further, and where pruned trials would have ended."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_one_finished_curve_says_nothing_of_where_others_would_have_ended() -> N
 
 def test_the_reason_names_gain_cost_and_the_values() -> None:
     decision = decide(standing(curve(0.7, until=10)))
-    assert decision.reason.startswith("the last 10 epochs would only bring ")
+    assert decision.reason.startswith("the last 10 epochs would bring only ")
     assert decision.reason.endswith("and cost 0.02 EUR")
     assert decision.evidence["forecast"] == pytest.approx(0.75, abs=0.05)
     assert decision.evidence["expected_cost"] == pytest.approx(10 * 2.0 * 0.001)
@@ -101,7 +101,7 @@ def test_the_best_quarter_goes_on_at_any_price() -> None:
     third, second = (standing(curve(end, until=3), worth=1e-9) for end in (0.94, 0.955))
     assert decide(third).stop  # 2 of 6 others stood better after three epochs
     assert not decide(second).stop
-    assert decide(second).reason.endswith(", but few trials were as good after 3 epochs")
+    assert decide(second).reason.endswith(", but few trials were this good after 3 epochs")
 
 
 def test_a_look_is_worth_its_price_where_the_whole_rest_is_not() -> None:

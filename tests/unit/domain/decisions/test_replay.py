@@ -1,4 +1,4 @@
-"""A search's decisions, decided again."""
+"""Replayed decisions of a search."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from satisfice.domain.decisions.decision import Decision
+from satisfice.domain.decisions.decision import Decision, DecisionRecord
 from satisfice.domain.decisions.replay import circumstances, replay
 from satisfice.domain.decisions.situation import NextTrialEstimate, Pending, Situation
 from satisfice.domain.decisions.stopping import decide
 from satisfice.domain.economics.cost import Budget, Cost, EnergyMode, Prices
 from satisfice.domain.economics.worth import Direction, Worth
-from satisfice.domain.summary import DecisionRecord
 from satisfice.domain.trials.history import Failure, History, TrialRecord, TrialState
 
 PRICES = Prices("EUR", hour=3.60, kwh=0.30)
@@ -87,8 +86,8 @@ def test_what_was_left_and_pending_is_part_of_the_decision() -> None:
     ]
     reasons = [one.again.reason for one in replay(history, bare, WORTH, PRICES)]
     assert reasons != [one.decision.reason for one in records]
-    assert not any("the budget left" in one for one in reasons)
-    assert any("the budget left" in one.decision.reason for one in records)
+    assert not any("the remaining budget" in one for one in reasons)
+    assert any("the remaining budget" in one.decision.reason for one in records)
 
 
 def test_a_gain_that_is_worth_more_stops_later_and_one_that_is_worth_nothing_at_once() -> None:
@@ -126,7 +125,7 @@ def test_a_decision_without_circumstances_is_replayed_without_limits() -> None:
     history, _ = searched()
     record = DecisionRecord("search", 30, Decision.to_continue("as before circumstances"), 0.0)
     (again,) = replay(history, [record], WORTH, PRICES)
-    assert "the budget left" not in again.again.reason
+    assert "the remaining budget" not in again.again.reason
 
 
 def test_how_long_trials_had_run_is_part_of_the_decision() -> None:

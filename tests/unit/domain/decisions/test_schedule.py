@@ -1,4 +1,4 @@
-"""Whether a night is worth beginning, and what it says."""
+"""Whether to start a scheduled run, and the reason."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ def test_where_nothing_is_new_and_nothing_pays_it_is_not_worth_it() -> None:
     decision = decide(situation(worth=0.001), PAST)
     assert decision.stop
     assert decision.reason.startswith(
-        "nothing is new since digits-3: 1 more trial would bring 0.00"
+        "the data has not changed since digits-3: 1 more trial would bring 0.00"
     )
     assert "no number up to 100 would pay for itself" in decision.reason
     assert decision.evidence["expected_gain"] < decision.evidence["expected_cost"]
 
 
-def test_where_nothing_is_new_and_a_gain_is_dear_it_begins() -> None:
+def test_on_the_same_data_it_starts_if_a_gain_is_worth_enough() -> None:
     decision = decide(situation(worth=100.0), PAST)
     assert not decision.stop
-    assert decision.reason.endswith(", and 0.1 EUR to confirm what they find")
+    assert decision.reason.endswith(", plus 0.1 EUR for confirmation")
     assert "most" not in decision.evidence  # the budget is that of any search
 
 
@@ -71,9 +71,9 @@ def test_a_search_that_pays_but_not_for_its_confirmation_does_not_begin() -> Non
 @pytest.mark.parametrize(
     ("earlier", "told"),
     [
-        (situation(SPREAD[:3]), "3 of at least 5 trials have left a value"),
-        (situation((None,) * 20), "none of 20 trials left a value: 20 failed (crashed)"),
-        (replace(situation(), left=Budget(money=0.001)), "the budget left is 0.001 EUR"),
+        (situation(SPREAD[:3]), "3 of at least 5 trials have a value"),
+        (situation((None,) * 20), "none of 20 trials returned a value: 20 failed (crashed)"),
+        (replace(situation(), left=Budget(money=0.001)), "the remaining budget is 0.001 EUR"),
     ],
     ids=["few", "failed", "unaffordable"],
 )
@@ -83,11 +83,11 @@ def test_what_tells_nothing_is_no_reason_not_to_begin(
 ) -> None:
     decision = decide(earlier, past)
     assert not decision.stop
-    assert decision.reason.startswith("digits-3 and those before do not tell what to expect: ")
+    assert decision.reason.startswith("digits-3 and earlier searches allow no forecast: ")
     assert told in decision.reason
 
 
-def test_a_target_that_is_reached_ends_the_nights() -> None:
+def test_a_target_that_is_reached_ends_the_scheduled_runs() -> None:
     reached = replace(situation(worth=100.0), worth=Worth(100.0, target=0.96))
     assert decide(reached, PAST).stop
     assert decide(reached, on_new_data((0.97, 0.98), 0.96)).stop
@@ -103,12 +103,12 @@ def test_what_the_champion_has_lost_is_to_be_gained() -> None:
     assert evidence["retraining"] == pytest.approx(5 * 0.05)
     assert evidence["most"] == evidence["expected_gain"] >= evidence["retraining"]
     assert evidence["expected_cost"] > evidence["confirming"]
-    assert "the champion reaches 0.92 on it, and its configuration reached 0.97" in decision.reason
-    assert "training it again would bring 0.25 EUR (5 points)" in decision.reason
-    assert decision.reason.endswith(" EUR at most")
+    assert "the champion reaches 0.92 on it, its configuration reached 0.97" in decision.reason
+    assert "retraining it would bring 0.25 EUR (5 points)" in decision.reason
+    assert ", and the run may spend at most " in decision.reason
 
 
-def test_a_night_in_proportion_may_spend_more_for_a_larger_loss() -> None:
+def test_a_run_may_spend_more_for_a_larger_loss() -> None:
     small, large = (decide(situation(), on_new_data((0.97,), now)) for now in (0.93, 0.80))
     lost = large.evidence["most"] - small.evidence["most"]
     assert lost == pytest.approx(13 * 0.1)
@@ -150,14 +150,14 @@ def test_luck_from_seed_to_seed_is_worth_an_expected_improvement() -> None:
 def test_a_loss_is_shrunk_by_the_noise_of_both_splits(
     noise: float, share: float, sign: int
 ) -> None:
-    """Or new examples would look like a model that has aged, half of the nights."""
+    """Otherwise new examples would look like a worse model half of the time."""
     deviation = noise * 10**0.5 * (9 / 10) ** 0.5  # of ten parts, half of them above
     parts = tuple(0.92 + (deviation if one % 2 else -deviation) for one in range(10))
     champion = Champion((0.92 + sign * 0.05,), 0.92, parts)
     assert champion.error == pytest.approx(noise)
     assert champion.lost == pytest.approx(share)
     decision = decide(situation(worth=1.0), replace(PAST, champion=champion))
-    assert f"reaches 0.92 on it (give or take {noise:.2g}), and" in decision.reason
+    assert f"reaches 0.92 on it (± {noise:.2g}), its" in decision.reason
     gained = 5 * share if sign > 0 else 0.0
     assert decision.evidence["retraining"] == pytest.approx(gained, abs=1e-9)
 

@@ -1,4 +1,4 @@
-"""When a search stops, and what it says."""
+"""When a search stops, and the reason."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def situation(values: list[float | None], worth: Worth = TENTH, seconds: float =
     return Situation(History(trials, Direction.MAXIMIZE), worth, EUROS)
 
 
-def test_a_cheap_trial_goes_on_and_a_dear_one_stops() -> None:
+def test_a_cheap_trial_continues_and_an_expensive_one_stops() -> None:
     cheap, dear = decide(situation(SPREAD)), decide(situation(SPREAD, seconds=3600 * 20))
     assert not cheap.stop
     assert dear.stop
@@ -50,11 +50,11 @@ def test_the_reason_is_a_sentence_with_its_numbers() -> None:
     assert decision.reason.startswith("1 more trial would bring 0.00")
     assert " EUR (" in decision.reason
     assert " points) and cost 0.1" in decision.reason
-    assert decision.reason.endswith(", and no number up to 100 would pay for itself")
+    assert decision.reason.endswith("; no number up to 100 would pay for itself")
     assert "e-" not in decision.reason
 
 
-def test_hours_of_the_machine_are_told_as_time() -> None:
+def test_hours_of_the_machine_are_shown_as_time() -> None:
     hours = replace(situation(SPREAD, seconds=3600.0), prices=Prices())
     assert decide(hours).reason.startswith(
         "1 more trial would bring 10 min (1.7 points) and cost 45 min"
@@ -87,7 +87,7 @@ def test_the_evidence_has_what_a_picture_needs() -> None:
 def test_no_stop_before_the_minimum() -> None:
     few = situation([0.5, 0.6, 0.7, 0.8], seconds=1e9)
     assert not decide(few).stop
-    assert decide(few).reason == "4 of at least 5 trials have left a value"
+    assert decide(few).reason == "4 of at least 5 trials have a value"
     assert decide(few, StoppingPolicy(min_trials=4)).stop
     assert not decide(situation([0.5]), StoppingPolicy(min_trials=1)).stop
 
@@ -96,7 +96,7 @@ def test_nothing_but_failures_stops_with_a_reason_of_its_own() -> None:
     assert not decide(situation([None] * 14)).stop
     decision = decide(situation([None] * 15))
     assert decision.stop
-    assert decision.reason == "none of 15 trials left a value: 15 failed (crashed)"
+    assert decision.reason == "none of 15 trials returned a value: 15 failed (crashed)"
 
 
 def test_few_values_among_many_failures_are_judged_as_they_are() -> None:
@@ -121,21 +121,21 @@ def test_a_target_of_a_loss_is_reached_from_above() -> None:
 def test_equal_values_stop_and_say_so() -> None:
     decision = decide(situation([0.5] * 6))
     assert decision.stop
-    assert decision.reason.startswith("all values so far are alike")
+    assert decision.reason.startswith("all values so far are equal")
 
 
 def test_a_metric_at_its_ceiling_promises_nothing_more() -> None:
     decision = decide(situation([0.9, 1.0, 0.95, 1.0, 1.0, 0.9, 1.0, 1.0]))
     assert decision.stop
-    assert decision.reason.startswith("half of the first values equal the best, so that 1 more")
+    assert decision.reason.startswith("half of the first values equal the best, so 1 more")
 
 
 @pytest.mark.parametrize(
     ("left", "said"),
     [
-        (Budget(trials=0), "0 trials, and one more trial would take 1 trial"),
-        (Budget(seconds=1.0), "the budget left is 1 s"),
-        (Budget(money=0.0001), "the budget left is 0.0001 EUR"),
+        (Budget(trials=0), "0 trials, but one more trial would take 1 trial"),
+        (Budget(seconds=1.0), "the remaining budget is 1 s"),
+        (Budget(money=0.0001), "the remaining budget is 0.0001 EUR"),
     ],
 )
 def test_a_budget_for_no_further_trial_stops(left: Budget, said: str) -> None:
@@ -162,8 +162,8 @@ def test_while_nothing_is_feasible_the_budget_decides() -> None:
     limited = decide(breaking(150, left=Budget(trials=1)))
     assert not limited.stop
     assert limited.reason == (
-        "no trial fulfils rule 'fast' (of 150 trials with a value): the nearest, trial 0, breaks "
-        "'fast' by 1; before one does there is no gain to price, and the budget decides"
+        "no trial fulfils rule 'fast' (of 150 trials with a value); the closest, trial 0, breaks "
+        "'fast' by 1; until then no gain can be priced, and only the budget ends the search"
     )
     assert (limited.evidence["values"], limited.evidence["infeasible"]) == (0, 150)
     assert not {"incumbent", "expected_gain"} & limited.evidence.keys()
@@ -171,16 +171,16 @@ def test_while_nothing_is_feasible_the_budget_decides() -> None:
     assert spent.stop
     assert spent.reason.startswith("no trial fulfils rule 'fast'")
     assert spent.reason.endswith(
-        "the budget left is 0 trials, and one more trial would take 1 trial"
+        "the remaining budget is 0 trials, but one more trial would take 1 trial"
     )
 
 
 def test_without_a_budget_a_search_that_finds_nothing_feasible_ends_all_the_same() -> None:
     assert not decide(breaking(99)).stop
     assert decide(breaking(100)).stop
-    assert "no budget ends it" in decide(breaking(100)).reason
+    assert "without a budget the search ends after 100 trials" in decide(breaking(100)).reason
     assert not decide(breaking(98, [0.5])).stop
-    assert decide(breaking(99, [0.5])).reason.startswith("a single value says nothing")
+    assert decide(breaking(99, [0.5])).reason.startswith("a forecast needs at least two values")
     assert decide(breaking(99, [0.5])).stop
 
 
@@ -202,7 +202,7 @@ def test_the_incumbent_is_feasible_and_few_of_many_are_worth_less() -> None:
 def test_too_few_feasible_trials_are_counted_as_such() -> None:
     few = decide(breaking(3, [0.5, 0.6]))
     assert not few.stop
-    assert few.reason == "2 of at least 5 trials have fulfilled the soft rules"
+    assert few.reason == "2 of at least 5 trials meet the soft rules"
 
 
 @pytest.mark.parametrize(("min_trials", "horizon"), [(0, 100), (5, 0)])
@@ -246,8 +246,8 @@ def test_a_configuration_that_pays_goes_on_though_the_values_say_stop() -> None:
     together = math.sqrt(400.0 * alone.evidence["next_gain"])
     assert together == pytest.approx(12.77, abs=0.01)
     assert decision.reason.startswith(
-        "the next configuration would bring 13 EUR and cost 12 EUR, by the values and a model of "
-        "the space together; by the values alone 1 more trial would bring "
+        "the next configuration would bring 13 EUR and cost 12 EUR, judged by the values and "
+        "a model of the space together; judged by the values alone, 1 more trial would bring "
     )
     assert decision.evidence["offer_steps"] == pytest.approx(400.0 / 10.0)  # 10 EUR a unit
     assert decision.evidence["offer_cost"] == 12.0
@@ -270,7 +270,9 @@ def test_a_configuration_that_does_not_pay_changes_nothing_but_the_evidence() ->
 def test_a_model_that_has_seen_too_little_is_not_believed_when_it_says_stop() -> None:
     decision = decide(replace(dear(), offer=NextTrialEstimate(gain=0.0, cost=12.0, least=8)))
     assert not decision.stop
-    assert decision.reason.startswith("7 of at least 8 trials are there to model the space from; ")
+    assert decision.reason.startswith(
+        "7 of at least 8 trials needed for a model of the space have finished; "
+    )
 
 
 def test_trials_that_were_given_up_tell_the_model_something() -> None:

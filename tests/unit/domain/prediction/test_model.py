@@ -1,4 +1,4 @@
-"""Forecasts that learn: what a trial says, what the prior says, and what comes of both."""
+"""Learnt forecasts: observations, the prior, and the combination of both."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from satisfice.domain.economics.cost import Budget, Cost, Prices
 from satisfice.domain.economics.worth import Direction, Worth
 from satisfice.domain.errors import StudyCodeError
 from satisfice.domain.expressions.expression import Expression
-from satisfice.domain.prediction.model import Observation, learn, observe, seconds_of_an_epoch
+from satisfice.domain.prediction.model import Observation, learn, observe
 from satisfice.domain.prediction.predictor import Predictor, interval
 from satisfice.domain.quality import GATED
 from satisfice.domain.rules.predicted import (
@@ -199,14 +199,6 @@ def test_a_trial_that_ran_out_counts_for_more_than_its_limit() -> None:
 
 
 # -- what a trial says ------------------------------------------------------------------------
-
-
-def test_an_epoch_takes_the_median_without_the_first() -> None:
-    assert seconds_of_an_epoch(trial()) == 2.25
-    assert seconds_of_an_epoch(trial(curve=(CurvePoint(2, 0.1, 5.0),))) == 2.5
-    assert seconds_of_an_epoch(trial(curve=())) is None
-    sparse = (CurvePoint(1, 0.1, 1.0), CurvePoint(5, 0.1, 9.0))
-    assert seconds_of_an_epoch(trial(curve=sparse)) == 2.0
 
 
 @pytest.mark.parametrize(

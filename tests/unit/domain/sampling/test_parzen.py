@@ -10,9 +10,10 @@ import pytest
 from optuna.samplers import TPESampler
 from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator
 
-from satisfice.domain.sampling.parzen import Floats, fit
+from satisfice.domain.arrays import Floats
+from satisfice.domain.sampling.parzen import fit
 from satisfice.domain.space.domains import Axis, Choice, Float, Int
-from satisfice.tasks.sampling.draws import distribution
+from satisfice.tasks.storage.distributions import distribution
 
 AXES: dict[str, Axis] = {
     "width": Int(8, 1024, log=True),

@@ -8,6 +8,7 @@ import pytest
 
 from satisfice.domain.errors import UserError
 from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.expressions.types import Value
 from satisfice.domain.space.space import (
     Bounded,
     Choice,
@@ -17,7 +18,6 @@ from satisfice.domain.space.space import (
     Ordinal,
     Parameter,
     Space,
-    Value,
 )
 from satisfice.domain.sweep.notation import read_swept
 
@@ -84,33 +84,33 @@ def test_what_is_asked_for_is_read_by_the_domain_of_the_parameter(
         (["depth="], "'depth=' does not say what to sweep", "Write name=1,2,4"),
         (["dept=1"], "the study has no parameter 'dept'", "did you mean 'depth'? The space"),
         (["x=1"], "the study has no parameter 'x'", "The space has: lr, shift"),
-        (["depth=1", "depth=2"], "depth is there twice: 'depth=1' and 'depth=2'", "Name it once"),
-        (["depth=1,,2"], "'' is no whole number", "Write name=1,2,4"),
-        (["depth=1.5"], "'1.5' is no whole number", "Write name=1,2,4"),
-        (["depth=inf"], "'inf' is no whole number", "Write name=1,2,4"),
-        (["lr=fast"], "'fast' is no number", "Write name=1,2,4"),
-        (["lr=nan"], "nan lies outside of lr, which is between 0.0001 and 0.1", "widen the space"),
-        (["lr=1"], "1 lies outside of lr, which is between 0.0001 and 0.1", "widen the space"),
-        (["width=9"], "9 lies outside of width, which is between 8 and 128 in steps of 8", "widen"),
-        (["lr=1e-5..1e-2:3"], "1e-5 lies outside of lr", "widen the space"),
-        (["mixed=yes"], "'yes' is no value of mixed", "It is one of true, false, 2, 0.5, 2.0, no"),
-        (["mixed=1..2:3"], "'1..2:3' is no value of mixed", "It is one of true, false"),
+        (["depth=1", "depth=2"], "depth is given twice: 'depth=1' and 'depth=2'", "Give it once"),
+        (["depth=1,,2"], "'' is not a whole number", "Write name=1,2,4"),
+        (["depth=1.5"], "'1.5' is not a whole number", "Write name=1,2,4"),
+        (["depth=inf"], "'inf' is not a whole number", "Write name=1,2,4"),
+        (["lr=fast"], "'fast' is not a number", "Write name=1,2,4"),
+        (["lr=nan"], "nan is outside of lr, which is between 0.0001 and 0.1", "widen the space"),
+        (["lr=1"], "1 is outside of lr, which is between 0.0001 and 0.1", "widen the space"),
+        (["width=9"], "9 is outside of width, which is between 8 and 128 in steps of 8", "widen"),
+        (["lr=1e-5..1e-2:3"], "1e-5 is outside of lr", "widen the space"),
+        (["mixed=yes"], "'yes' is not a value of mixed", "one of true, false, 2, 0.5, 2.0, no"),
+        (["mixed=1..2:3"], "'1..2:3' is not a value of mixed", "It is one of true, false"),
         (["depth=4..1:3"], "'depth=4..1:3' ranges from 4 to 1", "Write the lower end first"),
         (["depth=2..2:3"], "ranges from 2 to 2", "Write the lower end first"),
-        (["shift=-1..1:log:3"], "begins at -1.0", "A range of logarithms begins above 0"),
-        (["depth=1..4:1"], "asks for 1 values", "A range has from 2 to 1000 of them"),
-        (["lr=1e-4..1e-1:1001"], "asks for 1001 values", "A range has from 2 to 1000 of them"),
+        (["shift=-1..1:log:3"], "begins at -1.0", "A logarithmic range must begin above 0"),
+        (["depth=1..4:1"], "asks for 1 values", "A range has 2 to 1000 values"),
+        (["lr=1e-4..1e-1:1001"], "asks for 1001 values", "A range has 2 to 1000 values"),
         (["lr=1e-4..1e-1"], "does not say how many values it has", "lr=1e-4..1e-1:5 for five"),
         (["lr=1e-4..1e-1:log"], "does not say how many values it has", "draw points"),
-        (["batch=32"], "'32' is no value of batch", "It is one of 16, 64, all"),
-        (["rate=0.3"], "0.3 lies outside of rate, which is between 0.0 and 1.0 in", "widen"),
-        (["decay=0.1"], "decay follows from others, as 0.1 * lr, and", "what it follows from: lr"),
-        (["heads=1.5"], "'1.5' is no whole number", "Write name=1,2,4"),
-        (["lr=1e-4..1e-1:lg:3"], "'1e-4..1e-1:lg:3' is no number", "Write name=1,2,4"),
-        (["lr=1e-4..1e-1:log:9999999999"], "is no number", "Write name=1,2,4"),
+        (["batch=32"], "'32' is not a value of batch", "It is one of 16, 64, all"),
+        (["rate=0.3"], "0.3 is outside of rate, which is between 0.0 and 1.0 in", "widen"),
+        (["decay=0.1"], "decay is derived, as 0.1 * lr, and", "it is derived from: lr"),
+        (["heads=1.5"], "'1.5' is not a whole number", "Write name=1,2,4"),
+        (["lr=1e-4..1e-1:lg:3"], "'1e-4..1e-1:lg:3' is not a number", "Write name=1,2,4"),
+        (["lr=1e-4..1e-1:log:9999999999"], "is not a number", "Write name=1,2,4"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_with_the_way_out(texts: list[str], message: str, hint: str) -> None:
+def test_a_mistake_is_reported_with_a_hint(texts: list[str], message: str, hint: str) -> None:
     with pytest.raises(UserError) as mistake:
         read_swept(texts, SPACE, drawn=False)
     assert message in mistake.value.message

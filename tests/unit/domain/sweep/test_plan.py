@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from satisfice.domain.decisions.decision import Decision
+from satisfice.domain.decisions.decision import Decision, DecisionRecord
 from satisfice.domain.errors import UserError
 from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.rules.rule import Rule, RuleBook, Verdict
@@ -20,7 +20,7 @@ from satisfice.domain.space.space import (
     Space,
     key_of,
 )
-from satisfice.domain.summary import DecisionRecord, decision_of_sweep
+from satisfice.domain.summary import decision_of_sweep
 from satisfice.domain.sweep.notation import Swept, read_swept
 from satisfice.domain.sweep.plan import (
     Excluded,
@@ -130,10 +130,12 @@ def test_a_sweep_says_what_its_decisions_would_have_meant() -> None:
     stop = DecisionRecord("search", 2, Decision.to_stop("no more pays"), 0.0)
 
     first = decision_of_sweep(sweep, go_on.decision, [go_on], 1)
-    assert first.reason.startswith("1 of 3 planned configurations were trained; a search would go")
+    assert first.reason.startswith(
+        "1 of 3 planned configurations were trained; a search would continue"
+    )
     assert first.reason.endswith("one more pays")
     assert first.evidence == {"next_gain": 2.0}
     last = decision_of_sweep(sweep, go_on.decision, [go_on, stop, go_on], 3)
-    assert "a search would have ended after 2 trials: no more pays" in last.reason
+    assert "a search would have stopped after 2 trials: no more pays" in last.reason
     assert str(sweep.request) == "groups=1,2 channels=8 --random 3 --confirm"
     assert sweep.request.names == ("groups", "channels")

@@ -1,4 +1,4 @@
-"""Soft rules: what is known of a trained trial, its margins, and what they are worth together."""
+"""Soft rules: measurements of a trial, margins and constraints."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_a_trial_that_breaks_a_soft_rule_neither_wins_nor_leads() -> None:
 def test_the_shortfall_names_the_rule_and_the_nearest_trial() -> None:
     seen = history(judged(4, 0.9, fast=-3.5, fair=0.1), judged(7, 0.5, fast=-0.5, fair=-0.02))
     assert shortfall(seen) == (
-        "no trial fulfils rule 'fast' (of 2 trials with a value): the nearest, trial 7, breaks "
+        "no trial fulfils rule 'fast' (of 2 trials with a value); the closest, trial 7, breaks "
         "'fast' by 0.5 and 'fair' by 0.02"
     )
 

@@ -1,4 +1,4 @@
-"""What a search has seen."""
+"""The history of a search."""
 
 from __future__ import annotations
 
@@ -88,3 +88,19 @@ def test_progress_is_a_share_of_what_was_planned_and_all_where_no_plan_is_known(
     assert replace(known, epochs=None).progress == 1.0
     assert replace(known, curve=()).progress == 1.0
     assert replace(known, epochs=1).progress == 1.0
+
+
+@pytest.mark.parametrize(
+    ("reports", "seconds"),
+    [
+        ([(1, 9.0), (2, 11.0), (3, 13.5)], 2.25),
+        ([(2, 5.0)], 2.5),
+        ([], None),
+        ([(1, 1.0), (5, 9.0)], 2.0),
+    ],
+)
+def test_an_epoch_takes_the_median_without_the_first(
+    reports: list[tuple[int, float]], seconds: float | None
+) -> None:
+    curve = tuple(CurvePoint(epoch, 0.1, at) for epoch, at in reports)
+    assert replace(record(0, 0.5), curve=curve).seconds_per_epoch == seconds

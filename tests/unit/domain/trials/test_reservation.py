@@ -1,4 +1,4 @@
-"""How much an order may take."""
+"""Reservations of orders."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def view_of(decision: Decision, *running: Running, phase: str = "searching") -> 
     return View(phase, history, running, LEDGER, decision)
 
 
-VIEW = view_of(Decision.to_continue("2 of at least 5 have left a value"))
+VIEW = view_of(Decision.to_continue("2 of at least 5 have a value"))
 
 
 def drawn(view: View) -> str:
@@ -123,7 +123,7 @@ def test_the_live_view_has_counts_money_and_the_best() -> None:
     spent, left = (line.split() for line in text.splitlines() if line.split()[0] in BOTH)
     assert spent == ["spent", "10:05", "0.012", "EUR", "0.50", "Wh", "(estimated)", "2"]
     assert left == ["left", "no", "limit", "1.5", "EUR", "no", "limit", "no", "limit"]
-    assert "2 of at least 5 have left a value" in text
+    assert "2 of at least 5 have a value" in text
 
 
 BOTH = ("spent", "left")

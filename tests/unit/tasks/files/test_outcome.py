@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from satisfice.domain.audits.savings import Avoided
+from satisfice.domain.decisions.confirmation import Confirmed
 from satisfice.domain.decisions.decision import Decision
 from satisfice.domain.economics.cost import Budget, EnergyMode, Ledger, Prices
 from satisfice.domain.economics.worth import Direction, Worth
@@ -14,7 +15,6 @@ from satisfice.domain.quality import GateResult, QualityAttributes
 from satisfice.domain.space.space import Space
 from satisfice.domain.study import DataSource, Objective, Study
 from satisfice.domain.summary import (
-    Confirmed,
     DataReport,
     Ending,
     ExpectationResult,
@@ -81,7 +81,7 @@ def test_an_outcome_comes_back_as_it_was(tmp_path: Path) -> None:
     parts = again.parts()
     for name in set(parts) - {"confirmed"}:
         assert parts[name] == getattr(SUMMARY, name), name
-    assert not list(tmp_path.glob("*.draft"))
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_an_outcome_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
@@ -95,3 +95,13 @@ def test_a_search_that_has_not_ended_has_an_empty_outcome(tmp_path: Path) -> Non
     kept = outcome.load(tmp_path / "outcome.json")
     assert replace(SUMMARY, **kept.parts()).confirmed == ()
     assert kept.data is None
+
+
+def test_an_outcome_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "outcome.json"
+    outcome.save(SUMMARY, path)
+    text = path.read_text().replace('"inf"', "Infinity").replace('"-inf"', "-Infinity")
+    path.write_text(text.replace('"nan"', "NaN"))
+    first, default = outcome.load(path).confirmed
+    assert first == SUMMARY.confirmed[0]
+    assert math.isnan(default.mean)

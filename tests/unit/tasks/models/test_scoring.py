@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from satisfice.domain.errors import StudyCodeError
+from satisfice.tasks.models.saved import save_model
 from satisfice.tasks.models.scoring import score
 from satisfice.tasks.problem.contract import Problem
 from satisfice.tasks.problem.data import Data, Split
-from satisfice.tasks.trial.checkpoints import save_model
 from satisfice.tasks.validation.manifest import write_manifest
 
 Evaluate = Callable[[Any, Split], dict[str, Any]]

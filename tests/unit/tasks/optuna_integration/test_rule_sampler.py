@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 
 from satisfice import RuleAwareSampler, read_study
 from satisfice.domain.errors import NoAllowedConfiguration, UserError
-from satisfice.domain.expressions.expression import ExpressionError
+from satisfice.domain.expressions.syntax import ExpressionError
 from satisfice.tasks.sampling.samplers import SAMPLERS
 
 SPACE = {
@@ -100,7 +100,7 @@ def test_a_forbidden_queued_configuration_is_refused() -> None:
     study.enqueue_trial({"a": 3, "b": 2})
     with pytest.raises(UserError, match="breaks 'a < b'") as caught:
         study.optimize(two, n_trials=1)
-    assert caught.value.hint == "the nearest that is allowed: {'a': 2, 'b': 3}"
+    assert caught.value.hint == "the nearest allowed configuration is {'a': 2, 'b': 3}"
     assert [one.state for one in study.trials] == [TrialState.FAIL]
 
 

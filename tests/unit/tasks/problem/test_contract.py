@@ -44,14 +44,6 @@ def test_a_whole_problem(tmp_path: Path) -> None:
     assert (problem.build, problem.example_input, problem.evaluate) == (None, None, None)
 
 
-def test_modules_beside_it_can_be_imported_and_the_path_is_as_before(tmp_path: Path) -> None:
-    before = list(sys.path)
-    text = WHOLE + "\nimport beside_the_problem\nload.answer = beside_the_problem.ANSWER\n"
-    folder = _study(tmp_path / "helped", text, beside_the_problem="ANSWER = 42")
-    assert load_problem(folder, "problem.py").load.answer == 42  # type: ignore[attr-defined]
-    assert sys.path == before
-
-
 def test_pickles_of_its_classes_load_in_another_process(tmp_path: Path, root: Path) -> None:
     folder = _study(tmp_path / "with-dash", WHOLE)
     load_problem(folder, "problem.py")

@@ -185,7 +185,7 @@ def test_utility_names_the_stop_and_the_best_one_in_hindsight() -> None:
     )
     late = summary([0.0, 1.0, 1.0, 1.0, 1.0, 3.0], cost=0.1)
     assert described(utility(late)) == (
-        "the stop: 2.4 <EUR> after 6 trials, the best moment in hindsight"
+        "the stop: 2.4 <EUR> after 6 trials, the best stop in hindsight"
     )
 
 
@@ -194,10 +194,10 @@ def test_the_calibration_tells_what_held_and_what_did_not() -> None:
     earlier = (Window(5, 1, 1.0, 0.0, 3.0, 0.5), Window(5, 5, 1.0, 0.0, 3.0, 0.5))
     picture = calibration_plot(Calibration(own, earlier, 1), "EUR")
     assert described(picture) == (
-        "1 trial ahead: 1 EUR forecast, 0.5 EUR came, held in 10 of 11; "
-        "5 trials ahead: 1 EUR forecast, 0.5 EUR came, held in 1 of 1"
+        "1 trial ahead: 1 EUR forecast, 0.5 EUR realised, held in 10 of 11; "
+        "5 trials ahead: 1 EUR forecast, 0.5 EUR realised, held in 1 of 1"
     )
-    assert {"interval held", "did not hold", "held, earlier"} <= set(words(picture))
+    assert {"interval held", "did not hold", "held, earlier searches"} <= set(words(picture))
     assert "did not, earlier" not in words(picture)
     assert "forecast gain of the next trial (EUR)" in words(picture)
 

@@ -13,7 +13,8 @@ import pytest
 
 from satisfice.domain.audits.savings import Avoided
 from satisfice.domain.decisions.calibration import Calibration, Window
-from satisfice.domain.decisions.decision import Decision
+from satisfice.domain.decisions.confirmation import Confirmed
+from satisfice.domain.decisions.decision import Decision, DecisionRecord
 from satisfice.domain.economics.cost import Budget, Cost, EnergyMode, Ledger, Prices
 from satisfice.domain.economics.worth import Direction, Worth
 from satisfice.domain.expressions.expression import Expression
@@ -22,9 +23,7 @@ from satisfice.domain.rules.rule import Rule, RuleBook
 from satisfice.domain.space.space import Choice, Float, Parameter, Space
 from satisfice.domain.study import DataSource, Objective, Study
 from satisfice.domain.summary import (
-    Confirmed,
     DataReport,
-    DecisionRecord,
     Ending,
     ExpectationResult,
     Registration,
@@ -40,7 +39,7 @@ from satisfice.domain.trials.history import (
     TrialRecord,
     TrialState,
 )
-from satisfice.tasks.reporting.report import importance, optimism, page, short, spared, write_report
+from satisfice.tasks.reporting.report import cell, importance, page, saved, write_report
 
 SPACE = Space(
     (
@@ -217,10 +216,10 @@ def test_the_page_of_a_sweep_says_what_was_asked_for() -> None:
         "satisfice sweep /studies/s lr=1e-4..1e-1 act=relu,&lt;tanh&gt; --random 24 --seed 5"
         in text
     )
-    assert "1 of the values were known from earlier trials" in text
+    assert "1 of the values come from earlier trials" in text
     assert "trials of the sweep" in text
     assert text.count("<svg") == 5
-    assert text.index("What came of which values") < text.index("Why it ended")
+    assert text.index("Values and results") < text.index("Why it ended")
     links = _Links()
     links.feed(text)
     assert links.open == []
@@ -274,13 +273,13 @@ def test_the_page_says_which_soft_rule_nothing_fulfilled() -> None:
     )
     assert "s-1: Nothing feasible" in text
     assert "no trial fulfils rule &#39;fast&#39; (of 12 trials with a value)" in text
-    assert "the nearest, trial 0, breaks &#39;fast&#39; by 1." in text
+    assert "the closest, trial 0, breaks &#39;fast&#39; by 1." in text
     links = _Links()
     links.feed(text)
     assert links.open == []
 
 
-def test_the_page_says_what_rules_have_spared_and_what_audits_say() -> None:
+def test_the_page_says_what_rules_saved_and_what_audits_found() -> None:
     rules = RuleBook(
         (replace(STUDY.rules.rules[0], audit=0.1), Rule("sure", Expression("lr < 1"), safety=True))
     )
@@ -300,11 +299,11 @@ def test_the_page_says_what_rules_have_spared_and_what_audits_say() -> None:
     study = replace(STUDY, rules=rules)
     text = page(replace(FULL, study=study, audits=outside, avoided=avoided))
     for told in (
-        "about 90 s, 0.09 EUR (30 s to 4.5 min; forecast from 8; of 4 others looked at no model",
+        "about 90 s, 0.09 EUR (30 s to 4.5 min; forecast from 8; 4 others examined cannot be built",
         "<b>costs quality</b><br>outside was better by",
-        "never: safety",
-        "trainings that broke a rule on purpose",
-        "an estimate with a 90 % interval, and no measurement",
+        "never (safety rule)",
+        "they broke a rule on purpose",
+        "an estimate with a 90 % interval, not a measurement",
     ):
         assert told in text, told
     assert text.count("<svg") == 7
@@ -324,20 +323,20 @@ def test_the_page_says_what_rules_have_spared_and_what_audits_say() -> None:
         (
             Avoided(3, 30.0, 10.0, 90.0, 0.1, looked_at=3, unbuildable=3),
             "EUR",
-            "next to nothing: no model can be built of any of 3 looked at",
+            "next to nothing: none of 3 examined can be built",
         ),
         (
             Avoided(3, 30.0, 10.0, 90.0, 0.1),
             "EUR",
-            "about 30 s, 3 EUR (10 s to 90 s; at what a trial of this search took)",
+            "about 30 s, 3 EUR (10 s to 90 s; from the average trial of this search)",
         ),
         (Avoided(3, 30.0, 10.0, 90.0, 1.0, 2), "h", "about 30 s (10 s to 90 s; forecast from 2)"),
     ],
 )
-def test_what_was_spared_is_told_with_how_it_is_known(
+def test_what_a_rule_saved_is_shown_with_how_it_was_estimated(
     avoided: Avoided | None, currency: str, text: str
 ) -> None:
-    assert spared(avoided, currency) == text
+    assert saved(avoided, currency) == text
 
 
 def test_the_page_says_how_good_forecasts_were_and_how_that_is_known() -> None:
@@ -346,17 +345,17 @@ def test_the_page_says_how_good_forecasts_were_and_how_that_is_known() -> None:
     text = page(replace(FULL, calibration=Calibration(own, earlier, 2)))
     for told in (
         "<b>This search:</b> the next trial was forecast to bring 0.5 EUR on average",
-        "0.25 EUR, 0.5 times as much; the 90 % interval held in 10 of 10, as it should.",
+        "0.5 times as much; the 90 % interval contained the realised gain in 10 of 10 cases",
         "<b>With 2 earlier searches:</b>",
-        "held in 10 of 20, which is too seldom.",
-        "luck of their seeds",
+        "in 10 of 20 cases, which is too rare.",
+        "winner&#39;s curse",
         "the best stop in hindsight",
     ):
         assert told in text, told
     assert text.count("<svg") == 7
     early = page(replace(summary_of(4), calibration=Calibration(())))
     assert "too early to tell" in early
-    assert "luck of" not in early
+    assert "Realised gains" not in early
     links = _Links()
     links.feed(text)
     assert links.open == []
@@ -411,17 +410,17 @@ def test_few_trials_and_a_metric_that_never_changes_say_nothing_of_importance() 
     assert set(importance(History(flat, Direction.MAXIMIZE), SPACE).values()) <= {0.0}
 
 
-def test_optimism_is_what_the_chosen_value_has_too_much() -> None:
-    winner = FULL.confirmed[0]
-    assert optimism(winner) == pytest.approx(0.9 - 0.87)
-    assert optimism(None) is None
-    assert optimism(FULL.confirmed[1]) is None
-    assert optimism(replace(winner, validation=())) is None
+def test_the_report_says_of_both_directions_whether_the_chosen_value_was_luck() -> None:
+    assert "does not overstate" not in page(FULL)
+    objective = replace(FULL.study.objective, direction=Direction.MINIMIZE)
+    minimised = replace(FULL, study=replace(FULL.study, objective=objective))
+    assert minimised.optimism == pytest.approx(0.87 - 0.9)
+    assert "does not overstate" in page(minimised)
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0.123456, "0.1235"), (1234567, "1 234 567"), (True, "true"), (None, "-"), ("x", "x")],
 )
-def test_values_are_short(value: object, text: str) -> None:
-    assert short(value) == text
+def test_cells_are_short(value: object, text: str) -> None:
+    assert cell(value) == text

@@ -180,7 +180,7 @@ def test_lines_run_over_what_varies_in_its_own_units_to_the_outcome() -> None:
     told = texts(picture)
     lines = re.findall(r"stroke-width: ([\d.]+)", picture)
 
-    assert {"lr", "act", "slope", "score", "relu", "<tanh>", "not there"} <= set(told)
+    assert {"lr", "act", "slope", "score", "relu", "<tanh>", "inactive"} <= set(told)
     assert {"0.1", "0.01", "0.001", "0.0001"} <= set(told)
     assert "depth" not in told  # all trials with a value have the same
     assert max(map(float, lines)) == pytest.approx(2.6)  # the best one

@@ -12,9 +12,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from satisfice.domain.rules.rule import RuleBook
 from satisfice.domain.space.space import Float, Parameter, Params, Space
 from satisfice.tasks.sampling.constraints import constrained
-from satisfice.tasks.sampling.draws import distributions
 from satisfice.tasks.sampling.proposer import Proposer
 from satisfice.tasks.sampling.samplers import SAMPLERS
+from satisfice.tasks.storage.distributions import distributions
 from satisfice.tasks.storage.trial_records import constraints
 
 SPACE = Space((Parameter("x", Float(0.0, 1.0)), Parameter("y", Float(0.0, 1.0))))

@@ -20,11 +20,11 @@ from satisfice.domain.sampling.acquisition import Offers
 from satisfice.domain.space.priors import Prior
 from satisfice.domain.space.space import Choice, Float, Int, Parameter, Params, Space
 from satisfice.domain.trials.history import CurvePoint, Failure, Purpose, TrialRecord, TrialState
-from satisfice.tasks.sampling.draws import distributions
 from satisfice.tasks.sampling.priced import Terms, _Past, leaders_of
 from satisfice.tasks.sampling.proposer import Proposal, Proposer
 from satisfice.tasks.sampling.samplers import PRICED, SAMPLERS
 from satisfice.tasks.spec.schema import SAMPLER_NAMES
+from satisfice.tasks.storage.distributions import distributions
 from satisfice.tasks.storage.trial_records import (
     BEGUN,
     RESULT,

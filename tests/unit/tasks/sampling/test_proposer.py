@@ -22,9 +22,10 @@ from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.rules.rule import Rule, RuleBook, Verdict
 from satisfice.domain.space.space import Choice, Float, Int, Parameter, Params, Space
 from satisfice.domain.trials.history import Purpose
-from satisfice.tasks.sampling.draws import distribution, distributions, random_configurations
+from satisfice.tasks.sampling.draws import random_configurations
 from satisfice.tasks.sampling.proposer import Predict, Proposal, Proposer
 from satisfice.tasks.sampling.samplers import SAMPLERS, SamplerFactory, tpe
+from satisfice.tasks.storage.distributions import distribution, distributions
 from satisfice.tasks.storage.trial_records import BEGUN
 
 SPACE = Space(

@@ -11,8 +11,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.rules.rule import Rule, RuleBook
 from satisfice.domain.space.space import Choice, Float, Int, Parameter, Params, Space
-from satisfice.tasks.sampling.draws import distributions, random_configurations
-from satisfice.tasks.sampling.rule_tpe import SiftingTPE
+from satisfice.tasks.sampling.draws import random_configurations
+from satisfice.tasks.sampling.rule_tpe import RuleTPE
+from satisfice.tasks.storage.distributions import distributions
 
 SPACE = Space(
     (
@@ -48,7 +49,7 @@ def sift(study: optuna.Study, seed: int, rules: RuleBook) -> Params:
     def wanted(params: Params) -> bool:
         return rules.allow(params, {})
 
-    sampler = SiftingTPE(seed, SPACE, rules, wanted)
+    sampler = RuleTPE(seed, SPACE, rules, wanted)
     trial: FrozenTrial = STAND_IN
     trial.number = len(study.trials)
     return sampler.sample_relative(study, trial, sampler.infer_relative_search_space(study, trial))
