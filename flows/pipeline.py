@@ -33,7 +33,7 @@ from satisfice.tasks.prefect_tasks import load_data
 from satisfice.tasks.processes.interrupt import draining
 from satisfice.tasks.reporting.prefect_artifacts import show_not_worth_it
 from satisfice.tasks.sampling.warm_start import code_digest
-from satisfice.tasks.search_processes import Backstage, behind
+from satisfice.tasks.search_processes import SearchProcesses, open_processes
 from satisfice.tasks.servers.addresses import reaches_prefect
 from satisfice.tasks.spec.reader import read_study
 from satisfice.tasks.storage.store import Search, SearchInfo, open_store
@@ -93,9 +93,9 @@ def run_study(
             refuse_invalid(spec, asked)
         with open_store() as store, nullcontext() if dry_run else store.lock(spec.name):
             unfinished = unfinished_search(store, spec) if resume else None
-            with behind(spec, if_worth) as backstage:
-                ready = load_data(spec.data.source, backstage)  # if it raises, no search begins
-                loaded = LoadedStudy(spec, store, backstage, ready)
+            with open_processes(spec, if_worth) as processes:
+                ready = load_data(spec.data.source, processes)  # if it raises, no search begins
+                loaded = LoadedStudy(spec, store, processes, ready)
                 if unfinished is not None:
                     return _resume(loaded, unfinished)
                 if asked is not None:
@@ -124,15 +124,15 @@ def _resume(loaded: LoadedStudy, unfinished: SearchInfo) -> State:
 def _search(loaded: LoadedStudy) -> State:
     """Run a new search."""
     study = loaded.study
-    refuse_contradictions(study, Predictor(study, loaded.backstage.server.predict))
+    refuse_contradictions(study, Predictor(study, loaded.processes.server.predict))
     return _carry_out(loaded, loaded.store.begin(study, loaded.ready.digest, code_digest(study)))
 
 
 def _search_if_worth(loaded: LoadedStudy) -> State:
     """Run a new search if its expected gain exceeds its cost."""
-    study, store, ready, backstage = loaded.study, loaded.store, loaded.ready, loaded.backstage
-    refuse_contradictions(study, Predictor(study, backstage.server.predict))
-    run = schedule.consider(study, store, ready, backstage)
+    study, store, ready, processes = loaded.study, loaded.store, loaded.ready, loaded.processes
+    refuse_contradictions(study, Predictor(study, processes.server.predict))
+    run = schedule.consider(study, store, ready, processes)
     if run.decision.stop:
         schedule.record_skip(run)
         return _skipped(study.name, run.decision)
@@ -150,7 +150,7 @@ def _skipped(study: str, decision: Decision) -> State:
 def _sweep(loaded: LoadedStudy, asked: SweepRequest, dry_run: bool) -> State:
     """Show the plan of a sweep, and run it."""
     study, store, data = loaded.study, loaded.store, loaded.ready.digest
-    planned = plan_sweep(study, asked, store, data, loaded.backstage.server.predict)
+    planned = plan_sweep(study, asked, store, data, loaded.processes.server.predict)
     console.screen().say("\n".join(plan_lines(planned)))
     if dry_run:
         return Completed(name="Dry run", message="nothing was run")
@@ -175,14 +175,14 @@ def _carry_out(
     """
     prepared = prepare(loaded, search, excluded or {})
     with draining(lambda: _interrupt(prepared)):
-        ending, decision, confirmations = _run(prepared, loaded.backstage)
+        ending, decision, confirmations = _run(prepared, loaded.processes)
         summary = _conclude(prepared, ending, decision, confirmations)
     prepared.coordinator.close()
     return _publish(summary)
 
 
 def _run(
-    prepared: PreparedSearch, backstage: Backstage
+    prepared: PreparedSearch, processes: SearchProcesses
 ) -> tuple[Ending, Decision, tuple[Confirmed, ...]]:
     """Search until something ends it, then confirm the leaders; without valid data, do nothing."""
     if not prepared.data.passed:
@@ -190,7 +190,7 @@ def _run(
     coordinator, observers = prepared.coordinator, prepared.observers
     observers.begin(coordinator.study, coordinator.search.info.search)
     ending, decision = coordinator.run()
-    backstage.tracking.submit(warm_up)  # the registry's imports take seconds
+    processes.tracking.submit(warm_up)  # the registry's imports take seconds
     confirmations = confirm(coordinator, ending) if prepared.confirms else ()
     observers.close()
     return ending, decision, confirmations

@@ -22,7 +22,7 @@ from satisfice.domain.trials.history import CALLED, TrialState
 from satisfice.domain.trials.orders import TrialOrder, TrialResult
 from satisfice.tasks.files.home import tracking_url
 from satisfice.tasks.reporting import report
-from satisfice.tasks.search_processes import Backstage
+from satisfice.tasks.search_processes import SearchProcesses
 from satisfice.tasks.tracking import registry
 from satisfice.tasks.trial_server.client import ServerReady
 from satisfice.tasks.trial_server.supervisor import run_order
@@ -32,21 +32,21 @@ from satisfice.tasks.validation import gate
 @task(name="load data", task_run_name="load {source}", cache_policy=NO_CACHE)
 def load_data(
     source: str,  # noqa: ARG001 - part of the task run's name
-    backstage: Backstage,
+    processes: SearchProcesses,
 ) -> ServerReady:
     """Wait until the study's `load()` has returned."""
-    return backstage.server.ready()
+    return processes.server.ready()
 
 
 @task(name="validate data", task_run_name="validate {study.data.source}", cache_policy=NO_CACHE)
 def validate_data(
-    study: Study, ready: ServerReady, folder: Path, backstage: Backstage
+    study: Study, ready: ServerReady, folder: Path, processes: SearchProcesses
 ) -> DataReport:
     """Validate the loaded data against the study's expectations."""
     kept = folder / "data"
     kept.mkdir(parents=True, exist_ok=True)
     manifest = ready.manifest.replace(kept / ready.manifest.name)
-    return backstage.gate.run(gate.validate, study, manifest, ready.digest, kept / "docs")
+    return processes.gate.run(gate.validate, study, manifest, ready.digest, kept / "docs")
 
 
 @task(name="train", task_run_name="{label}", cache_policy=NO_CACHE)
@@ -93,17 +93,17 @@ def begin_training(order: TrialOrder, prices: Prices) -> Training:
 
 @task(name="register", task_run_name="register", cache_policy=NO_CACHE)
 def register_model(
-    study: Study, summary: SearchSummary, folder: Path, model: Path, backstage: Backstage
+    study: Study, summary: SearchSummary, folder: Path, model: Path, processes: SearchProcesses
 ) -> Registration:
     """Register the winner if it passed the gates."""
-    return backstage.tracking.run(registry.register, tracking_url(), folder, study, summary, model)
+    return processes.tracking.run(registry.register, tracking_url(), folder, study, summary, model)
 
 
 @task(name="write report", task_run_name="write report", cache_policy=NO_CACHE)
-def write_report(summary: SearchSummary, folder: Path, backstage: Backstage) -> Path:
+def write_report(summary: SearchSummary, folder: Path, processes: SearchProcesses) -> Path:
     """Write the report page."""
     page = folder / "report.html"
-    return backstage.gate.run(report.write_report, summary, page)
+    return processes.gate.run(report.write_report, summary, page)
 
 
 def trial_label(order: TrialOrder, most: int = 4) -> str:

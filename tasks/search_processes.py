@@ -22,7 +22,7 @@ from satisfice.tasks.trial_server.client import TrialServer
 
 
 @dataclass(frozen=True)
-class Backstage:
+class SearchProcesses:
     """The processes of one search.
 
     Attributes:
@@ -43,23 +43,23 @@ class Backstage:
         companion.submit(prepare, tracking_url())
         return companion
 
-    def close(self, in_peace: bool = True) -> None:
+    def close(self, finish: bool = True) -> None:
         """Stop the processes.
 
         Args:
-            in_peace: Whether MLflow's companion finishes its pending work first.
+            finish: Whether MLflow's companion finishes its pending work first.
         """
         self.server.close()
         if "gate" in self.__dict__:
             self.gate.shutdown(wait=False, cancel_futures=True)
         if "tracking" in self.__dict__:
-            self.tracking.shutdown(wait=in_peace, cancel_futures=not in_peace)
+            self.tracking.shutdown(wait=finish, cancel_futures=not finish)
 
 
-_waiting: dict[str, Backstage] = {}
+_waiting: dict[str, SearchProcesses] = {}
 
 
-def begin(study: Study, if_worth: bool = False) -> Backstage:
+def start(study: Study, if_worth: bool = False) -> SearchProcesses:
     """Start the processes for a study, ahead of the flow that uses them.
 
     Args:
@@ -68,28 +68,28 @@ def begin(study: Study, if_worth: bool = False) -> Backstage:
     """
     server = TrialServer(study)
     trial_server.register(server)
-    backstage = Backstage(server)
+    processes = SearchProcesses(server)
     if not if_worth:
-        _ = backstage.gate  # it starts
-    _waiting[study.folder] = backstage
-    return backstage
+        _ = processes.gate  # it starts
+    _waiting[study.folder] = processes
+    return processes
 
 
-def abandon(study: Study) -> None:
+def stop(study: Study) -> None:
     """Stop the processes of a study that no flow has used."""
-    backstage = _waiting.pop(study.folder, None)
-    if backstage is not None:
-        backstage.close(in_peace=False)
+    processes = _waiting.pop(study.folder, None)
+    if processes is not None:
+        processes.close(finish=False)
 
 
 @contextmanager
-def behind(study: Study, if_worth: bool = False) -> Iterator[Backstage]:
-    """Provide the processes of a study; start them if `begin` has not."""
-    backstage = _waiting.pop(study.folder, None) or begin(study, if_worth)
+def open_processes(study: Study, if_worth: bool = False) -> Iterator[SearchProcesses]:
+    """Provide the processes of a study; start them if `start` has not."""
+    processes = _waiting.pop(study.folder, None) or start(study, if_worth)
     _waiting.pop(study.folder, None)
     try:
-        yield backstage
+        yield processes
     except BaseException:
-        backstage.close(in_peace=False)
+        processes.close(finish=False)
         raise
-    backstage.close()
+    processes.close()

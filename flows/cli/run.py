@@ -55,7 +55,7 @@ def run_flow(
     except Exception as error:  # noqa: BLE001 - reported below
         outcome = error
     finally:
-        search_processes.abandon(spec)
+        search_processes.stop(spec)
         screen.close()
     return _ending(concluded, outcome)
 
@@ -67,7 +67,7 @@ def _start(spec: Study, *, if_worth: bool) -> tuple[console.Console, Callable[[]
     console.current.set(screen)
     screen.say(f"{spec.name}: starting Prefect, loading {spec.data.source} ...")
     wait_for_server = start_temporary_server()
-    search_processes.begin(spec, if_worth)
+    search_processes.start(spec, if_worth)
     return screen, wait_for_server
 
 

@@ -22,8 +22,8 @@ from satisfice.tasks.storage.store import Search
 
 _TRIES = 3  # trials beside which nothing was found, before a rule counts as not auditable
 
-# Returns the most that an order of so many seconds may cost within a budget, if it is affordable.
-Reserve: TypeAlias = Callable[[Budget, float], Cost | None]
+# The most that an order of so many seconds may cost within a budget; None if it is not affordable.
+Affordable: TypeAlias = Callable[[Budget, float], Cost | None]
 
 
 class Auditor:
@@ -59,19 +59,19 @@ class Auditor:
             fact["rule"]: fact["reason"] for fact in facts if fact["kind"] == "not audited"
         }
 
-    def next(self, history: History, ledger: Ledger, reserve: Reserve) -> TrialRequest | None:
+    def next(self, history: History, ledger: Ledger, affordable: Affordable) -> TrialRequest | None:
         """Return the audit that is due; None where none is.
 
         Args:
             history: The finished trials.
             ledger: The ledger of the search.
-            reserve: Says what an audit may cost.
+            affordable: Says what an audit may cost.
         """
         for rule in self._rules:
             if rule.id not in self.not_auditable:
                 beside = {one.beside for one in self._begun.values() if one.rule == rule.id}
                 trials = partners(history, beside | self._tried[rule.id])
-                request = self._beside_one_of(trials, rule, self._left(rule, ledger), reserve)
+                request = self._beside_one_of(trials, rule, self._left(rule, ledger), affordable)
                 if request is not None:
                     return request
         return None
@@ -80,7 +80,7 @@ class Auditor:
         """Register an audit that begins."""
         self._begun[number] = audit
 
-    def take_in(self, record: TrialRecord) -> None:
+    def add(self, record: TrialRecord) -> None:
         """Add a finished audit."""
         self.finished.append(record)
 
@@ -97,14 +97,14 @@ class Auditor:
         return left_of_share(rule.audit, ledger, taken, len(own))
 
     def _beside_one_of(
-        self, trials: Sequence[TrialRecord], rule: Rule, left: Budget, reserve: Reserve
+        self, trials: Sequence[TrialRecord], rule: Rule, left: Budget, affordable: Affordable
     ) -> TrialRequest | None:
         shortest = min((one.cost.seconds for one in trials), default=math.inf)
         # Checked first, since margins take longer to compute.
-        if not trials or reserve(left, ROOM * shortest) is None:
+        if not trials or affordable(left, ROOM * shortest) is None:
             return None
         beside = min(trials, key=lambda one: self._margin(rule, one.params))
-        most = reserve(left, ROOM * beside.cost.seconds)
+        most = affordable(left, ROOM * beside.cost.seconds)
         if most is None:
             return None
         request = self._outside(rule, beside, most)

@@ -246,8 +246,8 @@ class Coordinator:
         if cost is None:
             return False
         if self.plan is None:
-            reserve = partial(self._affordable, limits)
-            request = self.auditor.next(self.history, self.budget.ledger, reserve)
+            affordable = partial(self._affordable, limits)
+            request = self.auditor.next(self.history, self.budget.ledger, affordable)
         request = request or self.queue.next(self.history, len(self.workers.orders))
         if request is not None:
             self._begin(request, request.most or self._limit_of(request, limits) or cost)
@@ -338,7 +338,7 @@ class Coordinator:
             if record.purpose is Purpose.CONFIRMATION:
                 self.confirmations.append(record)
             else:
-                self.auditor.take_in(record)
+                self.auditor.add(record)
         self._not_shown.append(record)
 
     def _record_competing(self, record: TrialRecord) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from satisfice.tasks.search_processes import Backstage
+from satisfice.tasks.search_processes import SearchProcesses
 from satisfice.tasks.tracking.shipping import Shipped, ship
 
 PAUSE = 2.0  # seconds between two batches: often enough to watch, and cheap
@@ -22,12 +22,12 @@ class Shipping:
     Attributes:
         folder: The folder of the search.
         address: The address of MLflow.
-        backstage: The processes of the search, including MLflow's.
+        processes: The processes of the search, including MLflow's.
     """
 
     folder: Path
     address: str
-    backstage: Backstage
+    processes: SearchProcesses
     _batch: Future[Shipped] | None = field(default=None, init=False)
     _next: float = field(default=0.0, init=False)
 
@@ -40,10 +40,10 @@ class Shipping:
             self._batch, self._next = None, time.monotonic() + PAUSE
         if self._batch is None and time.monotonic() >= self._next:
             with suppress(BrokenProcessPool):
-                self._batch = self.backstage.tracking.submit(ship, self.folder, self.address)
+                self._batch = self.processes.tracking.submit(ship, self.folder, self.address)
 
     def finish(self) -> Shipped:
         """Send the rest, and wait for it."""
         if self._batch is not None:
             wait([self._batch])
-        return self.backstage.tracking.run(ship, self.folder, self.address)
+        return self.processes.tracking.run(ship, self.folder, self.address)

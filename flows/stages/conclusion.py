@@ -23,7 +23,7 @@ from satisfice.tasks.files import outcome
 from satisfice.tasks.files.home import search_folder, tracking_url, trial_folder
 from satisfice.tasks.prefect_tasks import register_model, write_report
 from satisfice.tasks.reporting.prefect_artifacts import Artifacts
-from satisfice.tasks.search_processes import Backstage
+from satisfice.tasks.search_processes import SearchProcesses
 from satisfice.tasks.servers.addresses import on_mlflow_pages, reaches_prefect
 from satisfice.tasks.storage.store import Store
 from satisfice.tasks.storage.sweep_records import read_sweep
@@ -38,7 +38,7 @@ class Conclusion:
 
     Attributes:
         coordinator: The search.
-        backstage: The processes that measure, track and write the report.
+        processes: The processes that measure, track and write the report.
         artifacts: Prefect's pages.
         shipping: MLflow.
         store: All searches.
@@ -46,7 +46,7 @@ class Conclusion:
     """
 
     coordinator: Coordinator
-    backstage: Backstage
+    processes: SearchProcesses
     artifacts: Artifacts
     shipping: Shipping
     store: Store
@@ -125,7 +125,7 @@ class Conclusion:
         summary = replace(summary, links=links, notes=tuple(self.notes))
         outcome.save(summary, folder / "outcome.json")
         report = self._try(
-            "write the report", lambda: write_report(summary, folder, self.backstage)
+            "write the report", lambda: write_report(summary, folder, self.processes)
         )
         self._try("send the outcome to MLflow", lambda: self._track(summary, folder, report))
         self._try("show the outcome in Prefect", lambda: self._show(summary, report))
@@ -140,7 +140,7 @@ class Conclusion:
         if not model.exists():
             self.notes.append("no model was saved: pass it to `trial.track(model=...)`")
             return summary
-        measure = self.backstage.server.measure
+        measure = self.processes.server.measure
         quality = self._try("measure the winner", lambda: measure(model))
         if quality is None:
             return summary
@@ -149,13 +149,13 @@ class Conclusion:
         summary = replace(summary, quality=quality, gates=gates)
         registration = self._try(
             "register the winner",
-            lambda: register_model(summary.study, summary, folder, model, self.backstage),
+            lambda: register_model(summary.study, summary, folder, model, self.processes),
         )
         return replace(summary, registration=registration)
 
     def _avoided(self) -> dict[str, Avoided]:
         study, queue = self.coordinator.study, self.coordinator.queue
-        predict = partial(self.backstage.server.predict, predictions=PREDICTIONS)
+        predict = partial(self.processes.server.predict, predictions=PREDICTIONS)
         return estimate_avoided(
             study, self.coordinator.history, queue.excluded, queue.examples, predict
         )
@@ -166,7 +166,7 @@ class Conclusion:
 
     def _track(self, summary: SearchSummary, folder: Path, report: Path | None) -> None:
         docs = Path(summary.data.docs) if summary.data and summary.data.docs else None
-        self.backstage.tracking.run(log_outcome, folder, tracking_url(), summary, report, docs)
+        self.processes.tracking.run(log_outcome, folder, tracking_url(), summary, report, docs)
 
     def _show(self, summary: SearchSummary, report: Path | None) -> None:
         if not reaches_prefect():

@@ -22,7 +22,7 @@ from satisfice.tasks.files.home import search_folder, tracking_url
 from satisfice.tasks.prefect_tasks import begin_training, validate_data
 from satisfice.tasks.reporting.prefect_artifacts import Artifacts
 from satisfice.tasks.sampling.warm_start import HeadStart, code_digest, lessons, why_begun
-from satisfice.tasks.search_processes import Backstage
+from satisfice.tasks.search_processes import SearchProcesses
 from satisfice.tasks.storage.store import Search, Store
 from satisfice.tasks.storage.sweep_records import read_sweep
 from satisfice.tasks.trial_server.client import ServerReady
@@ -35,13 +35,13 @@ class LoadedStudy:
     Attributes:
         study: The specification.
         store: All searches.
-        backstage: The processes that train, validate, track and report.
+        processes: The processes that train, validate, track and report.
         ready: The data.
     """
 
     study: Study
     store: Store
-    backstage: Backstage
+    processes: SearchProcesses
     ready: ServerReady
 
     def seeded(self, seed: int) -> LoadedStudy:
@@ -88,14 +88,14 @@ def prepare(
     if scheduled is not None:
         study = schedule.capped_budget(study, scheduled)
     loaded = replace(loaded, study=study)
-    ready, backstage, screen = loaded.ready, loaded.backstage, console.screen()
+    ready, processes, screen = loaded.ready, loaded.processes, console.screen()
     folder = search_folder(search.info.search)
-    data = validate_data(study, ready, folder, backstage)
+    data = validate_data(study, ready, folder, processes)
     screen.say(f"data {study.data.source} ({ready.digest}): {data.decision.reason}")
     start, notes = _head_start(loaded, search)
     for note in notes:
         screen.say(note)
-    shipping = Shipping(folder, tracking_url(), backstage)
+    shipping = Shipping(folder, tracking_url(), processes)
     artifacts = Artifacts(search.info.search, study)
     observers = Observers(screen, artifacts, shipping)
     coordinator = Coordinator(
@@ -103,14 +103,14 @@ def prepare(
         search,
         ready.digest,
         submit=lambda order: begin_training(order, study.prices),
-        predict=backstage.server.predict,
+        predict=processes.server.predict,
         show=observers.show,
         plan=None if sweep is None else sweep.points,
         start=start,
     )
     coordinator.journal.append("search", **_facts(study, search, data))
     coordinator.queue.exclude(excluded)
-    conclusion = Conclusion(coordinator, backstage, artifacts, shipping, loaded.store, notes)
+    conclusion = Conclusion(coordinator, processes, artifacts, shipping, loaded.store, notes)
     return PreparedSearch(coordinator, data, sweep, observers, conclusion)
 
 
@@ -136,7 +136,7 @@ def _head_start(loaded: LoadedStudy, search: Search) -> tuple[HeadStart, list[st
         study,
         loaded.ready.digest,
         code_digest(study),
-        loaded.backstage.server.predict,
+        loaded.processes.server.predict,
         before=search.info,
         sweeps=not start.known,
     )

@@ -28,7 +28,7 @@ from satisfice.tasks.sampling.warm_start import (
     merged,
     on_the_data,
 )
-from satisfice.tasks.search_processes import Backstage
+from satisfice.tasks.search_processes import SearchProcesses
 from satisfice.tasks.storage.store import Search, Store
 from satisfice.tasks.tracking.registry import CHAMPION
 from satisfice.tasks.trial_server.client import ServerReady
@@ -48,7 +48,9 @@ class ScheduledRun:
     past: tuple[Earlier, ...] = ()
 
 
-def consider(study: Study, store: Store, ready: ServerReady, behind: Backstage) -> ScheduledRun:
+def consider(
+    study: Study, store: Store, ready: ServerReady, processes: SearchProcesses
+) -> ScheduledRun:
     """Decide whether a search is worth starting, before its data is validated.
 
     Nothing is run on known data. New data is validated, and the champion is scored on its
@@ -58,7 +60,7 @@ def consider(study: Study, store: Store, ready: ServerReady, behind: Backstage) 
         study: The study.
         store: All searches.
         ready: The data.
-        behind: The processes that validate and score.
+        processes: The processes that validate and score.
     """
     every = earlier_searches(store, study)
     same = [one for one in every if one.same]
@@ -69,7 +71,7 @@ def consider(study: Study, store: Store, ready: ServerReady, behind: Backstage) 
     champion = None
     if latest.data != ready.digest:
         try:
-            champion = _rescored(study, past, ready, behind)
+            champion = _rescored(study, past, ready, processes)
         except SatisficeError as error:
             why = error.message.splitlines()[0]
             changed = f"the data has changed since {latest.search}"
@@ -168,7 +170,7 @@ def _last_registered(past: Sequence[Earlier]) -> SearchSummary | None:
 
 
 def _rescored(
-    study: Study, past: Sequence[Earlier], ready: ServerReady, behind: Backstage
+    study: Study, past: Sequence[Earlier], ready: ServerReady, processes: SearchProcesses
 ) -> Champion:
     """Score the last registered model on new data.
 
@@ -185,9 +187,9 @@ def _rescored(
     missing = [one.name for one in (model, trained_on) if not one.exists()]
     if missing:
         raise SatisficeError(f"{' and '.join(missing)} of {summary.search} is missing")
-    if not behind.gate.run(validate, study, ready.manifest, ready.digest, None).passed:
+    if not processes.gate.run(validate, study, ready.manifest, ready.digest, None).passed:
         raise SatisficeError("the data does not pass its expectations")
-    scores = behind.server.score(model, trained_on)
+    scores = processes.server.score(model, trained_on)
     now, *parts = (one.get(metric, math.nan) for one in scores)
     if not math.isfinite(now):
         raise SatisficeError(f"evaluate() returned no finite {metric!r}")

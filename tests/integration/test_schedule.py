@@ -39,7 +39,7 @@ from satisfice.tasks.sampling.warm_start import (
     merged,
     why_begun,
 )
-from satisfice.tasks.search_processes import Backstage
+from satisfice.tasks.search_processes import SearchProcesses
 from satisfice.tasks.spec.reader import read_study
 from satisfice.tasks.storage.store import Search, Store, open_store
 from satisfice.tasks.trial_server.client import ServerReady
@@ -50,7 +50,7 @@ RULES = """\
 rules:
   - {id: not-too-far, require: x <= 0.9, because: it breaks}
 """
-NOBODY = cast(Backstage, None)  # what is decided without new data asks nobody
+NOBODY = cast(SearchProcesses, None)  # what is decided without new data asks nobody
 GO = Decision.to_continue("some reason")
 
 
