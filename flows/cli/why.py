@@ -260,7 +260,7 @@ def _expected(shown: _Shown, one: Outlook) -> str:
     interval = f"90 % interval {shown.money(one.low)} to {shown.money(one.high)}"
     worth_it = "worth it" if one.surplus > 0 else "not worth it"
     return (
-        f"{counted(one.trials, 'more trial')} would gain {shown.money(one.gain)} ({interval}) "
+        f"{counted(one.trials, 'more trial')} would bring {shown.money(one.gain)} ({interval}) "
         f"and cost {shown.money(one.cost.money)}: {worth_it}"
     )
 

@@ -45,7 +45,7 @@ def _expectation(planned: PlannedSweep) -> str:
     where = ", ".join(reversed(searches[:3])) + (" and older ones" if len(searches) > 3 else "")
     each, price = sum(seconds) / len(seconds), money(expected.money, study.prices.currency)
     text = (
-        f"expected: {duration(planned.clock)}, {price}: "
+        f"expected: {duration(planned.clock)} of wall time, cost {price}: "
         f"{counted(len(planned.points), 'trial')} at {duration(each)}, the mean of "
         f"{counted(len(seconds), 'finished trial')} of {where} "
         f"(from {duration(seconds[0])} to {duration(seconds[-1])})"

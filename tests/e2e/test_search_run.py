@@ -164,7 +164,7 @@ def test_why_looks_at_one_moment_and_at_the_forecasts(finished: Finished) -> Non
     calibration = finished.service.run("why", finished.study, "--calibration")
 
     assert f"after 5 of {count} trials: best score 0." in early.output
-    assert f"until {count + 5} trials: 5 more trials would gain" in late.output
+    assert f"until {count + 5} trials: 5 more trials would bring" in late.output
     assert "this search: the next " in calibration.output
     assert (early.code, late.code, calibration.code) == (0, 0, 0)
 

@@ -73,7 +73,9 @@ def test_what_was_trained_before_tells_the_cost_and_is_not_trained_again(
     assert "1 trained before, 1 in tiny-1: not trained again (--again does)" in output
     assert "2 trials to run" in output
     expected = next(line for line in output.splitlines() if "expected: " in line)
-    assert re.search(r"expected: .+, .+ EUR: 2 trials at .+ 4 finished trials of tiny-1", expected)
+    assert re.search(
+        r"of wall time, cost .+ EUR: 2 trials at .+ 4 finished trials of tiny-1", expected
+    )
     with finished.service.store() as store:
         assert [one.params["x"] for one in store.open("tiny-2").history().trials] == [0.2, 0.4]
     third = finished.service.run("sweep", finished.study, "x=0.1,0.2,0.4", "act=work")

@@ -142,7 +142,7 @@ def test_until_beyond_the_end_is_a_forecast(folder: Path, why: Why) -> None:
     beyond = why("--until", "100")
 
     assert "ended after 12 trials: best score 0.8 (trial 8), spent 0.012 EUR" in output
-    assert "until 20 trials: 8 more trials would gain " in output
+    assert "until 20 trials: 8 more trials would bring " in output
     assert "(90 % interval 0 EUR to " in output
     assert "and cost 0.0" in output
     assert "budget" not in output
