@@ -138,8 +138,8 @@ def test_earlier_trials_are_skipped_and_tell_the_cost(store: Store, study: Study
     lines = list(plan_lines(planned))
     assert "  1 trained before, 1 in tiny-2: not trained again (--again does)" in lines
     assert lines[-1] == (
-        "  expected: 3 s of wall time, cost 0.006 EUR: 3 trials at 2 s, the mean of 2 finished trials "
-        "of tiny-1, tiny-2 (from 2 s to 2 s)"
+        "  expected: 3 s of wall time, cost 0.006 EUR: 3 trials at 2 s, "
+        "the mean of 2 finished trials of tiny-1, tiny-2 (from 2 s to 2 s)"
     )
 
     again = plan_sweep(study, replace(request, again=True), store, DATA, predict)
