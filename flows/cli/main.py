@@ -269,7 +269,7 @@ def ui(prefect_port: int, mlflow_port: int) -> None:
             while True:
                 signal.pause()
     except KeyboardInterrupt:
-        click.echo("stopped")
+        click.echo("the pages are no longer served")
 
 
 @cli.command()

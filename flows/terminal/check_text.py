@@ -50,8 +50,8 @@ def _headline(text: str, rest: str = "") -> Text:
     return Text.assemble((text, "bold"), rest)
 
 
-def _line(name: str, told: str | Text, indent: int = 2) -> Text:
-    return Text.assemble(" " * indent, (f"{name:<7} ", "dim"), told)
+def _line(name: str, text: str | Text, indent: int = 2) -> Text:
+    return Text.assemble(" " * indent, (f"{name:<7} ", "dim"), text)
 
 
 def _budget(budget: Budget, currency: str) -> str:
@@ -110,8 +110,8 @@ def rules(findings: Findings) -> Iterator[Text]:
 def hidden(libraries: Mapping[str, str]) -> Iterator[Text]:
     """Warn of the study's modules that hide libraries, by file name."""
     for file, library in libraries.items():
-        told = f"{file} hides {library} from the study and the packages that it imports: rename it"
-        yield Text.assemble(("  warning ", "yellow"), told)
+        text = f"{file} hides {library} from the study and the packages that it imports: rename it"
+        yield Text.assemble(("  warning ", "yellow"), text)
 
 
 def soft_rules(study: Study) -> Iterator[Text]:
@@ -161,8 +161,8 @@ def _nearest(forbidden: Params, nearest: Params | None) -> Text:
     if nearest is None:
         return Text("none found")
     changed = {name: value for name, value in nearest.items() if forbidden.get(name) != value}
-    gone = [f"no {name}" for name in forbidden if name not in nearest]
-    return Text(" ".join([_params(changed), *gone]).strip(), "green")
+    absent = [f"no {name}" for name in forbidden if name not in nearest]
+    return Text(" ".join([_params(changed), *absent]).strip(), "green")
 
 
 def _params(params: Mapping[str, object]) -> str:
@@ -199,18 +199,19 @@ def clash(book: RuleBook, found: Clash, lines: Mapping[str, int]) -> tuple[str, 
     several = len(found.rules) > 1
     what = f"rules {names} together" if several else f"rule {names}"
     if found.over is None:
-        told = f"none of {found.looked_at:,} configurations satisfies {what}"
+        message = f"none of {found.looked_at:,} configurations satisfies {what}"
     elif not found.over:
-        told = f"no configuration satisfies {what}"
+        message = f"no configuration satisfies {what}"
     else:
         each = "values" if len(found.over) == 1 else "combinations"
         tried = f"{found.looked_at:,} {each} of {' and '.join(found.over)}"
-        told = f"no configuration satisfies {what}: none of {tried} does"
+        message = f"no configuration satisfies {what}: none of {tried} does"
     texts = {one.id: _condition(one) for one in book.rules}
     places = {name: f"line {line}, " for name, line in lines.items()}
     shown = "".join(f"\n    {places.get(one, '')}{one}: {texts[one]}" for one in found.rules)
     others = ": without any one of them, the others can be satisfied" if several else ""
-    return told + shown, f"loosen {'one of them' if several else 'it'} or widen the space{others}"
+    hint = f"loosen {'one of them' if several else 'it'} or widen the space{others}"
+    return message + shown, hint
 
 
 def data(study: Study, report: DataReport) -> Iterator[Text]:
