@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -36,7 +36,7 @@ from satisfice.domain.arrays import Floats, Ints
 from satisfice.domain.decisions.durations import LogNormal, durations
 from satisfice.domain.decisions.noise import Level, level_of
 from satisfice.domain.decisions.situation import Pending, Situation
-from satisfice.domain.economics.cost import NOTHING, Budget, Cost, total
+from satisfice.domain.economics.cost import NOTHING, Budget, Cost, Ledger, total
 from satisfice.domain.economics.worth import Worth
 from satisfice.domain.trials.history import History, TrialRecord
 
@@ -294,6 +294,16 @@ def expected_cost(history: History, pending: Sequence[Pending] = ()) -> Cost:
         spent * (heaviness / len(trials)),
     )
     return max(means, key=_price)
+
+
+def expected_left(ledger: Ledger, history: History) -> Budget:
+    """Return what is left of a budget once the orders in flight have cost what is expected of them.
+
+    A reservation is the most that an order may cost; a decision needs what it will cost.
+    """
+    expected = expected_cost(history)
+    in_flight = tuple((number, expected) for number, _ in ledger.reserved)
+    return replace(ledger, reserved=in_flight).left()
 
 
 def _recent_mean(trials: Sequence[TrialRecord], ends: Floats, spent: Cost) -> Cost:

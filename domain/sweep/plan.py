@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
+from satisfice.domain.economics.cost import Budget, Cost, total
 from satisfice.domain.errors import UserError
 from satisfice.domain.expressions.types import Value
-from satisfice.domain.rules.rule import Excluded, Verdict, exclude
+from satisfice.domain.rules.rule import Excluded, Predict, Verdict, exclude
 from satisfice.domain.space.space import Key, Params, Space, key_of
+from satisfice.domain.study import Study
 from satisfice.domain.sweep.notation import Swept
+from satisfice.domain.trials.feasibility import margins
+from satisfice.domain.trials.history import TrialRecord
 
 MOST = 10_000  # configurations of a grid; more are a mistake
 
@@ -62,6 +66,14 @@ def make_plan(
         if len(points) == most:
             break
     return Plan(tuple(points), combinations, combinations - len(seen), turned_away, excluded)
+
+
+def judge_point(study: Study, predict: Predict, params: Params) -> Verdict:
+    """Check a configuration against the rules, and against bounds that depend on its values."""
+    verdict = study.rules.judge_asking(params, predict)
+    outside = study.space.outside(params) if verdict.allowed else ()
+    bounds = {f"the bounds of {name}": -1.0 for name in outside}
+    return replace(verdict, margins={**verdict.margins, **bounds})
 
 
 def grid(space: Space, swept: Sequence[Swept]) -> Iterator[dict[str, Value]]:
@@ -182,3 +194,73 @@ class Sweep:
     request: SweepRequest
     points: tuple[Params, ...]
     known: tuple[Known, ...] = ()
+
+
+def trained_before(
+    study: Study, points: Iterable[Params], trials: Iterable[tuple[str, TrialRecord]]
+) -> Iterator[Known]:
+    """Yield the points of a plan that earlier trials have a value for.
+
+    Args:
+        study: The study; its soft rules say which of them are feasible.
+        points: The plan.
+        trials: Trials with a value, the newest first, each with the id of its search.
+    """
+    newest: dict[Key, tuple[str, TrialRecord]] = {}
+    for search, trial in trials:
+        newest.setdefault(key_of(trial.params), (search, trial))
+    for params in points:
+        if key_of(params) in newest:
+            search, trial = newest[key_of(params)]
+            assert trial.value is not None  # noqa: S101 - only such trials are given
+            broken = any(margin < 0 for margin in margins(study.soft_rules, trial).values())
+            yield Known(f"{search}, trial {trial.number}", params, trial.value, not broken)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSweep:
+    """A sweep before it begins.
+
+    Attributes:
+        study: The study.
+        request: What was asked for.
+        plan: What the rules allow of it.
+        known: Of that, what was trained before.
+        points: What will be trained.
+        earlier: Finished trials that tell what one costs, each with the id of its search.
+    """
+
+    study: Study
+    request: SweepRequest
+    plan: Plan
+    known: tuple[Known, ...]
+    points: tuple[Params, ...]
+    earlier: tuple[tuple[str, TrialRecord], ...]
+
+    @property
+    def sweep(self) -> Sweep:
+        """What is recorded of it when it begins."""
+        return Sweep(self.request, self.points, () if self.request.again else self.known)
+
+    @property
+    def expected(self) -> Cost | None:
+        """The expected cost of all points; None where no earlier trial tells it."""
+        if not self.earlier:
+            return None
+        prices = self.study.prices
+        costs = (trial.cost for _, trial in self.earlier)
+        priced = total(prices.of(one.seconds, one.kwh, one.energy) for one in costs)
+        return priced * (len(self.points) / len(self.earlier))
+
+    @property
+    def clock(self) -> float:
+        """The expected seconds from its beginning to its end; 0 where nothing tells it."""
+        seconds = 0.0 if self.expected is None else self.expected.seconds
+        return seconds / max(min(self.study.resources.workers, len(self.points)), 1)
+
+    @property
+    def exceeds_budget(self) -> bool:
+        """Whether the budget is expected to be spent before all points are trained."""
+        cost = self.expected or Cost()
+        needed = Budget(len(self.points), self.clock, cost.kwh, cost.money)
+        return needed.within(self.study.budget) != needed

@@ -15,7 +15,7 @@ from satisfice.domain.rules.rule import Rule, RuleBook, Verdict
 from satisfice.domain.space.space import Choice, Float, Int, Parameter, Params, Space, key_of
 from satisfice.domain.study import DataSource, Objective, Study
 from satisfice.domain.sweep.plan import SweepRequest, make_plan
-from satisfice.flows.stages.sweep_points import configurations, understand
+from satisfice.domain.sweep.points import configurations, refuse_invalid
 
 SPACE = Space(
     (
@@ -99,7 +99,7 @@ def test_a_grid_contains_exactly_what_is_allowed_each_once(
     request = SweepRequest(texts)
     expected = by_hand(values)
     try:
-        understand(study, request)
+        refuse_invalid(study, request)
     except UserError:
         assert any(all(name not in one for one in expected) for name in values)
         return

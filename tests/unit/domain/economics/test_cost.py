@@ -91,3 +91,11 @@ def test_an_overspent_budget_leaves_zero() -> None:
 def test_nothing_limits_an_empty_budget() -> None:
     ledger = Ledger(Budget()).reserve(0, euros(1e9))
     assert ledger.left() == Budget()
+
+
+def test_the_share_used_is_that_of_the_scarcest_resource() -> None:
+    budget = Budget(trials=10, seconds=100.0, money=4.0)
+    ledger = Ledger(budget, Cost(money=3.0, kwh=9.0), trials=5).at(60.0)
+    assert ledger.share_used == 0.75
+    assert ledger.at(1000.0).share_used == 1.0
+    assert Ledger(Budget(), Cost(money=3.0)).share_used == 0.0

@@ -1,4 +1,4 @@
-"""Audits under the coordinator: what is ordered, what it may cost, and what comes of it."""
+"""Audits under the coordinator: what is ordered, what it costs, and what is found."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_an_audit_breaks_one_rule_beside_a_trial_that_breaks_none(store: Store) 
     assert len(set(about)) == len(about)  # no trial twice for one rule
 
 
-def test_what_is_outside_is_never_best_and_teaches_nobody(store: Store) -> None:
+def test_audits_are_never_best_and_never_learnt_from(store: Store) -> None:
     study = study_with(*RULES, trials=80, workers=1)
     search = store.begin(study)
     done = run(search, study, Diverging(study.prices))
@@ -202,7 +202,7 @@ def test_the_share_is_kept_at_every_moment(store: Store, workers: int) -> None:
     assert exceeded == []
 
 
-def test_another_coordinator_goes_on_with_the_audits(store: Store) -> None:
+def test_another_coordinator_continues_the_audits(store: Store) -> None:
     study = study_with(*RULES, trials=60, workers=1)
     search = store.begin(study)
     slow = Diverging(study.prices, slow=lambda order: order.purpose is Purpose.AUDIT)
@@ -228,7 +228,7 @@ def test_another_coordinator_goes_on_with_the_audits(store: Store) -> None:
     assert search.running() == ()
 
 
-def test_a_rule_without_which_no_model_can_be_built_is_not_audited(store: Store) -> None:
+def test_a_rule_outside_which_no_model_can_be_built_is_not_audited(store: Store) -> None:
     def build(params: Params) -> dict[str, float]:
         if params["depth"] > 10:
             raise StudyCodeError("build(params) failed: too deep")
@@ -242,18 +242,18 @@ def test_a_rule_without_which_no_model_can_be_built_is_not_audited(store: Store)
     assert {one.audit.rule for one in done.audits if one.audit} == {"narrow"}
     assert done.findings["shallow"].finding is Finding.NOT_AUDITED
     assert done.findings["shallow"].reason == (
-        "no model can be built outside of it: build(params) failed: too deep"
+        "no model can be built outside it: build(params) failed: too deep"
     )
     again = run(store.open(search.info.search), study, Diverging(study.prices), predict=build)
     assert again.coordinator.auditor.not_auditable.keys() == {"shallow"}
 
 
-def test_a_rule_that_nothing_breaks_alone_is_not_audited(store: Store) -> None:
+def test_a_rule_that_no_configuration_breaks_alone_is_not_audited(store: Store) -> None:
     always = Rule("always", Expression("depth <= 99"), audit=0.2)
     study = study_with(always, EVEN, trials=30, workers=1)
     done = run(store.begin(study), study, Workers(study.prices))
     assert done.audits == []
-    assert "nothing was found near what was trained" in done.findings["always"].reason
+    assert "near the trained configurations, none was found" in done.findings["always"].reason
 
 
 def test_a_rule_on_a_prediction_is_audited_as_well(store: Store) -> None:

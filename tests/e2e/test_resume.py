@@ -1,4 +1,4 @@
-"""Searches that are interrupted, killed and resumed: nothing that was recorded is lost."""
+"""Searches that are interrupted, killed and resumed lose nothing that was recorded."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_ctrl_c_saves_what_runs_and_resume_goes_on(service: Service) -> None:
     assert f"satisfice resume {study}" in ended.output
     assert "Traceback" not in ended.output
     assert set(saved) <= set(flying)
-    assert "unfinished: resume it" in service.run("status").output
+    assert "unfinished, can be resumed" in service.run("status").output
 
     process = service.start("resume", study, "--trials", "2")
     until(lambda: _confirming(service.search()), process)

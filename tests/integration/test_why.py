@@ -1,4 +1,4 @@
-"""`satisfice why` on searches that stand in a real store, without a training."""
+"""`satisfice why` on searches in a real store, without any training."""
 
 from __future__ import annotations
 
@@ -90,11 +90,11 @@ def test_a_short_search_is_shown_whole(folder: Path, why: Why) -> None:
 
     assert [one[0] for one in rows(output)] == [str(at) for at in range(1, 13)]
     assert rows(output)[-1][1] == "0.8"
-    assert "12 of 12 decisions come out the same when replayed" in output
+    assert "12 of 12 decisions are the same when replayed" in output
     assert "expected gain over expected cost" in output
 
 
-def test_of_a_long_search_rows_are_shown_in_which_something_is_new(folder: Path, why: Why) -> None:
+def test_of_a_long_search_only_rows_with_changes_are_shown(folder: Path, why: Why) -> None:
     rest = (0.5 * np.random.default_rng(0).random(20)).tolist()
     searched(folder, [*RISING, *rest])
     short, whole = rows(why()), rows(why("--all"))
@@ -102,28 +102,28 @@ def test_of_a_long_search_rows_are_shown_in_which_something_is_new(folder: Path,
     assert len(whole) == 32
     assert [one[0] for one in short if int(one[0]) <= 9] == ["1", "2", "3", "5", "6", "9"]
     assert short[-1] == whole[-1]
-    assert f"left out: {32 - len(short)} rows" in why()
-    assert "left out" not in why("--all")
+    assert f"not shown: {32 - len(short)} rows" in why()
+    assert "not shown" not in why("--all")
 
 
-def test_until_says_what_was_known_then_and_what_came_of_it(folder: Path, why: Why) -> None:
+def test_until_shows_what_was_known_and_what_later_trials_gained(folder: Path, why: Why) -> None:
     searched(folder, RISING)
     output = why("--until", "6")
 
     assert "after 6 of 12 trials: best score 0.7 (trial 5), spent 0.006 EUR" in output
     assert "would have gone on: " in output
     # From 0.7 to 0.8 are ten points.
-    assert "6 more were run, at 0.006 EUR, and brought 10 EUR: best score 0.8" in output
-    assert "asked from there on, it would not have stopped" in output
+    assert "the 6 trials after that cost 0.006 EUR and gained 10 EUR: best score 0.8" in output
+    assert "from there on, it would not have stopped" in output
 
 
-def test_until_and_another_worth_are_one_question(folder: Path, why: Why) -> None:
+def test_until_can_be_asked_at_another_worth(folder: Path, why: Why) -> None:
     searched(folder, RISING)
     output = why("--until", "6", "--worth", "0.000001 EUR per point")
     early = why("--until", "2", "--worth", "0.000001 EUR per point")
 
     assert "would have stopped: 1 more trial would bring" in output
-    assert "asked from there on" not in output
+    assert "from there on" not in output
     assert "would have gone on: 2 of at least 5 trials have a value" in early
     assert "it would have stopped after 5 trials, with best score 0.6 (trial 2), spent" in early
 
@@ -133,7 +133,7 @@ def test_until_the_end_is_the_last_decision(folder: Path, why: Why) -> None:
     output = why("--until", "12")
 
     assert "after 12 of 12 trials" in output
-    assert "more were run" not in output
+    assert "after that" not in output
 
 
 def test_until_beyond_the_end_is_a_forecast(folder: Path, why: Why) -> None:
@@ -142,11 +142,11 @@ def test_until_beyond_the_end_is_a_forecast(folder: Path, why: Why) -> None:
     beyond = why("--until", "100")
 
     assert "ended after 12 trials: best score 0.8 (trial 8), spent 0.012 EUR" in output
-    assert "until 20 trials: 8 more trials would bring " in output
+    assert "until 20 trials: 8 more trials would gain " in output
     assert "(90 % interval 0 EUR to " in output
     assert "and cost 0.0" in output
     assert "budget" not in output
-    assert "the budget that was left pays for 28 of them" in beyond
+    assert "the rest of the budget pays for 28 of them" in beyond
     free, dear = (
         why("--until", "20", "--price-hour", "0"),
         why("--until", "20", "--price-hour", "1e6"),
@@ -155,16 +155,16 @@ def test_until_beyond_the_end_is_a_forecast(folder: Path, why: Why) -> None:
     assert dear.rstrip().endswith(": not worth it")
 
 
-def test_few_values_say_nothing_of_what_comes(folder: Path, why: Why) -> None:
+def test_fewer_than_two_values_give_no_forecast(folder: Path, why: Why) -> None:
     searched(folder, [None, 0.5])
     output = why("--until", "9")
 
     assert "ended after 2 trials: best score 0.5 (trial 1)" in output
-    assert "fewer than two values say nothing" in output
+    assert "fewer than two values: too few" in output
     assert "no value, spent 0.001 EUR" in why("--until", "1")
 
 
-def test_calibration_puts_earlier_searches_beside_the_last_one(folder: Path, why: Why) -> None:
+def test_calibration_also_covers_earlier_searches(folder: Path, why: Why) -> None:
     searched(folder, RISING)
     alone = why("--calibration")
     searched(folder, RISING[::-1])
@@ -180,10 +180,10 @@ def test_calibration_puts_earlier_searches_beside_the_last_one(folder: Path, why
     third = why("--calibration", "--search", "tiny-3")
     assert "this search: too early to tell" in third
     assert "with 2 earlier searches: " in third
-    assert "a sweep runs its plan" in why("--calibration", "--search", sweep)
+    assert "a sweep trains its plan" in why("--calibration", "--search", sweep)
 
 
-def test_calibration_is_in_what_a_gain_is_worth(folder: Path, why: Why) -> None:
+def test_calibration_is_in_money_at_the_asked_worth(folder: Path, why: Why) -> None:
     searched(folder, RISING)
     cheap, dear = why("--calibration"), why("--calibration", "--worth", "10 EUR per point")
 
@@ -195,9 +195,7 @@ def test_calibration_is_in_what_a_gain_is_worth(folder: Path, why: Why) -> None:
     assert of_next(cheap)[4:6] == of_next(dear)[4:6]
 
 
-def test_calibration_counts_what_was_spent_at_the_price_that_is_asked_about(
-    folder: Path, why: Why
-) -> None:
+def test_calibration_prices_trials_at_the_asked_price(folder: Path, why: Why) -> None:
     searched(folder, RISING)
 
     def forecast(worth: int, price_hour: float) -> float:
@@ -227,6 +225,6 @@ def test_a_search_without_a_trial_says_so(folder: Path, why: Why) -> None:
         (("--search", "tiny-9"), "there is no search 'tiny-9'"),
     ],
 )
-def test_a_mistake_is_named(folder: Path, why: Why, options: tuple[str, ...], told: str) -> None:
+def test_an_error_is_named(folder: Path, why: Why, options: tuple[str, ...], told: str) -> None:
     searched(folder, RISING)
     assert told in why(*options, code=Exit.USER_ERROR)

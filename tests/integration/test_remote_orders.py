@@ -1,4 +1,4 @@
-"""What travels to other machines' runners (Dask, Ray): an order goes out, a result comes back."""
+"""What other machines' runners (Dask, Ray) would send: an order goes out, a result comes back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One search per study at a time, and how another process tells it to pause, go on and stop."""
+"""Only one search of a study runs at a time; other processes can pause, continue and stop it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def test_pause_continue_and_stop_from_other_processes(service: Service) -> None:
 
     paused = service.run("pause", study)
     assert paused.code == 0, paused.output
-    assert paused.output.startswith("tiny-1: told to pause")
+    assert paused.output.startswith("tiny-1: pause requested")
     until(lambda: _trials_are_paused(service), process)
     epochs = search.epochs()
 

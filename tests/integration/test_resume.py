@@ -1,4 +1,4 @@
-"""What has to hold before a search begins or goes on."""
+"""What must hold before a search starts or is resumed."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_newest_unfinished_search_is_resumed(store: Store, study: Study) -> 
         ("objective:", "# what it is about\nobjective:"),
     ],
 )
-def test_budget_resources_and_prose_may_change(
+def test_budget_resources_and_descriptions_may_change(
     store: Store, study: Study, old: str, new: str
 ) -> None:
     store.begin(study)
@@ -74,25 +74,25 @@ def test_budget_resources_and_prose_may_change(
     ("old", "new"),
     [("[0.0, 1.0]", "[0.0, 2.0]"), ("hour: 3.60 EUR", "hour: 36 EUR"), ("maximize", "minimize")],
 )
-def test_a_study_that_asks_for_something_else_is_not_resumed(
+def test_a_study_that_has_changed_is_not_resumed(
     store: Store, study: Study, old: str, new: str
 ) -> None:
     store.begin(study)
-    with pytest.raises(UserError, match="asks for something else than when search tiny-1"):
+    with pytest.raises(UserError, match="has changed since search tiny-1"):
         unfinished_search(store, changed(study, old, new))
 
 
-def test_a_search_is_resumed_on_its_own_data_alone(store: Store, study: Study) -> None:
+def test_a_search_is_resumed_only_on_its_own_data(store: Store, study: Study) -> None:
     info = store.begin(study).info
     refuse_other_data(info, "abc")  # nothing is known of a search that was killed before its gate
     journal = EventLog(search_folder(info.search) / "journal.jsonl")
     journal.append("search", data={"digest": "abc"})
     journal.close()
     refuse_other_data(info, "abc")
-    with pytest.raises(UserError, match="load\\(\\) returned abc then, and def now"):
+    with pytest.raises(UserError, match="load\\(\\) returned abc then and def now"):
         refuse_other_data(info, "def")
 
 
-def test_a_study_that_is_being_run_is_refused_at_once(store: Store, study: Study) -> None:
+def test_a_study_that_is_running_is_refused_at_once(store: Store, study: Study) -> None:
     with store.lock(study.name), pytest.raises(StudyBusy, match="is being run by process"):
         look_ahead(study, resume=False)

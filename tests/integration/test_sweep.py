@@ -1,4 +1,4 @@
-"""What a sweep is planned from, and what later searches learn from it, over a real store."""
+"""The plan of a sweep over a real store, and what later searches learn from a sweep."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ from satisfice.domain.space.space import (
 from satisfice.domain.study import Study
 from satisfice.domain.summary import Ending
 from satisfice.domain.sweep.plan import SweepRequest
+from satisfice.domain.sweep.points import refuse_invalid
 from satisfice.domain.trials.history import CurvePoint, Purpose, TrialRecord, TrialState
-from satisfice.flows.stages.sweep_plan import plan_sweep, told
-from satisfice.flows.stages.sweep_points import understand
+from satisfice.flows.stages.sweep_plan import plan_sweep
+from satisfice.flows.terminal.sweep_text import plan_lines
 from satisfice.tasks.files.home import search_folder
 from satisfice.tasks.sampling.proposer import Proposer
 from satisfice.tasks.sampling.warm_start import code_digest, comparable, lessons
@@ -96,7 +97,7 @@ def asked(*parameters: str, **options: object) -> SweepRequest:
 # -- planning ---------------------------------------------------------------------------------
 
 
-def test_a_first_plan_says_what_runs_and_what_is_excluded_and_knows_no_cost(
+def test_a_first_plan_shows_what_runs_and_what_is_excluded_but_no_cost(
     store: Store, study: Study
 ) -> None:
     planned = plan_sweep(study, asked("x=0.1,0.5,0.6,0.9", "act=work"), store, DATA, predict)
@@ -107,18 +108,18 @@ def test_a_first_plan_says_what_runs_and_what_is_excluded_and_knows_no_cost(
         "small": 1,
     }
     assert planned.sweep.known == ()
-    assert list(told(planned)) == [
+    assert list(plan_lines(planned)) == [
         "sweep of tiny: x=0.1,0.5,0.6,0.9 act=work",
         "  4 combinations",
         "  2 excluded by the rules",
         "    1 by small, such as x=0.6 act=work",
         "    1 by not-too-far, such as x=0.9 act=work",
         "  2 trials to run, 2 at a time",
-        "  expected cost: not known yet, as no trial of this code on this data has finished",
+        "  expected cost: unknown, as no trial of this code on this data has finished yet",
     ]
 
 
-def test_what_was_trained_before_is_known_and_tells_the_cost(store: Store, study: Study) -> None:
+def test_earlier_trials_are_skipped_and_tell_the_cost(store: Store, study: Study) -> None:
     first, second = begin(store, study), begin(store, study)
     add(first, study, 0.1, 0.25)
     add(second, study, 0.1, 0.75)  # the newest of two stands
@@ -134,10 +135,10 @@ def test_what_was_trained_before_is_known_and_tells_the_cost(store: Store, study
     assert planned.expected is not None
     assert planned.expected.seconds == pytest.approx(expected.seconds)
     assert planned.expected.money == pytest.approx(expected.money)
-    lines = list(told(planned))
-    assert "  1 known already, 1 in tiny-2: not trained again (--again does)" in lines
+    lines = list(plan_lines(planned))
+    assert "  1 trained before, 1 in tiny-2: not trained again (--again does)" in lines
     assert lines[-1] == (
-        "  expected: 3 s of the clock, 0.006 EUR: 3 trials at 2 s, the mean of 2 finished trials "
+        "  expected: 3 s, 0.006 EUR: 3 trials at 2 s, the mean of 2 finished trials "
         "of tiny-1, tiny-2 (from 2 s to 2 s)"
     )
 
@@ -157,16 +158,16 @@ def test_what_was_trained_before_is_known_and_tells_the_cost(store: Store, study
         (Budget(kwh=2e-6), True),
     ],
 )
-def test_a_plan_says_where_the_budget_does_not_pay_for_it(
+def test_a_plan_says_if_the_budget_is_too_small(
     store: Store, study: Study, budget: Budget, ends: bool
 ) -> None:
     add(begin(store, study), study, 0.1)
     narrow = replace(study, budget=budget)
-    *_, last = told(plan_sweep(narrow, asked("x=0.2,0.3,0.4"), store, DATA, predict))
-    assert last.endswith("; the budget ends it before") is ends
+    *_, last = plan_lines(plan_sweep(narrow, asked("x=0.2,0.3,0.4"), store, DATA, predict))
+    assert last.endswith("; the budget will end it earlier") is ends
 
 
-def test_a_sweep_of_which_the_rules_allow_nothing_is_refused(store: Store, study: Study) -> None:
+def test_a_sweep_is_refused_if_the_rules_allow_none_of_it(store: Store, study: Study) -> None:
     with pytest.raises(NoAllowedConfiguration) as refusal:
         plan_sweep(study, asked("x=0.6,0.9,1.0"), store, DATA, predict)
     assert refusal.value.message == (
@@ -175,7 +176,7 @@ def test_a_sweep_of_which_the_rules_allow_nothing_is_refused(store: Store, study
     )
 
 
-def test_bounds_that_depend_on_what_is_swept_are_asked_of_each_configuration(
+def test_bounds_that_depend_on_other_values_are_checked_for_each_configuration(
     store: Store, study: Study
 ) -> None:
     top = Parameter("top", Bounded(Expression("x"), Expression("2 * x")), None, 0.5)
@@ -184,7 +185,7 @@ def test_bounds_that_depend_on_what_is_swept_are_asked_of_each_configuration(
 
     found = [(one["x"], one["top"]) for one in planned.points]
     assert found == [(0.2, 0.4), (0.4, 0.4), (0.4, 0.7), (0.5, 0.7)]
-    assert "    2 by the bounds of top, such as x=0.2 act=work top=0.7" in told(planned)
+    assert "    2 by the bounds of top, such as x=0.2 act=work top=0.7" in plan_lines(planned)
 
 
 def test_points_are_drawn_by_the_seed_of_the_study(store: Store, study: Study) -> None:
@@ -197,19 +198,21 @@ def test_points_are_drawn_by_the_seed_of_the_study(store: Store, study: Study) -
     assert all(float(one["x"]) <= 0.5 for points in drawn for one in points)
 
 
-def test_more_points_than_there_are_is_told(store: Store, study: Study) -> None:
+def test_if_fewer_points_are_found_than_asked_for_the_plan_says_so(
+    store: Store, study: Study
+) -> None:
     planned = plan_sweep(study, asked("x=0.1,0.2,0.9", random=5), store, DATA, predict)
-    lines = list(told(planned))
+    lines = list(plan_lines(planned))
 
     assert len(planned.points) == 2
-    assert "  no more than 2 allowed points found" in lines
+    assert "  only 2 allowed points found" in lines
     assert any(line.endswith(" repeat another: drawn before") for line in lines)
 
 
 @pytest.mark.parametrize("count", [0, 10_001])
-def test_a_number_of_points_that_makes_no_sense_is_refused(study: Study, count: int) -> None:
+def test_an_invalid_number_of_points_is_refused(study: Study, count: int) -> None:
     with pytest.raises(UserError, match=f"{count} points cannot be drawn"):
-        understand(study, asked("x=0..1", random=count))
+        refuse_invalid(study, asked("x=0..1", random=count))
 
 
 # -- what later searches learn ----------------------------------------------------------------
@@ -238,13 +241,13 @@ def test_a_later_search_learns_from_what_can_be_compared(store: Store, study: St
     assert lessons(store, study, DATA, code_digest(study), predict, first.info).found == ()
 
 
-def test_an_earlier_search_teaches_nothing(store: Store, study: Study) -> None:
+def test_earlier_searches_are_not_learnt_from(store: Store, study: Study) -> None:
     add(begin(store, study, sweep=""), study, 0.1)
     assert lessons(store, study, DATA, code_digest(study), predict).found == ()
 
 
 @pytest.mark.parametrize("act", [Choice(("work", "rest")), Ordinal(("work", "rest"))])
-def test_a_sampler_learns_from_the_lessons(store: Store, study: Study, act: Domain) -> None:
+def test_a_sampler_learns_from_earlier_sweeps(store: Store, study: Study, act: Domain) -> None:
     x, _ = study.space.parameters
     space = Space((x, Parameter("act", act, None, "work")))
     study = replace(study, rules=RuleBook(), space=space)
@@ -265,7 +268,9 @@ def test_a_sampler_learns_from_the_lessons(store: Store, study: Study, act: Doma
     assert later.trials == []
 
 
-def test_other_data_other_code_and_another_metric_teach_nothing(store: Store, study: Study) -> None:
+def test_trials_on_other_data_code_or_metric_are_not_learnt_from(
+    store: Store, study: Study
+) -> None:
     add(begin(store, study), study, 0.1)
     add(store.begin(study), study, 0.1)  # from before digests were recorded
     code = code_digest(study)
@@ -281,7 +286,7 @@ def test_other_data_other_code_and_another_metric_teach_nothing(store: Store, st
     assert list(comparable(store, study, DATA, code_digest(study))) == []
 
 
-def test_a_search_that_cannot_be_read_any_more_is_left_out(store: Store, study: Study) -> None:
+def test_a_search_that_cannot_be_read_is_ignored(store: Store, study: Study) -> None:
     for x in (0.1, 0.2, 0.3):
         add(begin(store, study), study, x)
     optuna.delete_study(study_name="tiny-1", storage=store.database.storage)
@@ -292,9 +297,7 @@ def test_a_search_that_cannot_be_read_any_more_is_left_out(store: Store, study: 
     assert [one.search for one in found] == ["tiny-3"]
 
 
-def test_what_todays_rules_or_space_do_not_allow_teaches_nothing(
-    store: Store, study: Study
-) -> None:
+def test_trials_that_are_no_longer_allowed_are_not_learnt_from(store: Store, study: Study) -> None:
     search = begin(store, study)
     for x in (0.1, 0.2, 0.3):
         add(search, study, x)
@@ -313,7 +316,7 @@ def test_what_todays_rules_or_space_do_not_allow_teaches_nothing(
     assert learnt(replace(study, space=narrow)) == ([0.2, 0.3], 1)
 
 
-def test_a_prediction_that_was_not_made_then_is_made_now(store: Store, study: Study) -> None:
+def test_a_missing_prediction_of_an_earlier_trial_is_made_now(store: Store, study: Study) -> None:
     search = begin(store, study)
     params = {"x": 0.1, "act": "work"}
     number = search.begin_trial(params, study.space, 1, Purpose.SEARCH, Verdict({}, {}))
@@ -332,7 +335,7 @@ def soft(study: Study, require: str) -> Study:
     return replace(study, soft_rules=RuleBook((Rule("soft", Expression(require)),)))
 
 
-def test_lessons_are_judged_by_todays_soft_rules(store: Store, study: Study) -> None:
+def test_earlier_trials_are_judged_by_the_current_soft_rules(store: Store, study: Study) -> None:
     search = begin(store, study)
     add(search, study, 0.1, metrics={"gap": 0.5})
     add(search, study, 0.2, metrics={"gap": 0.05}, margins={"old": -1.0})
@@ -345,9 +348,7 @@ def test_lessons_are_judged_by_todays_soft_rules(store: Store, study: Study) -> 
     assert [one.constraints for one in found.frozen] == [{"soft": 0.25}, {"soft": -0.2}, {}]
 
 
-def test_what_was_not_measured_for_todays_soft_rules_is_swept_again(
-    store: Store, study: Study
-) -> None:
+def test_trials_without_a_needed_measurement_are_swept_again(store: Store, study: Study) -> None:
     search = begin(store, study)
     add(search, study, 0.1, metrics={"gap": 0.5})
     add(search, study, 0.2, metrics={"gap": 0.05})

@@ -1,4 +1,4 @@
-"""What a scheduled search looks back at, over a real store, and what it begins with."""
+"""Scheduled runs over a real store: what they decide on, and what they start with."""
 
 from __future__ import annotations
 
@@ -19,9 +19,16 @@ from satisfice.domain.study import Study
 from satisfice.domain.summary import Registration
 from satisfice.domain.trials.history import Purpose, TrialRecord, TrialState
 from satisfice.domain.trials.orders import TrialOrder, TrialResult
-from satisfice.flows.cli.status import recorded
 from satisfice.flows.coordination.coordinator import Coordinator
-from satisfice.flows.stages.schedule import ScheduledRun, begin, consider, head_start, skip, within
+from satisfice.flows.stages.records import recorded
+from satisfice.flows.stages.schedule import (
+    ScheduledRun,
+    begin,
+    capped_budget,
+    consider,
+    head_start,
+    record_skip,
+)
 from satisfice.tasks.files import outcome
 from satisfice.tasks.files.home import search_folder
 from satisfice.tasks.sampling.warm_start import (
@@ -105,7 +112,7 @@ def changed(study: Study, old: str, new: str, file: str = "study.yaml") -> Study
         ("metric: score", "metric: steps", None),
     ],
 )
-def test_terms_may_change_and_what_is_searched_for_may_not(
+def test_worth_and_prices_may_change_but_not_the_search(
     store: Store, study: Study, old: str, new: str, same: bool | None
 ) -> None:
     search_of(store, study, 0.5)
@@ -113,13 +120,13 @@ def test_terms_may_change_and_what_is_searched_for_may_not(
     assert [one.same for one in found] == ([] if same is None else [same])
 
 
-def test_other_code_asks_another_question(store: Store, study: Study) -> None:
+def test_a_search_with_other_code_is_not_continued(store: Store, study: Study) -> None:
     search_of(store, study, 0.5)
     (found,) = earlier_searches(store, changed(study, "EPOCHS = 4", "EPOCHS = 5", "problem.py"))
     assert not found.same
 
 
-def test_sweeps_and_searches_without_a_trial_do_not_count(store: Store, study: Study) -> None:
+def test_sweeps_and_searches_without_a_trial_are_ignored(store: Store, study: Study) -> None:
     first = search_of(store, study, 0.5)
     search_of(store, study)
     add(store.begin(study, DATA, code_digest(study), "{}"), study, 0.1, 0.9)
@@ -143,7 +150,7 @@ def test_a_repeated_training_counts_once_and_costs_what_it_would_today(
 # -- whether it begins ------------------------------------------------------------------------
 
 
-def test_what_is_new_is_said(store: Store, study: Study) -> None:
+def test_the_reason_names_what_has_changed(store: Store, study: Study) -> None:
     nothing = consider(study, store, ready(DATA), NOBODY)
     search_of(store, study, *[0.5] * 8)
     code = changed(study, "EPOCHS = 4", "EPOCHS = 5", "problem.py")
@@ -153,13 +160,13 @@ def test_what_is_new_is_said(store: Store, study: Study) -> None:
     same = consider(changed(study, "x <= 0.8", "x <= 0.9"), store, ready(DATA), NOBODY)
     new = consider(study, store, ready(NEW), NOBODY)
 
-    assert nothing.decision.reason == "nothing is known of tiny yet"
-    assert other_code.decision.reason == "problem.py is not what it was for tiny-1"
+    assert nothing.decision.reason == "tiny has not been searched yet"
+    assert other_code.decision.reason == "problem.py has changed since tiny-1"
     assert other_rule.decision.reason == (
-        "the space, the rules or the objective is not what it was for tiny-1"
+        "the space, a rule or the objective has changed since tiny-1"
     )
     assert new.decision.reason == (
-        "the data is new since tiny-1, and no champion was scored on it: "
+        "the data has changed since tiny-1, and no champion was scored on it: "
         "no earlier search has registered a model"
     )
     assert same.decision.reason.startswith(
@@ -169,22 +176,22 @@ def test_what_is_new_is_said(store: Store, study: Study) -> None:
         False, False, False, False, True]  # fmt: skip
 
 
-def test_all_searches_on_the_data_count_as_one(store: Store, study: Study) -> None:
+def test_all_searches_on_the_same_data_count_as_one(store: Store, study: Study) -> None:
     search_of(store, study, 0.5, 0.5, 0.5)
     search_of(store, study, *[0.9] * 9, data="other")
     search_of(store, study, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5)
-    night = consider(study, store, ready(DATA), NOBODY)
-    assert night.decision.stop
-    assert night.decision.evidence["trials"] == 6  # those of the first are in the last
-    assert [one.search.info.search for one in night.past] == ["tiny-1", "tiny-3"]
+    run = consider(study, store, ready(DATA), NOBODY)
+    assert run.decision.stop
+    assert run.decision.evidence["trials"] == 6  # those of the first are in the last
+    assert [one.search.info.search for one in run.past] == ["tiny-1", "tiny-3"]
 
 
-def test_a_night_that_is_skipped_stands_beside_the_last_search(store: Store, study: Study) -> None:
+def test_a_skipped_run_is_recorded_with_the_last_search(store: Store, study: Study) -> None:
     search = search_of(store, study, *[0.5] * 8)
-    night = consider(study, store, ready(DATA), NOBODY)
-    skip(night)
+    run = consider(study, store, ready(DATA), NOBODY)
+    record_skip(run)
     (record,) = search.decisions("schedule")
-    assert record.decision == night.decision
+    assert record.decision == run.decision
     assert record.after == 8
     assert search.decisions() == ()
     assert why_begun(search) is None
@@ -194,11 +201,11 @@ def test_a_night_that_is_skipped_stands_beside_the_last_search(store: Store, stu
 # -- what it begins with ----------------------------------------------------------------------
 
 
-def test_it_goes_on_with_another_seed_where_others_ended(store: Store, study: Study) -> None:
+def test_a_run_continues_earlier_searches_with_another_seed(store: Store, study: Study) -> None:
     first = search_of(store, study, 0.5, 0.8, 0.6)
     by_hand = search_of(store, study, 0.4)
-    night = ScheduledRun(GO, earlier_searches(store, study))
-    search = begin(study, store, ready(DATA), night)
+    run = ScheduledRun(GO, earlier_searches(store, study))
+    search = begin(study, store, ready(DATA), run)
     start = head_start(study, store, search)
 
     assert search.info.seed == study.seed + 2
@@ -210,12 +217,12 @@ def test_it_goes_on_with_another_seed_where_others_ended(store: Store, study: St
     assert known_before(store, study, first) == ()
 
 
-def test_on_new_data_the_best_known_are_tried_and_their_values_do_not_count(
+def test_on_new_data_the_best_configurations_are_tried_without_their_values(
     store: Store, study: Study
 ) -> None:
     search_of(store, study, 0.1, 0.7, 0.2, 0.8, 0.6, 0.5, 0.4)
-    night = ScheduledRun(GO, earlier_searches(store, study))
-    search = begin(study, store, ready(NEW), night)
+    run = ScheduledRun(GO, earlier_searches(store, study))
+    search = begin(study, store, ready(NEW), run)
     start = head_start(study, store, search)
 
     assert search.info.seed == study.seed
@@ -225,7 +232,7 @@ def test_on_new_data_the_best_known_are_tried_and_their_values_do_not_count(
 
 
 @pytest.mark.parametrize("aliases", [("champion", "challenger"), ("challenger", "")])
-def test_the_champion_comes_before_what_looked_better(
+def test_the_champion_is_tried_before_configurations_that_looked_better(
     store: Store, study: Study, aliases: tuple[str, str]
 ) -> None:
     for alias, x in zip(aliases, (0.0, 0.1), strict=True):
@@ -242,15 +249,15 @@ def handed_over(search: Search, alias: str, x: float) -> None:
     outcome.save(summary, search_folder(search.info.search) / "outcome.json")
 
 
-def test_a_night_may_spend_what_it_is_worth_and_no_more_than_any_search(study: Study) -> None:
+def test_the_budget_is_capped_at_the_expected_gain(study: Study) -> None:
     limited = replace(study, budget=replace(study.budget, money=1.0))
     for most, money in ((0.3, 0.3), (3.0, 1.0)):
-        night = within(limited, replace(GO, evidence={"most": most}))
-        assert night.budget == replace(limited.budget, money=money)
-    assert within(limited, GO) == limited
+        capped = capped_budget(limited, replace(GO, evidence={"most": most}))
+        assert capped.budget == replace(limited.budget, money=money)
+    assert capped_budget(limited, GO) == limited
 
 
-def test_what_is_known_is_trained_first_as_far_as_the_rules_allow_it(
+def test_known_configurations_are_trained_first_if_the_rules_allow_them(
     store: Store, study: Study
 ) -> None:
     """And the default after it, once, whatever is in flight."""
@@ -266,14 +273,12 @@ def test_what_is_known_is_trained_first_as_far_as_the_rules_allow_it(
     assert [one.params["x"] for one in trials[:3]] == [0.8, 0.5, 0.1]
     assert [one.purpose for one in trials] == [
         Purpose.SEARCH, Purpose.SEARCH, Purpose.DEFAULT, Purpose.SEARCH]  # fmt: skip
-    assert coordinator.asking.excluded["not-too-far"] >= 1
+    assert coordinator.queue.excluded["not-too-far"] >= 1
     assert [one.decision.evidence["trials"] for one in search.decisions()] == [2, 3, 4, 5]
     assert search.decisions()[-1].decision.evidence["incumbent"] == 0.99
 
 
-def test_a_search_that_is_taken_up_again_does_not_train_them_twice(
-    store: Store, study: Study
-) -> None:
+def test_a_resumed_search_does_not_train_them_twice(store: Store, study: Study) -> None:
     start = HeadStart(first=({"x": 0.8, "act": "work"}, {"x": 0.5, "act": "work"}))
     search = store.begin(study, DATA, code_digest(study))
     for trials in (1, 4):
@@ -285,10 +290,10 @@ def test_a_search_that_is_taken_up_again_does_not_train_them_twice(
 
 
 @pytest.mark.parametrize(("seconds", "deadline"), [(None, 0.5), (1.0, 3.0)])
-def test_a_small_budget_is_not_shared_out_below_what_a_trial_is_known_to_take(
+def test_a_small_budget_is_not_split_below_the_known_cost_of_a_trial(
     store: Store, study: Study, seconds: float | None, deadline: float
 ) -> None:
-    """Or the first trials of a night would all be cut short, with many workers."""
+    """Or the first trials of a run would all be cut short, with many workers."""
     budget = replace(study.budget, trials=None, seconds=None, money=0.008 / 0.75)  # eight seconds
     resources = replace(study.resources, workers=16, watts_per_core=0.0)
     small = replace(study, budget=budget, resources=resources)
@@ -320,8 +325,10 @@ def coordinator_of(
     return Coordinator(study, search, DATA, submit, lambda _params: {}, show, start=start)
 
 
-def test_what_was_skipped_and_what_was_begun_are_told_apart(store: Store, study: Study) -> None:
+def test_why_tells_skipped_runs_from_the_one_that_started_the_search(
+    store: Store, study: Study
+) -> None:
     search = begin(study, store, ready(DATA), ScheduledRun(GO))
-    later = Decision.to_stop("not tonight")
+    later = Decision.to_stop("not worth it")
     search.decide(DecisionRecord("schedule", 5, later, time.time()))
     assert why_begun(search) == GO

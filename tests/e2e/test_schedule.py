@@ -1,4 +1,4 @@
-"""Night after night from the command line: what begins, what does not, and what each says."""
+"""Scheduled runs from the command line: which ones start a search, and what they print."""
 
 from __future__ import annotations
 
@@ -69,20 +69,20 @@ CHEAP, DEAR = "0.0005 EUR per point", "0.05 EUR per point"
 
 
 @dataclass(frozen=True)
-class Nights:
-    """One study on six nights.
+class Runs:
+    """Six scheduled runs of one study.
 
     Attributes:
         service: Its home.
         study: Its folder.
-        first: Nothing is known.
-        same: Nothing is new.
-        why: What `satisfice why` said then.
-        status: What `satisfice status` said then.
-        dear: Nothing is new, and a point is worth a hundred times as much.
-        moved: The data is new, and the champion has lost.
-        other: The code is new.
-        lost: The data is new, and the champion's model was deleted.
+        first: There is no earlier search.
+        same: Nothing has changed.
+        why: The output of `satisfice why` after that.
+        status: The output of `satisfice status` after that.
+        dear: Only the worth of a point has changed: it is a hundred times higher.
+        moved: The data has changed, and the champion is worse on it.
+        other: The code has changed.
+        lost: The data has changed, and the champion's model was deleted.
     """
 
     service: Service
@@ -98,52 +98,52 @@ class Nights:
 
 
 @pytest.fixture(scope="module")
-def nights(
+def runs(
     new_service: Callable[[Path], Service], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Nights]:
-    service = new_service(tmp_path_factory.mktemp("nights"))
+) -> Iterator[Runs]:
+    service = new_service(tmp_path_factory.mktemp("runs"))
     study = service.study(worth=CHEAP, seeds=2)
     (study / "problem.py").write_text(PROBLEM)
 
-    def night(*options: str) -> Ended:
+    def run(*options: str) -> Ended:
         return service.run("run", study, "--if-worth", *options)
 
-    first, same = night(), night()
+    first, same = run(), run()
     why, status = service.run("why", study), service.run("status")
     _worth(study, CHEAP, DEAR)
-    dear = night("--trials", "4")
+    dear = run("--trials", "4")
     _worth(study, DEAR, CHEAP)
     (study / "shift").write_text("0.03")
-    moved = night()
+    moved = run()
     (study / "problem.py").write_text(f"{PROBLEM}\n# another one\n")
-    other = night("--trials", "3")
+    other = run("--trials", "3")
     (study / "shift").write_text("0.06")
     for model in service.search("tiny-4").folder.glob("trials/*/model.pt"):
         model.unlink()
-    lost = night("--trials", "3")
-    yield Nights(service, study, first, same, why, status, dear, moved, other, lost)
+    lost = run("--trials", "3")
+    yield Runs(service, study, first, same, why, status, dear, moved, other, lost)
     service.close()
 
 
-def test_the_first_night_is_a_search_like_any_other(nights: Nights) -> None:
-    assert nights.first.code == 0, nights.first.output
-    assert "why it began: nothing is known of tiny yet" in nights.first.output
-    assert "tiny-1: Not worth continuing" in nights.first.output
-    assert "registered version 1 as champion" in nights.first.output
-    assert _orders(nights, "tiny-1")[0]["purpose"] == Purpose.DEFAULT
+def test_the_first_run_is_an_ordinary_search(runs: Runs) -> None:
+    assert runs.first.code == 0, runs.first.output
+    assert "started by the schedule: tiny has not been searched yet" in runs.first.output
+    assert "tiny-1: Not worth continuing" in runs.first.output
+    assert "registered version 1 as champion" in runs.first.output
+    assert _orders(runs, "tiny-1")[0]["purpose"] == Purpose.DEFAULT
 
 
-def test_a_night_with_nothing_new_ends_before_anything_is_validated_or_trained(
-    nights: Nights,
+def test_if_nothing_has_changed_nothing_is_validated_or_trained(
+    runs: Runs,
 ) -> None:
-    output = nights.same.output
-    with nights.service.store() as store:
+    output = runs.same.output
+    with runs.service.store() as store:
         (recorded,) = (
             one for one in store.open("tiny-1").decisions("schedule") if one.decision.stop
         )
         trials = len(store.open("tiny-1").history().trials)
 
-    assert nights.same.code == 0, output
+    assert runs.same.code == 0, output
     assert "tiny: Skipped: expected gain below cost" in output
     assert recorded.decision.reason in " ".join(output.split())
     assert re.match(
@@ -158,18 +158,18 @@ def test_a_night_with_nothing_new_ends_before_anything_is_validated_or_trained(
     assert "Traceback" not in output
 
 
-def test_prefect_has_that_night_by_its_name_with_its_reason(nights: Nights) -> None:
+def test_prefect_shows_the_skipped_run_with_its_reason(runs: Runs) -> None:
     (flow,) = (
         one
         for one in ask_prefect(
-            nights.service.prefect,
+            runs.service.prefect,
             "flow_runs/filter",
-            flow_runs={"name": {"any_": [f"search {nights.study}"]}},
+            flow_runs={"name": {"any_": [f"search {runs.study}"]}},
         )
         if one["state"]["name"] == "Skipped: expected gain below cost"
     )
     (page,) = ask_prefect(
-        nights.service.prefect,
+        runs.service.prefect,
         "artifacts/filter",
         artifacts={"flow_run_id": {"any_": [flow["id"]]}},
     )
@@ -182,79 +182,80 @@ def test_prefect_has_that_night_by_its_name_with_its_reason(nights: Nights) -> N
     assert "| expected_gain |" in page["data"]
 
 
-def test_status_and_why_tell_of_it(nights: Nights) -> None:
-    assert "Not worth continuing; since then 1 night not worth it" in nights.status.output
-    why = " ".join(nights.why.output.split())
-    assert "why it began: nothing is known of tiny yet" in why
+def test_status_and_why_show_the_skipped_run(runs: Runs) -> None:
+    assert "Not worth continuing; 1 scheduled run skipped since" in runs.status.output
+    why = " ".join(runs.why.output.split())
+    assert "started by the schedule: tiny has not been searched yet" in why
     assert re.search(
-        r"1 night since was not worth it, on \d{4}-.*: the data has not changed since tiny", why
+        r"1 scheduled run was skipped since, on \d{4}-.*: the data has not changed since tiny", why
     )
 
 
-def test_where_a_point_is_worth_more_it_goes_on_where_the_last_one_ended(nights: Nights) -> None:
-    output, orders = nights.dear.output, _orders(nights, "tiny-2")
-    with nights.service.store() as store:
+def test_at_a_higher_worth_a_run_continues_the_last_search(runs: Runs) -> None:
+    output, orders = runs.dear.output, _orders(runs, "tiny-2")
+    with runs.service.store() as store:
         first, second = (store.open(one) for one in ("tiny-1", "tiny-2"))
         known = len(first.history().trials)
         (decided, *_) = second.decisions()
-    before = {(one["params"]["x"], one["seed"]) for one in _orders(nights, "tiny-1")}
-    why = nights.service.run("why", nights.study, "--search", "tiny-2").output
+    before = {(one["params"]["x"], one["seed"]) for one in _orders(runs, "tiny-1")}
+    why = runs.service.run("why", runs.study, "--search", "tiny-2").output
 
-    assert nights.dear.code == 0, output
+    assert runs.dear.code == 0, output
     assert re.search(
-        r"why it began: the data has not changed since tiny-1: \d+ more trials would", output
+        r"started by the schedule: the data has not changed since tiny-1: \d+ more trials would",
+        output,
     )
     assert " EUR for confirmation" in output
-    assert f"the sampler begins with trials of earlier searches: {known} of tiny-1" in output
-    assert orders[0]["params"] == _champion(nights, "tiny-1")
+    assert f"the sampler also learns from earlier searches: {known} trials of tiny-1" in output
+    assert orders[0]["params"] == _champion(runs, "tiny-1")
     assert orders[1]["purpose"] == Purpose.DEFAULT
     assert not before & {(one["params"]["x"], one["seed"]) for one in orders}
     assert decided.decision.evidence["trials"] == known + 1  # the stop counts all of them
-    assert "4 of 4 decisions come out the same when replayed" in why
+    assert "4 of 4 decisions are the same when replayed" in why
 
 
-def test_new_data_is_searched_for_what_the_champion_has_lost_on_it(nights: Nights) -> None:
-    output, orders = nights.moved.output, _orders(nights, "tiny-3")
-    with nights.service.store() as store:
+def test_on_new_data_the_budget_is_capped_at_what_the_champion_has_lost(runs: Runs) -> None:
+    output, orders = runs.moved.output, _orders(runs, "tiny-3")
+    with runs.service.store() as store:
         search = store.open("tiny-3")
         (begun,) = search.decisions("schedule")
         (decided, *_) = search.decisions()
         spent = sum(one.cost.money for one in (*search.history().trials, *search.confirmations()))
     evidence = begun.decision.evidence
 
-    assert nights.moved.code == 0, output
+    assert runs.moved.code == 0, output
     assert re.search(r"the data is new: the champion reaches 0\.9\d+ on it \(±", output)
     assert evidence["before"] - evidence["now"] == pytest.approx(0.03, abs=0.002)
     assert evidence["retraining"] == pytest.approx(3 * 0.0005, rel=0.05)  # three points lost
     assert spent <= evidence["most"]
     assert decided.decision.evidence["left_money"] < 0.75 * evidence["most"]
-    assert orders[0]["params"] == _champion(nights, "tiny-1")
+    assert orders[0]["params"] == _champion(runs, "tiny-1")
     assert Purpose.DEFAULT not in {one["purpose"] for one in orders[:5]}  # the best known are first
     assert decided.decision.evidence["trials"] == 1  # what was found on other data does not count
 
 
-def test_new_code_is_searched_as_usual(nights: Nights) -> None:
-    output, orders = nights.other.output, _orders(nights, "tiny-4")
+def test_new_code_starts_an_ordinary_search(runs: Runs) -> None:
+    output, orders = runs.other.output, _orders(runs, "tiny-4")
 
-    assert nights.other.code == 0, output
-    assert "why it began: problem.py is not what it was for tiny-3" in output
+    assert runs.other.code == 0, output
+    assert "started by the schedule: problem.py has changed since tiny-3" in output
     assert orders[0]["purpose"] == Purpose.DEFAULT
-    assert "the sampler begins with" not in output
+    assert "the sampler also learns" not in output
 
 
-def test_a_champion_that_cannot_be_loaded_is_told_and_searched_for_as_usual(
-    nights: Nights,
+def test_a_missing_champion_is_reported_and_starts_an_ordinary_search(
+    runs: Runs,
 ) -> None:
-    output = nights.lost.output
-    told = "the data is new since tiny-4, and no champion was scored on it: tiny-4 has lost its"
+    output = runs.lost.output
+    told = "the data has changed since tiny-4, and no champion was scored on it: model.pt"
 
-    assert nights.lost.code == 0, output
-    assert f"why it began: {told} model.pt" in output
+    assert runs.lost.code == 0, output
+    assert f"started by the schedule: {told} of tiny-4 is missing" in output
     assert "tiny-5: Budget spent" in output
     assert "Traceback" not in output
 
 
-def test_two_nights_at_once_are_refused(service: Service) -> None:
+def test_two_runs_at_once_are_refused(service: Service) -> None:
     study = service.study()
     process = service.start("run", study, "--if-worth")
     hang(study, process)
@@ -270,12 +271,12 @@ def _worth(study: Path, old: str, new: str) -> None:
     file.write_text(file.read_text().replace(old, new))
 
 
-def _orders(nights: Nights, search: str) -> list[dict[str, Any]]:
-    return nights.service.search(search).journal("trial")
+def _orders(runs: Runs, search: str) -> list[dict[str, Any]]:
+    return runs.service.search(search).journal("trial")
 
 
-def _champion(nights: Nights, search: str) -> dict[str, Any]:
+def _champion(runs: Runs, search: str) -> dict[str, Any]:
     """Return the configuration that a search has confirmed as its winner."""
-    confirmed = [one for one in _orders(nights, search) if one["purpose"] == Purpose.CONFIRMATION]
+    confirmed = [one for one in _orders(runs, search) if one["purpose"] == Purpose.CONFIRMATION]
     params: dict[str, Any] = confirmed[0]["params"]
     return params

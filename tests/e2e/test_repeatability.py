@@ -1,4 +1,4 @@
-"""Real trainings under the coordinator, without Prefect: what repeats, what is never exceeded."""
+"""Real trainings under the coordinator, without Prefect: they repeat, and keep the budget."""
 
 from __future__ import annotations
 

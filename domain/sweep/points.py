@@ -1,4 +1,4 @@
-"""What a sweep asks for: configurations, before any rule is asked."""
+"""The configurations that a sweep asks for, before the rules are applied."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from satisfice.domain.study import Study
 from satisfice.domain.sweep.notation import read_swept
 from satisfice.domain.sweep.plan import MOST, SweepRequest, configuration, grid, refuse_absent
 
-_DRAWS = 50  # for each point that is asked for: rules may turn most of them away
+_DRAWS = 50  # for each point that is asked for: the rules may reject most of them
 _FEWEST_DRAWS = 200
 
 
-def understand(study: Study, request: SweepRequest) -> None:
-    """Refuse what cannot be swept, before anything starts.
+def refuse_invalid(study: Study, request: SweepRequest) -> None:
+    """Refuse a request that cannot be swept, before anything starts.
 
     Raises:
         UserError: It cannot be read, or does not fit the space.
@@ -33,9 +33,9 @@ def understand(study: Study, request: SweepRequest) -> None:
 
 
 def configurations(study: Study, request: SweepRequest) -> Iterator[dict[str, Value]]:
-    """Yield what is asked for: all combinations, or points drawn by the study's seed.
+    """Yield all combinations, or points drawn at random with the study's seed.
 
-    Of points there are more than are asked for, as rules will turn some of them away.
+    More points are drawn than are asked for, because the rules will reject some of them.
 
     Raises:
         UserError: It cannot be read, or does not fit the space.

@@ -1,4 +1,4 @@
-"""Rules on what is learnt: what they let through, when they begin to bite, and what is recorded."""
+"""Rules on learnt predictions: what they allow, when they start to reject, what is recorded."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def store(home: Path) -> Iterator[Store]:
         yield opened
 
 
-def test_a_rule_on_memory_bites_once_the_search_has_learnt(store: Store) -> None:
+def test_a_rule_on_memory_rejects_configurations_once_trials_have_finished(store: Store) -> None:
     study = study_with("predicted.memory_mb <= 105", confidence=0.9, trials=30, workers=2)
     done, ending = run(store, study)
     assert ending is Ending.BUDGET_SPENT
@@ -104,10 +104,10 @@ def test_a_rule_on_memory_bites_once_the_search_has_learnt(store: Store) -> None
     assert all(needed(order.params) <= 105 for order in knowing)
     assert all(done.forecast(order).at(0.9) <= 105 for order in knowing)
     assert len({order.params["depth"] for order in knowing}) >= 4  # what fits is still searched
-    assert done.coordinator.asking.excluded["fits-the-card"] > 0
+    assert done.coordinator.queue.excluded["fits-the-card"] > 0
 
 
-def test_what_a_verdict_rests_on_is_frozen_with_it(store: Store) -> None:
+def test_a_verdict_keeps_the_predictions_that_it_rests_on(store: Store) -> None:
     study = study_with("predicted.memory_mb <= 105", confidence=0.9, trials=8, workers=1)
     done, _ = run(store, study)
     journal = events.read(done.coordinator.folder / "journal.jsonl")[0]
@@ -125,7 +125,7 @@ def test_what_a_verdict_rests_on_is_frozen_with_it(store: Store) -> None:
         )
 
 
-def test_a_search_that_is_resumed_knows_what_it_knew(store: Store) -> None:
+def test_a_resumed_search_predicts_as_before(store: Store) -> None:
     study = study_with("predicted.memory_mb <= 105", trials=7, workers=1)
     done, _ = run(store, study)
     done.coordinator.close()
@@ -138,7 +138,7 @@ def test_a_search_that_is_resumed_knows_what_it_knew(store: Store) -> None:
     ]
 
 
-def test_epochs_that_are_learnt_to_be_slow_are_kept_out(store: Store) -> None:
+def test_configurations_with_slow_epochs_are_rejected(store: Store) -> None:
     class Slow(Workers):
         def _train(self, order: TrialOrder) -> TrialResult:
             result = super()._train(order)
@@ -155,12 +155,12 @@ def test_epochs_that_are_learnt_to_be_slow_are_kept_out(store: Store) -> None:
     assert max(late) <= 12  # of 20; the middle of a forecast is no promise
 
 
-def test_a_search_ends_in_order_when_nothing_is_allowed_any_more(store: Store) -> None:
+def test_a_search_ends_when_no_configuration_is_allowed_any_more(store: Store) -> None:
     study = study_with("predicted.memory_mb <= 20", trials=40, workers=2)  # all need 40 or more
     done, ending = run(store, study)
     assert ending is Ending.NOTHING_ALLOWED
     assert 1 <= len(done.coordinator.history.trials) <= 10
-    assert "fits-the-card" in done.coordinator.decision.reason
+    assert "fits-the-card" in done.coordinator.decisions.last.reason
     assert done.search.running() == ()
     confirmed = confirm(done.coordinator, ending)
     assert confirmed
