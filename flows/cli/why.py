@@ -135,12 +135,12 @@ def _show_decisions(screen: Console, shown: _Shown, asked: WhatIf, every: bool) 
     rows = shown.search.replayed()
     notable = rows if every or len(rows) <= _FEW else _notable(rows)
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("trials", "best", "gain", "90 % interval", "cost", "over", "decided"):
+    for heading in ("trials", "best", "gain", "90 % interval", "cost", "horizon", "decided"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("what if" if asked.reprices else "replayed")
     for one in notable:
         table.add_row(*_row(one))
-    screen.print("gain and cost: the expected gain and cost of more trials")
+    screen.print("gain and cost: expected for the next trials, up to the horizon")
     screen.print(table)
     if len(notable) < len(rows):
         hidden = counted(len(rows) - len(notable), "row")
@@ -185,7 +185,7 @@ def _row(one: Replayed) -> tuple[str, ...]:
         figures.get("expected_gain", ""),
         interval,
         figures.get("expected_cost", ""),
-        f"{figures['horizon']} more" if "horizon" in figures else "",
+        figures.get("horizon", ""),
         _word(one.record.decision),
         _word(one.again),
     )
@@ -277,7 +277,7 @@ def _show_calibration(screen: Console, study: Study, calibration: Calibration | 
     if not calibration.every:
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("trials", "windows", "forecast", "realised", "in 90 % int.", "95 % interval"):
+    for heading in ("horizon", "windows", "forecast", "realised", "90 % coverage", "95 % interval"):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in tallies(calibration.every):
         low, high = one.covered.interval
