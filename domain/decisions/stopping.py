@@ -92,7 +92,7 @@ def _too_early(
     values, trials = int(facts["values"]), int(facts["trials"])
     waited, told = trials >= _PATIENCE * policy.min_trials, shortfall(situation.history)
     if told:
-        told = f"{told}; until then no gain can be priced, and only the budget ends the search"
+        told = f"{told}; until a trial is feasible no gain can be priced, and the budget decides"
     elif not values and waited:
         return Decision.to_stop(
             f"none of {trials} trials returned a value: {_endings(situation)}", **facts

@@ -1,8 +1,8 @@
-"""The amounts of a `study.yaml`: prices, worth and budget, brought into one unit of money.
+"""The amounts in `study.yaml` (prices, worth and budget) in one unit of money.
 
-That unit is the currency of the prices. A study without prices counts in hours of its machine (an
-hour costs 1 h), so that `worth: 10 min per point` needs no price. If its worth is stated in energy,
-it counts in kWh instead (a kWh costs 1 kWh, and time nothing).
+The unit is the currency of the prices. A study without prices counts in hours of its machine (an
+hour costs 1 h), so that `worth: 10 min per point` needs no price. If the worth is stated in energy,
+the study counts in kWh (a kWh costs 1 kWh, and time is free).
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _MEASURES: dict[Path, units.Measure] = {
     ("budget", "energy"): units.KILOWATT_HOURS,
     ("resources", "memory"): units.MEMORY,
 }
-# By the unit of an amount that is not money: what it is, the price that makes it money, and the
-# unit of money of a study that counts in it.
+# By the unit of an amount that is not money: the quantity, the price that converts it to money, and
+# the unit of money of a study that counts in it.
 _NOT_MONEY = {"s": ("time", "hour", "h"), "kWh": ("energy", "kwh", "kWh")}
 
 
 def read_amounts(data: Document) -> Amounts:
-    """Read every amount that the study states, by its place."""
+    """Return every amount in the study, by its place."""
     found = {}
     for path, measure in _MEASURES.items():
         stated: Any = data
@@ -47,7 +47,7 @@ def read_amounts(data: Document) -> Amounts:
 
 
 def read_prices(amounts: Amounts) -> Prices:
-    """Return the prices of a study; see the module on studies that state none."""
+    """Return the prices of a study; the module explains studies without any."""
     carbon = amounts.get(("prices", "carbon"))
     emissions = Prices().kgco2e_per_kwh if carbon is None else carbon.quantity
     stated = {key: amounts[path] for key, path in _PRICES.items() if path in amounts}
@@ -61,12 +61,12 @@ def read_prices(amounts: Amounts) -> Prices:
 
 def read_worth(data: Document, prices: Prices) -> Worth:
     """Return what a gain is worth, in the study's unit of money."""
-    offer = units.WORTH.read_offer(data["worth"])
+    offer = units.WORTH.read_worth(data["worth"])
     return Worth(offer.amount.money(prices), offer.per, offer.target, data["worth"])
 
 
 def read_budget(data: Document, amounts: Amounts, prices: Prices) -> Budget:
-    """Return the limits; nothing limits what is not stated."""
+    """Return the budget; what is not stated is not limited."""
     time, energy, money = (amounts.get(("budget", key)) for key in ("time", "energy", "money"))
     trials = data.get("budget", {}).get("trials")
     return Budget(
@@ -78,10 +78,10 @@ def read_budget(data: Document, amounts: Amounts, prices: Prices) -> Budget:
 
 
 def mistakes(amounts: Amounts) -> Iterator[Mistake]:
-    """Say which amounts are out of range or do not meet in one unit of money."""
+    """Yield the amounts that are out of range or not in one unit of money."""
     for find in (_out_of_range, _two_currencies, _without_price):
         found = list(find(amounts))
-        if found:  # what comes next would only follow from it
+        if found:  # later mistakes would only follow from these
             yield from found
             return
 
@@ -90,9 +90,9 @@ def _out_of_range(amounts: Amounts) -> Iterator[Mistake]:
     for path, amount in amounts.items():
         free = path[0] == "prices"
         if not isfinite(amount.quantity) or not (free or amount.quantity > 0):
-            least = "0 or more" if free else "more than nothing"
+            least = "a finite amount of 0 or more" if free else "a finite amount above 0"
             found = f"{dotted(path)} is {amount.quantity:g} {amount.unit}"
-            yield Mistake(path, f"{found}, expected {least}, and less than infinity")
+            yield Mistake(path, f"{found}, expected {least}")
 
 
 def _two_currencies(amounts: Amounts) -> Iterator[Mistake]:
@@ -116,14 +116,14 @@ def _without_price(amounts: Amounts) -> Iterator[Mistake]:
         if path == ("worth",) and price:
             if not amount.money(prices) > 0:
                 hint = f"add prices.{price}, or state the worth in {prices.currency}"
-                told = f"{found}, which costs nothing here; expected a price of it above 0"
+                told = f"{found}, which has no price here; expected a price above 0"
                 yield Mistake(path, told, hint)
         elif unit != prices.currency and priced:
             yield Mistake(path, f"{found}, but the prices are in {prices.currency}", _ONE)
         elif unit != prices.currency:
             hint = f"add prices: {{hour: 0.60 {unit}}}" if not price else _ONE
-            counts = f"so that this study counts in {prices.currency}"
+            counts = f"so this study counts in {prices.currency}"
             yield Mistake(path, f"{found}, but no prices are stated, {counts}", hint)
 
 
-_ONE = "worth, prices and budget.money share one unit"
+_ONE = "worth, prices and budget.money must use one currency"

@@ -1,4 +1,4 @@
-"""What contradicts itself in a `study.yaml` whose values are all well formed one by one."""
+"""Contradictions in a `study.yaml` whose values are all well formed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _Check: TypeAlias = Callable[[Expression, Kinds], None]
 
 
 def between(data: Document, folder: Path) -> Iterator[Mistake]:
-    """Find what takes more than a look at one value."""
+    """Yield the mistakes that involve several values."""
     yield from _files(data, folder)
     yield from amounts.mistakes(amounts.read_amounts(data))
     for name, spec in data["space"].items():
@@ -46,7 +46,7 @@ def between(data: Document, folder: Path) -> Iterator[Mistake]:
     yield from _conditions(data["space"])
     yield from _rules(data)
     known = dict.fromkeys((*GATED, data["objective"]["metric"]), NUMBER)
-    listing = f"A gate may name: {', '.join(known)}"
+    listing = f"A gate may use: {', '.join(known)}"
     for at, gate in enumerate(data.get("gates", [])):
         yield from _misread(gate, ("gates", at), "this gate", known, "quality attribute", listing)
 
@@ -88,17 +88,17 @@ def _wrong_bounds(name: str, kind: str, spec: Document) -> Iterator[Mistake]:
     at: Place = ("space", name, kind)
     if _depend(spec[kind]):
         if "step" in spec:
-            told = f"{name} has a step and bounds that depend on others, expected one of them"
-            yield Mistake(("space", name, "step"), told)
+            told = f"{name} has both a step and bounds that depend on others"
+            yield Mistake(("space", name, "step"), f"{told}, expected only one of them")
     elif not low < high:
         told = f"{name} has the bounds {low} and {high}, expected the lower one first"
-        yield Mistake(at, told, "a parameter with one value is no parameter" if low == high else "")
+        yield Mistake(at, told, "a parameter needs more than one value" if low == high else "")
         return
     if spec.get("log") and not isinstance(low, str) and not low > 0:
-        told = f"{name} begins at {low}, expected a lower bound above 0 on a log scale"
+        told = f"{name} starts at {low}, expected a lower bound above 0 on a log scale"
         yield Mistake((*at, 0), told)
     elif spec.get("log") and "step" in spec:
-        told = f"{name} has a step on a log scale, expected one of them"
+        told = f"{name} has both a step and a log scale, expected only one of them"
         yield Mistake(("space", name, "step"), told)
 
 
@@ -132,7 +132,7 @@ def _conditions(space: Document) -> Iterator[Mistake]:
     for at, (name, spec) in enumerate(space.items()):
         for path, where, text, check in _formulas(name, spec):
             wrong = list(_misread(text, path, where, kinds, "parameter", listing, check))
-            yield from wrong or _looking_down(text, path, where, list(space)[:at])
+            yield from wrong or _uses_later_parameter(text, path, where, list(space)[:at])
 
 
 def _kinds(space: Document) -> Kinds:
@@ -144,13 +144,13 @@ def _kinds(space: Document) -> Kinds:
                 kinds[name] = infer(domain.formula, kinds)
             else:
                 kinds[name] = kind_of_domain(domain)
-        except (ExpressionError, KeyError):  # told where the formula is looked at
+        except (ExpressionError, KeyError):  # reported with the formula
             kinds[name] = NUMBER
     return kinds
 
 
 def _formulas(name: str, spec: Document) -> Iterator[tuple[Place, str, str, _Check]]:
-    """Yield the formulas of a parameter, each with its place and what it is called."""
+    """Yield the formulas of a parameter, each with its place, its name and the check for it."""
     kind, at = kind_of(spec), ("space", name)
     if "when" in spec:
         yield (*at, "when"), f"the condition of {name!r}", spec["when"], check_condition
@@ -165,14 +165,16 @@ def _formulas(name: str, spec: Document) -> Iterator[tuple[Place, str, str, _Che
         yield (*at, "prior", "around"), f"the prior of {name!r}", around, check_number
 
 
-def _looking_down(text: str, path: Place, where: str, above: Collection[str]) -> Iterator[Mistake]:
+def _uses_later_parameter(
+    text: str, path: Place, where: str, above: Collection[str]
+) -> Iterator[Mistake]:
     try:
         Expression(text).check_names(above)
     except ExpressionError as error:
         name = error.text[error.column :][: error.width]
-        told = f"{where} names {name!r}, expected a parameter that stands above it"
+        told = f"{where} uses {name!r}, expected a parameter above it"
         below = name != path[1]
-        hint = f"move {path[1]!r} down, below {name!r}" if below else "it cannot depend on itself"
+        hint = f"move {path[1]!r} below {name!r}" if below else "it cannot depend on itself"
         yield Mistake(path, told, hint, within=error)
 
 
@@ -182,14 +184,14 @@ def _rules(data: Document) -> Iterator[Mistake]:
     known = {**kinds, **dict.fromkeys((*PREDICTED, *MEASURED, reported), NUMBER)}
     parameters = f"The space has: {', '.join(data['space'])}"
     listing = (
-        f"{parameters}; predicted are: {', '.join(PREDICTED)}; "
-        f"measured after training: {', '.join(MEASURED)}; reported by it: {METRICS}NAME"
+        f"{parameters}; predicted: {', '.join(PREDICTED)}; "
+        f"measured after training: {', '.join(MEASURED)}; reported by train(): {METRICS}NAME"
     )
     seen: dict[str, int] = {}
     for at, rule in enumerate(data.get("rules", [])):
         name = rule["id"]
         if name in seen:
-            told = f"rule {name!r} is there twice, expected an id of its own for each rule"
+            told = f"rule {name!r} is given twice, expected a different id for each rule"
             yield Mistake(("rules", at, "id"), told)
         seen[name] = at
         where = f"rule {name!r}"
@@ -197,7 +199,7 @@ def _rules(data: Document) -> Iterator[Mistake]:
         metrics = (one for one in _names(rule["require"]) if one.startswith(METRICS))
         named = {**known, **{one: NUMBER for one in metrics if one.count(".") == 1}}
         wrong = list(_misread(rule["require"], path, where, named, "parameter", listing))
-        wrong = wrong or list(_neither_before_nor_after(rule["require"], path, where))
+        wrong = wrong or list(_before_and_after(rule["require"], path, where))
         yield from wrong or _overconfident(rule, ("rules", at, "confidence"), where)
         if "when" in rule:
             path, where = ("rules", at, "when"), f"the condition of rule {name!r}"
@@ -206,26 +208,26 @@ def _rules(data: Document) -> Iterator[Mistake]:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    """Return what a rule speaks of; nothing where it cannot be read, which is told elsewhere."""
+    """Return the names in a rule; empty if it cannot be read, which is reported elsewhere."""
     try:
         return Expression(text).names
     except ExpressionError:
         return ()
 
 
-def _neither_before_nor_after(text: str, path: Place, where: str) -> Iterator[Mistake]:
-    """Find a rule that would have to be held before a training and after it."""
+def _before_and_after(text: str, path: Place, where: str) -> Iterator[Mistake]:
+    """Yield a mistake if a rule would have to be checked both before and after training."""
     names = _names(text)
     before = next((one for one in names if one in PREDICTED), None)
     after = next((one for one in names if is_measured(one)), None)
     if before and after:
-        told = f"{where} names {before!r} and {after!r}, expected what is known before training"
-        hint = "what is measured may be compared with parameters and with what is measured"
-        yield Mistake(path, f"{told} or what is known after it", hint)
+        told = f"{where} uses {before!r} and {after!r}, expected either predictions"
+        hint = "compare measurements with parameters or with other measurements"
+        yield Mistake(path, f"{told} or measurements", hint)
 
 
 def _misaudited(rules: Sequence[Document]) -> Iterator[Mistake]:
-    """Find audits of rules that must never be broken, and more audits than a budget is for."""
+    """Yield audits of rules that must never be broken, and audits that take too much in all."""
     together = 0.0
     for at, rule in enumerate(rules):
         path: Place = ("rules", at, "audit")
@@ -234,11 +236,11 @@ def _misaudited(rules: Sequence[Document]) -> Iterator[Mistake]:
         if share and rule.get("safety"):
             safety = dotted(("rules", at, "safety"))
             told = f"{dotted(path)} is {rule['audit']}, but {safety} is true"
-            hint = "a rule that must never be broken cannot be audited: leave one of them out"
+            hint = "a safety rule cannot be audited: remove one of the two"
             yield Mistake(path, told, hint)
         elif share and any(map(is_measured, _names(rule["require"]))):
-            told = f"{dotted(path)} is {rule['audit']}, but rule {rule['id']!r} keeps nothing out"
-            hint = "what it speaks of is measured, so all is trained and judged: leave it out"
+            told = f"{dotted(path)} is {rule['audit']}, but rule {rule['id']!r} excludes nothing"
+            hint = "it is checked after training, so there is nothing to audit: remove the audit"
             yield Mistake(path, told, hint)
         elif share and together > MOST_AUDITED + _ROUNDING:
             told = f"with rule {rule['id']!r} the audits take {percent(together)} of the budget"
@@ -247,10 +249,10 @@ def _misaudited(rules: Sequence[Document]) -> Iterator[Mistake]:
 
 
 def _overconfident(rule: Document, path: Place, where: str) -> Iterator[Mistake]:
-    """Find a confidence that is asked of a rule which is never in doubt."""
+    """Yield a confidence for a rule that is never uncertain."""
     if "confidence" in rule and not set(Expression(rule["require"]).names) & set(LEARNT):
-        told = f"{where} asks for a confidence, but names nothing that is learnt and so uncertain"
-        yield Mistake(path, told, f"leave it out; what is learnt is: {', '.join(LEARNT)}")
+        told = f"{where} has a confidence, but uses no learnt prediction"
+        yield Mistake(path, told, f"remove it; the learnt predictions are: {', '.join(LEARNT)}")
 
 
 def _misread(
@@ -271,7 +273,7 @@ def _misread(
 
 
 def by_default(study: Study, data: Document) -> Iterator[Mistake]:
-    """Find what the default configuration breaks, as far as that needs no prediction."""
+    """Yield what the default configuration breaks, without rules on predictions."""
     default = study.space.defaults()
     if default is None:
         return
@@ -297,7 +299,7 @@ def by_default(study: Study, data: Document) -> Iterator[Mistake]:
 
 
 def kind_of(spec: Document) -> str:
-    """Return which kind of parameter a section describes."""
+    """Return the type of parameter that a section describes."""
     return next(one for one in ("float", "int", "choice", "ordinal", "derived") if one in spec)
 
 
@@ -322,7 +324,7 @@ def read_domain(spec: Document) -> Domain:
 
 
 def read_default(spec: Document, domain: Domain) -> Value | None:
-    """Return a parameter's default as its domain counts, if one is stated."""
+    """Return a parameter's default in the type of its domain, if one is stated."""
     stated: Value | None = spec.get("default")
     if stated is None or isinstance(domain, Choice | Ordinal | Derived):
         return stated
@@ -330,7 +332,7 @@ def read_default(spec: Document, domain: Domain) -> Value | None:
 
 
 def read_prior(spec: Document) -> Prior | Weights | None:
-    """Return where an expert expects good values of a parameter, if that is stated."""
+    """Return the prior of a parameter, if one is stated."""
     prior = spec.get("prior")
     if prior is None:
         return None

@@ -1,7 +1,7 @@
-"""The digest of a study: which stored searches are searches of the same study.
+"""The digest of a study, which tells whether stored searches are of the same study.
 
-Stored searches carry it, so the names in it are constants: they stay what they were when the first
-digest was stored, whatever classes and fields are called today.
+Digests are stored, so the names in them are constants and do not follow the names of classes and
+fields.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from satisfice.domain.study import Study
 
 
 def study_digest(study: Study) -> str:
-    """Return 16 hexadecimal digits that change when a search of the study would be another one.
+    """Return 16 hexadecimal digits that change if a search of the study would be a different one.
 
-    Prose (reasons, sources, comments), the place of the folder, the budget and the resources do not
-    count: they say how far and how fast a search goes, not what it looks for.
+    Texts (reasons, sources, comments), the folder, the budget and the resources are left out: they
+    determine how far and how fast a search goes, not what it searches.
     """
     data, objective, prices, confirm = study.data, study.objective, study.prices, study.confirming
     spec = {

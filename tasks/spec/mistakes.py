@@ -12,11 +12,11 @@ Path: TypeAlias = tuple[str | int, ...]
 
 
 class Spot(Enum):
-    """What of a place in a file is meant."""
+    """Which part of a place in a file to point at."""
 
     VALUE = "value"
     KEY = "key"
-    SECTION = "section"  # something is missing there: nothing can be underlined
+    SECTION = "section"  # something is missing, so nothing can be underlined
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Mistake:
     """Something wrong at a place of a file.
 
     Attributes:
-        path: Keys and indices that lead to the place.
+        path: The keys and indices that lead to the place.
         message: What was found and what was expected.
-        hint: The way out, where there is one to offer.
-        spot: What of the place is meant.
-        within: The expression that stands there, with its own place of the mistake.
+        hint: How to fix it; may be empty.
+        spot: Which part of the place to point at.
+        within: The error in the expression at that place, with its position.
     """
 
     path: Path
@@ -39,7 +39,7 @@ class Mistake:
 
 
 def dotted(path: Path) -> str:
-    """Write a path as people do: `space.lr.float[0]`."""
+    """Return a path in the usual notation, `space.lr.float[0]`."""
     text = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
     return text.removeprefix(".") or "the file"
 
@@ -50,7 +50,7 @@ def unexpected(value: Any, path: Path, expected: str, hint: str = "") -> Mistake
 
 
 def shown(value: Any) -> str:
-    """Return a value as an error message quotes it."""
+    """Return a value as messages show it, shortened."""
     if value is None:
         return "empty"
     if isinstance(value, bool):

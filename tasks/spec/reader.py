@@ -1,4 +1,4 @@
-"""A study folder -> `Study`; every mistake in it is refused here, before anything runs."""
+"""Reads a study folder into a `Study`, and refuses every mistake in it before anything runs."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def read_study(folder: str | Path) -> Study:
         folder: The study folder, or its `study.yaml`.
 
     Raises:
-        UserError: Names the file and the line, what was found and what was expected.
+        UserError: The message names the file and line, what was found and what was expected.
     """
     file = _file(Path(folder))
     try:
         text = file.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise UserError(f"{file}:{line}: expected a text in UTF-8") from None
+        raise UserError(f"{file}:{line}: expected text in UTF-8") from None
     except OSError as error:
         raise UserError(f"{file}: cannot be read: {error.strerror}") from None
     written = yaml_source.parse(str(file), text)
@@ -48,11 +48,11 @@ def read_study(folder: str | Path) -> Study:
 
 
 def recorded_study(text: str, folder: str) -> Study:
-    """Read the specification of a past search, whatever its folder holds by now.
+    """Read the specification of a past search, whatever its folder contains now.
 
     Args:
         text: `study.yaml` as it was when the search began.
-        folder: The study folder of then.
+        folder: The study folder at that time.
     """
     written = yaml_source.parse(f"the record of {folder}/{FILE}", text)
     written.refuse(schema.mistakes(written.data))
@@ -60,7 +60,7 @@ def recorded_study(text: str, folder: str) -> Study:
 
 
 def rule_lines(study: Study) -> dict[str, int]:
-    """Return in which line of its file each rule begins that the file states."""
+    """Return the line of the file in which each of its rules begins."""
     written = yaml_source.parse(FILE, study.text)
     stated = written.data.get("rules", [])
     return {rule["id"]: written.line(("rules", at)) for at, rule in enumerate(stated)}
@@ -134,5 +134,5 @@ def _resources(spec: Document, memory: Amount | None) -> Resources:
 
 
 def _stated(spec: Document, **kinds: Callable[[Any], Any]) -> dict[str, Any]:
-    """Return the values that are stated; for the others the defaults of the domain stand."""
+    """Return the stated values; the domain has defaults for the others."""
     return {key: kind(spec[key]) for key, kind in kinds.items() if key in spec}

@@ -1,4 +1,4 @@
-"""The keys of `study.yaml`: one table, by which the reader checks and editors complete."""
+"""The keys of `study.yaml`, in one table for the reader and for editors."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ _EXPRESSION = Text("a condition such as channels % groups == 0")
 _PYTHON_FILE = Text("the name of a Python file", r"\.py$")
 _PRICE = Quantity(units.PRICE)
 
-_LOG = Field(Flag(), "whether ratios matter rather than differences")
-_WHEN = Field(_EXPRESSION, "the condition under which the parameter is there")
+_LOG = Field(Flag(), "whether to search on a log scale")
+_WHEN = Field(_EXPRESSION, "the condition under which the parameter is active")
 _FORMULA = Text("a formula over the parameters above, such as 0.1 * lr")
 
 
 def _default(shape: Number | Scalar) -> Field:
-    return Field(shape, "the value that somebody would choose without a search")
+    return Field(shape, "the value to use without a search")
 
 
 def _bounds(number: Number, what: str) -> Field:
@@ -73,7 +73,7 @@ _NUMBER_PRIOR = Variants(
                 "around": _AROUND,
                 "factor": Field(
                     Number("a number above 1", above=1),
-                    "two of three good values lie within this factor",
+                    "about two thirds of the good values are within this factor",
                     required=True,
                 ),
             },
@@ -84,7 +84,7 @@ _NUMBER_PRIOR = Variants(
                 "around": _AROUND,
                 "within": Field(
                     Number("a number above 0", above=0),
-                    "two of three good values lie within this distance",
+                    "about two thirds of the good values are within this distance",
                     required=True,
                 ),
             },
@@ -96,7 +96,7 @@ _CHOICE_PRIOR = Section(
     {
         "weights": Field(
             ListOf(Number("a number from 0", low=0), "a weight for each value", at_least=1),
-            "how much likelier each value is to be good",
+            "how likely each value is to be good, relative to the others",
             required=True,
         )
     },
@@ -117,7 +117,7 @@ _PARAMETER = Variants(
                 "float": _bounds(Number(), "numbers"),
                 "log": _LOG,
                 "step": Field(
-                    Number("a number above 0", above=0), "the distance of neighbouring values"
+                    Number("a number above 0", above=0), "the distance between neighbouring values"
                 ),
                 "when": _WHEN,
                 "default": _default(Number()),
@@ -129,7 +129,7 @@ _PARAMETER = Variants(
             {
                 "int": _bounds(_WHOLE, "whole numbers"),
                 "log": _LOG,
-                "step": Field(_POSITIVE, "the distance of neighbouring values"),
+                "step": Field(_POSITIVE, "the distance between neighbouring values"),
                 "when": _WHEN,
                 "default": _default(_WHOLE),
                 "prior": _prior(_NUMBER_PRIOR),
@@ -156,7 +156,7 @@ _PARAMETER = Variants(
         "derived": Section(
             "a section",
             {
-                "derived": Field(_FORMULA, "what it follows from", required=True),
+                "derived": Field(_FORMULA, "the formula", required=True),
                 "when": _WHEN,
             },
         ),
@@ -175,7 +175,7 @@ _OBJECTIVE = Section(
     {
         "metric": Field(
             Text("the name of a metric (letters, digits and _)", _NAME),
-            "the name under which the training reports it",
+            "the name under which train() reports it",
             required=True,
         ),
         "direction": Field(
@@ -196,14 +196,14 @@ _PRICES = Section(
 _BUDGET = Section(
     "a section such as {time: 4 min, trials: 200}",
     {
-        "time": Field(Quantity(units.DURATION), "wall-clock time of the search"),
-        "trials": Field(_POSITIVE, "number of trials, confirmations not counted"),
-        "money": Field(Quantity(units.SPENDING), "money, in the currency of the prices"),
-        "energy": Field(Quantity(units.KILOWATT_HOURS), "energy"),
+        "time": Field(Quantity(units.DURATION), "the wall-clock time of the search"),
+        "trials": Field(_POSITIVE, "the number of trials without confirmations"),
+        "money": Field(Quantity(units.SPENDING), "the money, in the currency of the prices"),
+        "energy": Field(Quantity(units.KILOWATT_HOURS), "the energy"),
     },
     at_least=1,
 )
-# The store keeps it in keys, where PostgreSQL has no room for longer ones and none for a NUL.
+# The store uses it in keys, which in PostgreSQL cannot be longer and cannot contain a NUL.
 _RULE_NAME = r"^[^\s\x00-\x1f\x7f]{1,200}$"
 _RULE = Section(
     "a section such as {id: even, require: channels % 2 == 0}",
@@ -214,15 +214,15 @@ _RULE = Section(
             required=True,
         ),
         "require": Field(_EXPRESSION, "the condition that must hold", required=True),
-        "when": Field(_EXPRESSION, "the condition under which the rule is asked at all"),
+        "when": Field(_EXPRESSION, "the condition under which the rule applies"),
         "because": Field(Text("the reason, in words"), "the reason, in the expert's words"),
         "source": Field(Text("where that is written"), "where that is written"),
         "confidence": Field(
             Number("a number from 0.5 to below 1", low=0.5, below=1),
-            "how sure it has to be that the condition holds, where a prediction may be wrong",
+            "the probability with which the condition must hold if a prediction is uncertain",
         ),
         "audit": Field(
-            Percentage(), "the share of the budget for trainings just outside of it: is it right?"
+            Percentage(), "the share of the budget for trials that break it, to test the rule"
         ),
         "safety": Field(Flag(), "whether it must never be broken, not even by an audit"),
     },
@@ -230,22 +230,22 @@ _RULE = Section(
 _CONFIRM = Section(
     "a section such as {leaders: 2, seeds: 3}",
     {
-        "leaders": Field(_COUNT, "at most how many leaders are trained again; 0: none"),
-        "seeds": Field(_POSITIVE, "with how many fresh seeds each"),
+        "leaders": Field(_COUNT, "the most leaders to train again; 0: none"),
+        "seeds": Field(_POSITIVE, "the number of fresh seeds for each leader"),
         "share": Field(
             Number("a number from 0 to below 1", low=0, below=1),
-            "the share of the budget that is kept for it",
+            "the share of the budget reserved for it",
         ),
     },
 )
 _RESOURCES = Section(
     "a section such as {workers: 2, threads: 1}",
     {
-        "workers": Field(_POSITIVE, "trials at the same time"),
-        "threads": Field(_POSITIVE, "processor threads of each trial"),
-        "memory": Field(Quantity(units.MEMORY), "limit on the memory of a trial"),
+        "workers": Field(_POSITIVE, "the number of trials at the same time"),
+        "threads": Field(_POSITIVE, "the number of CPU threads of each trial"),
+        "memory": Field(Quantity(units.MEMORY), "the memory limit of a trial"),
         "watts_per_core": Field(
-            Number("a number above 0", above=0), "power of a busy core, where it is estimated"
+            Number("a number above 0", above=0), "the power of a busy core, for estimates of energy"
         ),
     },
 )
@@ -260,19 +260,19 @@ STUDY = Section(
         ),
         "problem": Field(_PYTHON_FILE, "the file with load() and train()"),
         "data": Field(_DATA, "where the data comes from", required=True),
-        "objective": Field(_OBJECTIVE, "what is searched for", required=True),
+        "objective": Field(_OBJECTIVE, "the metric to optimise", required=True),
         "worth": Field(
             Quantity(units.WORTH),
             "what a gain is worth, such as 10 min per point",
             required=True,
         ),
-        "prices": Field(_PRICES, "what resources cost"),
-        "budget": Field(_BUDGET, "the most that may be spent"),
+        "prices": Field(_PRICES, "the prices of resources"),
+        "budget": Field(_BUDGET, "the limits of the search"),
         "space": Field(
             Named(
                 _PARAMETER,
                 "a section with a parameter or more, such as lr: {float: [0.001, 0.1]}",
-                "letters, digits and _, not beginning with a digit",
+                "letters, digits and _, not starting with a digit",
                 _NAME,
                 RESERVED,
             ),
@@ -280,18 +280,19 @@ STUDY = Section(
             required=True,
         ),
         "rules": Field(
-            ListOf(_RULE, "a list of rules"), "what a configuration or its model fulfils"
+            ListOf(_RULE, "a list of rules"),
+            "the conditions that a configuration or its model must meet",
         ),
         "gates": Field(
             ListOf(Text("a condition such as latency_ms_p95 <= 20"), "a list of conditions"),
-            "what a model fulfils before it is registered",
+            "the conditions that a model must meet to be registered",
         ),
-        "confirm": Field(_CONFIRM, "how leaders are checked once the search has stopped"),
-        "resources": Field(_RESOURCES, "what a trial may use"),
-        "sampler": Field(OneOf(SAMPLER_NAMES), "what proposes; tpe where nothing is said"),
+        "confirm": Field(_CONFIRM, "how the leaders are confirmed after the search"),
+        "resources": Field(_RESOURCES, "the resources of the trials"),
+        "sampler": Field(OneOf(SAMPLER_NAMES), "the sampler; tpe by default"),
         "seed": Field(
             Number("a whole number from 0 to 4294967295", whole=True, low=0, high=2**32 - 1),
-            "seeds the proposals and the trainings",
+            "the seed of proposals and training",
         ),
     },
 )
@@ -300,17 +301,17 @@ STUDY = Section(
 def schema() -> JSONSchema:
     """Return the JSON Schema of `study.yaml`, for editors.
 
-    It knows keys, types and notations. What takes more than a look at one value (a lower bound
-    above the upper one, an unknown name in a rule) only the reader finds.
+    It covers keys, types and notations. Mistakes that involve several values (a lower bound above
+    the upper one, an unknown name in a rule) are found only by the reader.
     """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A Satisfice study",
-        "description": "What is searched for, what it is worth, and what it may cost.",
+        "description": "What to search for, what it is worth, and what it may cost.",
         **STUDY.schema(),
     }
 
 
 def mistakes(document: Any) -> list[Mistake]:
-    """Say what the table has against a document; nothing exactly where the schema accepts it."""
+    """Return what is wrong with a document; it is empty exactly if the schema accepts it."""
     return list(STUDY.mistakes(document, ()))

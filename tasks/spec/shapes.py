@@ -18,52 +18,52 @@ from satisfice.tasks.spec.mistakes import Mistake, Path, Spot, dotted, shown, un
 JSONSchema: TypeAlias = dict[str, Any]
 
 _PERCENT = r"^[0-9]{1,2}(\.[0-9]+)? ?%$"
-_LARGEST = 1e300  # what floating-point numbers can still be multiplied with; not infinity
+_LARGEST = 1e300  # products of larger numbers would overflow
 
 
 class Shape(Protocol):
-    """What a value may look like."""
+    """A set of values that a place in a file may hold."""
 
     def schema(self) -> JSONSchema:
-        """Describe the values as JSON Schema."""
+        """Return the JSON Schema of the values."""
         ...
 
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
-        """Say what is wrong with a value."""
+        """Yield what is wrong with a value."""
         ...
 
 
 @dataclass(frozen=True)
 class Text:
-    """A text that matches a regular expression (one that ECMAScript reads alike)."""
+    """Text that matches a regular expression, written so that ECMAScript reads it the same way."""
 
     expected: str
     pattern: str = r"\S"
     hint: str = ""
 
     def schema(self) -> JSONSchema:
-        """Describe the values as JSON Schema."""
+        """Return the JSON Schema of the values."""
         return {"type": "string", "pattern": self.pattern}
 
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
-        """Say what is wrong with a value."""
+        """Yield what is wrong with a value."""
         if not isinstance(value, str) or not re.search(self.pattern, value):
             yield unexpected(value, path, self.expected, self.hint)
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """A text that states an amount."""
+    """Text that states an amount."""
 
     measure: Measure
 
     def schema(self) -> JSONSchema:
-        """Describe the values as JSON Schema."""
+        """Return the JSON Schema of the values."""
         example = self.measure.example
         return {"type": "string", "pattern": self.measure.pattern, "examples": [example]}
 
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
-        """Say what is wrong with a value."""
+        """Yield what is wrong with a value."""
         if not isinstance(value, str) and not _is_number(value):
             yield unexpected(value, path, self.measure.expected)
             return
@@ -80,11 +80,11 @@ class OneOf:
     words: Sequence[str]
 
     def schema(self) -> JSONSchema:
-        """Describe the values as JSON Schema."""
+        """Return the JSON Schema of the values."""
         return {"type": "string", "enum": list(self.words)}
 
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
-        """Say what is wrong with a value."""
+        """Yield what is wrong with a value."""
         if value not in self.words:
             yield unexpected(
                 value, path, " or ".join(self.words), did_you_mean(str(value), self.words)
@@ -96,28 +96,28 @@ class Flag:
     """True or false."""
 
     def schema(self) -> JSONSchema:
-        """Describe the values as JSON Schema."""
+        """Return the JSON Schema of the values."""
         return {"type": "boolean"}
 
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
-        """Say what is wrong with a value."""
+        """Yield what is wrong with a value."""
         if not isinstance(value, bool):
             yield unexpected(value, path, "true or false")
 
 
 @dataclass(frozen=True)
 class Number:
-    """A number, perhaps a whole one, perhaps within limits."""
+    """A number, optionally whole or within limits."""
 
     expected: str = "a number"
     whole: bool = False
-    low: float = -_LARGEST  # the least number allowed
-    above: float | None = None  # what it has to be larger than
+    low: float = -_LARGEST  # the smallest number allowed
+    above: float | None = None  # a bound that is not allowed itself
     high: float = _LARGEST  # the largest number allowed
-    below: float | None = None  # what it has to be smaller than
+    below: float | None = None  # a bound that is not allowed itself
 
     def schema(self) -> JSONSchema:
-        """Describe the values as JSON Schema."""
+        """Return the JSON Schema of the values."""
         limits = {
             "minimum": self.low,
             "exclusiveMinimum": self.above,
@@ -128,7 +128,7 @@ class Number:
         return {"type": "integer" if self.whole else "number", **stated}
 
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
-        """Say what is wrong with a value."""
+        """Yield what is wrong with a value."""
         if not self._allows(value):
             yield unexpected(value, path, self.expected)
 
@@ -144,17 +144,17 @@ class Number:
 
 @dataclass(frozen=True)
 class NumberOrFormula:
-    """A number, or a text with a formula for one."""
+    """A number, or text with a formula for one."""
 
     number: Number
     expected: str
 
     def schema(self) -> JSONSchema:
-        """Describe the values as JSON Schema."""
+        """Return the JSON Schema of the values."""
         return {"anyOf": [self.number.schema(), {"type": "string", "pattern": r"\S"}]}
 
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
-        """Say what is wrong with a value."""
+        """Yield what is wrong with a value."""
         if isinstance(value, str):
             yield from Text(self.expected).mistakes(value, path)
         else:
@@ -163,16 +163,16 @@ class NumberOrFormula:
 
 @dataclass(frozen=True)
 class Percentage:
-    """A part of a whole: a number such as 0.05, or a text such as 5%."""
+    """A share: a number such as 0.05, or text such as 5%."""
 
     expected: str = "a share such as 5%, or 0.05"
 
     def schema(self) -> JSONSchema:
-        """Describe the values as JSON Schema."""
+        """Return the JSON Schema of the values."""
         return {"anyOf": [self._number.schema(), {"type": "string", "pattern": _PERCENT}]}
 
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
-        """Say what is wrong with a value."""
+        """Yield what is wrong with a value."""
         if isinstance(value, str):
             yield from Text(self.expected, _PERCENT).mistakes(value, path)
         else:
@@ -180,7 +180,7 @@ class Percentage:
 
     @staticmethod
     def read(value: float | str) -> float:
-        """Return the share as a number, whichever way it is written."""
+        """Return the share as a number."""
         return float(value.rstrip("% \n")) / 100 if isinstance(value, str) else float(value)
 
     @property
@@ -190,19 +190,21 @@ class Percentage:
 
 @dataclass(frozen=True)
 class Scalar:
-    """A word, a number or a truth value."""
+    """Text, a number or a truth value."""
 
     def schema(self) -> JSONSchema:
-        """Describe the values as JSON Schema."""
+        """Return the JSON Schema of the values."""
         limits = {"minimum": -_LARGEST, "maximum": _LARGEST}
         return {"type": ["string", "number", "boolean"], **limits}
 
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
-        """Say what is wrong with a value."""
+        """Yield what is wrong with a value."""
         number = _is_number(value) and abs(value) <= _LARGEST
         if not isinstance(value, str | bool) and not number:
-            hint = "a word that YAML reads otherwise needs quotes: 'null'" if value is None else ""
-            yield unexpected(value, path, "a word, a number or a truth value", hint)
+            hint = (
+                "quote text that YAML would read as something else: 'null'" if value is None else ""
+            )
+            yield unexpected(value, path, "text, a number, true or false", hint)
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,7 @@ class ListOf:
     unique: bool = False
 
     def schema(self) -> JSONSchema:
-        """Describe the values as JSON Schema."""
+        """Return the JSON Schema of the values."""
         described: JSONSchema = {"type": "array", "items": self.item.schema()}
         if self.at_least:
             described["minItems"] = self.at_least
@@ -227,7 +229,7 @@ class ListOf:
         return described
 
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
-        """Say what is wrong with a value."""
+        """Yield what is wrong with a value."""
         if not isinstance(value, list):
             yield unexpected(value, path, self.expected)
             return
@@ -241,7 +243,7 @@ class ListOf:
             yield from self.item.mistakes(one, (*path, index))
             key = (isinstance(one, bool), one)  # to Python, true equals 1
             if self.unique and key in seen:
-                again = f"{dotted((*path, index))} is {shown(one)} once more"
+                again = f"{dotted((*path, index))} is {shown(one)} again"
                 yield Mistake((*path, index), f"{again}, expected each value once")
             seen.append(key)
 
@@ -252,8 +254,8 @@ class Field:
 
     Attributes:
         shape: What its value may look like.
-        says: What it means, for editors.
-        required: Whether it must be there.
+        says: What it means.
+        required: Whether it must be given.
     """
 
     shape: Shape
@@ -270,7 +272,7 @@ class Section:
     at_least: int = 0
 
     def schema(self) -> JSONSchema:
-        """Describe the values as JSON Schema."""
+        """Return the JSON Schema of the values."""
         described: JSONSchema = {
             "type": "object",
             "properties": {
@@ -283,7 +285,7 @@ class Section:
         return described | ({"minProperties": self.at_least} if self.at_least else {})
 
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
-        """Say what is wrong with a value."""
+        """Yield what is wrong with a value."""
         if not isinstance(value, dict) or len(value) < self.at_least:
             yield unexpected(value, path, self.expected)
             return
@@ -297,24 +299,24 @@ class Section:
         for name, field in self.fields.items():
             if name in value:
                 yield from field.shape.mistakes(value[name], (*path, name))
-            elif field.required and name not in guesses:  # else a misspelt key says it all
+            elif field.required and name not in guesses:  # else a misspelt key is the mistake
                 missing = f"{name!r} is missing{where}, expected"
                 yield Mistake(path, f"{missing} {field.says}", spot=Spot.SECTION)
 
 
 @dataclass(frozen=True)
 class Variants:
-    """A section of one of several kinds, told apart by a key that only this kind has."""
+    """A section of one of several kinds, each with a key that only it has."""
 
     expected: str
     kinds: Mapping[str, Section]
 
     def schema(self) -> JSONSchema:
-        """Describe the values as JSON Schema."""
+        """Return the JSON Schema of the values."""
         return {"oneOf": [kind.schema() for kind in self.kinds.values()]}
 
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
-        """Say what is wrong with a value."""
+        """Yield what is wrong with a value."""
         if not isinstance(value, dict):
             yield unexpected(value, path, self.expected)
             return
@@ -322,7 +324,7 @@ class Variants:
         if len(found) == 1:
             yield from self.kinds[found[0]].mistakes(value, path)
             return
-        has = " and ".join(found) or "no kind"
+        has = " and ".join(found) or "no type"
         guesses = () if found else (did_you_mean(str(key), self.kinds) for key in value)
         hint = next(filter(None, guesses), "")
         yield Mistake(path, f"{dotted(path)} has {has}, expected {self.expected}", hint, Spot.KEY)
@@ -339,7 +341,7 @@ class Named:
     reserved: Sequence[str]
 
     def schema(self) -> JSONSchema:
-        """Describe the values as JSON Schema."""
+        """Return the JSON Schema of the values."""
         names = {"pattern": self.pattern, "not": {"enum": list(self.reserved)}}
         return {
             "type": "object",
@@ -349,14 +351,14 @@ class Named:
         }
 
     def mistakes(self, value: Any, path: Path) -> Iterator[Mistake]:
-        """Say what is wrong with a value."""
+        """Yield what is wrong with a value."""
         if not isinstance(value, dict) or not value:
             yield unexpected(value, path, self.expected)
             return
         for key, one in value.items():
             here = (*path, key)
             if not isinstance(key, str) or not re.search(self.pattern, key):
-                found = f"{shown(key)} cannot name a parameter"
+                found = f"{shown(key)} is not a valid name"
                 yield Mistake(here, f"{found}, expected {self.name}", spot=Spot.KEY)
             elif key in self.reserved:
                 found = f"{key!r} is reserved for the rule language"

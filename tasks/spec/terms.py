@@ -1,4 +1,4 @@
-"""Worth and prices as they are stated in Python: in the words of a `study.yaml`, or as objects."""
+"""Worth and prices in Python: as text in the notation of `study.yaml`, or as objects."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _PRICES = ("hour", "kwh", "kgco2e", "carbon")
 def read_terms(
     worth: Worth | str, prices: Prices | Mapping[str, str] | None
 ) -> tuple[Worth, Prices]:
-    """Bring worth and prices into one unit of money.
+    """Return worth and prices in one unit of money.
 
     Args:
         worth: What a gain is worth: `"10 min per point"`, `"2 EUR per halving, up to 0.99"`.
-        prices: What resources cost: `{"hour": "0.60 EUR", "kwh": "0.28 EUR"}`. None: as in a study
-            without prices, an hour of the machine costs 1 h.
+        prices: The prices of resources: `{"hour": "0.60 EUR", "kwh": "0.28 EUR"}`. None: an hour of
+            the machine costs 1 h, as in a study without prices.
 
     Raises:
-        UserError: Something cannot be read, or the two do not meet in one unit of money.
+        UserError: Something cannot be read, or the two are in different currencies.
     """
     words = dict(prices) if isinstance(prices, Mapping) else {}
-    _refuse_strangers(words)
+    _refuse_unknown(words)
     document: amounts.Document = {"prices": words}
     if isinstance(worth, str):
         document["worth"] = worth
@@ -52,7 +52,7 @@ def _prices(
     return amounts.read_prices(found)
 
 
-def _refuse_strangers(words: Mapping[str, str]) -> None:
+def _refuse_unknown(words: Mapping[str, str]) -> None:
     for key, text in words.items():
         if key not in _PRICES:
             raise UserError(f"unknown price {key!r}", f"Prices are: {', '.join(_PRICES)}")
@@ -72,9 +72,9 @@ def _read_amounts(document: amounts.Document) -> amounts.Amounts:
 
 
 def _refuse_other_money(worth: str, prices: Prices) -> None:
-    unit = units.WORTH.read_offer(worth).amount.unit
+    unit = units.WORTH.read_worth(worth).amount.unit
     if unit not in {"s", "kWh", prices.currency}:
         raise UserError(
             f"the worth is stated in {unit}, but the prices are in {prices.currency}",
-            "Worth and prices share one currency",
+            "Worth and prices must use one currency",
         )

@@ -1,4 +1,4 @@
-"""A YAML file whose every value knows its line, so that a mistake can be pointed at."""
+"""A YAML file with the line of every value, so that messages can point at mistakes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ruamel.yaml.scanner import ScannerError
 from satisfice.domain.errors import UserError
 from satisfice.tasks.spec.mistakes import Mistake, Path, Spot
 
-_QUOTES = "put quotes around text that holds any of : # , [ ] { }"
+_QUOTES = "put quotes around text that contains any of : # , [ ] { }"
 _SPACES = "indent with spaces"
 
 
 class _PlainConstructor(SafeConstructor):
-    """Leaves dates as the words that they are written in: no key of a study is a date."""
+    """Reads dates as text, since no value of a study is a date."""
 
 
 _PlainConstructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
@@ -31,7 +31,7 @@ _PlainConstructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor
 class _Place:
     line: int  # from 0
     column: int  # from 0
-    width: int  # 0: nothing to underline
+    width: int  # 0: nothing is underlined
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Source:
     """A YAML file as text and as data.
 
     Attributes:
-        path: The file, as the user named it.
-        text: What it holds.
-        data: The same as plain Python values (YAML 1.2: `1e-4` is a number, `no` is a word).
+        path: The file as messages name it.
+        text: Its content.
+        data: The content as Python values (YAML 1.2: `1e-4` is a number, `no` is text).
     """
 
     path: str
@@ -50,10 +50,10 @@ class Source:
     _root: Node
 
     def refuse(self, mistakes: Iterable[Mistake]) -> None:
-        """Raise all mistakes as one, in the order of their lines; do nothing if there are none.
+        """Raise all mistakes as one error, ordered by line; do nothing if there are none.
 
         Raises:
-            UserError: Names file and line, and shows the place.
+            UserError: The message names file and line, and shows the place.
         """
         found = sorted(((self._place(one), one) for one in mistakes), key=lambda pair: pair[0].line)
         if len(found) == 1:
@@ -64,12 +64,12 @@ class Source:
             raise UserError("\n".join(blocks), f"{len(found)} mistakes in {self.path}")
 
     def line(self, path: Path) -> int:
-        """Return the line of a value that is there, counted from 1."""
+        """Return the line of an existing value, counted from 1."""
         return int(self._find(path)[1].start_mark.line) + 1
 
     def _told(self, place: _Place, mistake: Mistake) -> str:
         told = f"{self.path}:{place.line + 1}: {mistake.message}"
-        if mistake.within is not None and not place.width:  # written in a way that has no columns
+        if mistake.within is not None and not place.width:  # folded, so that columns do not match
             pointer = mistake.within.pointer().splitlines()
             return "\n    ".join([told, *pointer])
         return told + _excerpt(self.text, place)
@@ -107,7 +107,7 @@ class Source:
         error, begin = mistake.within, node.start_mark
         assert error is not None  # noqa: S101 - for the type checker
         lines = self.text.splitlines()
-        # A text in quotes begins a column later, one in a block (| or >) a line later.
+        # Text in quotes begins a column later, text in a block (| or >) a line later.
         for at, after in ((begin.line, begin.column), (begin.line + 1, 0)):
             column = lines[at].find(error.text.rstrip(), after) if at < len(lines) else -1
             if column >= 0:
@@ -116,7 +116,7 @@ class Source:
 
 
 def _has_extent(node: Node) -> bool:
-    """Tell whether a value can be underlined: a word that is there, or brackets in a line."""
+    """Tell whether a value can be underlined: a scalar that is not empty, or a flow collection."""
     if isinstance(node, ScalarNode):
         return bool(node.value)
     return isinstance(node, CollectionNode) and bool(node.flow_style)
@@ -134,11 +134,11 @@ def parse(path: str, text: str) -> Source:
     """Read the text of a YAML file.
 
     Args:
-        path: How messages name the file.
-        text: What it holds.
+        path: The file as messages name it.
+        text: Its content.
 
     Raises:
-        UserError: It is no YAML, it is empty, or a key stands twice in one place.
+        UserError: It is not YAML, it is empty, or a key is given twice.
     """
     reader = YAML(typ="safe", pure=True)
     reader.Constructor = _PlainConstructor
@@ -156,13 +156,13 @@ def parse(path: str, text: str) -> Source:
         notation = isinstance(error, ScannerError | ParserError)
         hint = _SPACES if "\\t" in error.problem else _QUOTES if notation else ""
         raise UserError(told + _excerpt(text, place), hint) from None
-    except YAMLError as error:  # a character that may not be there
+    except YAMLError as error:  # a character that is not allowed
         line = text.count("\n", 0, getattr(error, "position", 0)) + 1
         raise UserError(f"{path}:{line}: {str(error).splitlines()[0]}") from None
     except ValueError as error:  # a number with thousands of digits
         raise UserError(f"{path}: this is not YAML: {error}") from None
     except RecursionError:
-        raise UserError(f"{path}: this is not YAML of a study: it nests too deep") from None
+        raise UserError(f"{path}: it is nested too deeply for a study") from None
 
 
 def _within(text: str, place: _Place) -> _Place:
@@ -173,19 +173,20 @@ def _within(text: str, place: _Place) -> _Place:
 
 
 def _twice(root: Node) -> Iterator[Mistake]:
-    """Find keys that stand twice in one mapping; only the last of them would count."""
+    """Yield the keys that are given twice in one mapping, of which only the last would count."""
     for path, node in _nodes(root):
         first: dict[str, int] = {}
         for key, _ in node.value if isinstance(node, MappingNode) else ():
             name = str(key.value)
             if name in first:
-                told = f"key {name!r} stands here twice, expected once: first in line {first[name]}"
-                yield Mistake((*path, name), told, spot=Spot.KEY)
+                told = f"key {name!r} is given twice, expected once"
+                before = f"the first is in line {first[name]}"
+                yield Mistake((*path, name), f"{told}; {before}", spot=Spot.KEY)
             first.setdefault(name, key.start_mark.line + 1)
 
 
 def _nodes(root: Node) -> Iterator[tuple[Path, Node]]:
-    seen: set[int] = set()  # an alias may lead back to where one came from
+    seen: set[int] = set()  # an alias may refer to a node that contains it
     todo: list[tuple[Path, Node]] = [((), root)]
     while todo:
         path, node = todo.pop()

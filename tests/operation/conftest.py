@@ -17,7 +17,8 @@ import pytest
 from tests.e2e.service import PATIENCE, Ended, free_port, until
 
 _OURS = ("PREFECT_", "MLFLOW_", "SATISFICE_")
-_HIDING = ("mlflow", "prefect", "tasks", "uvicorn")  # what a working directory must not hide
+# What a working directory must not hide.
+_HIDING = ("mlflow", "numpy", "prefect", "satisfice", "tasks", "uvicorn")
 
 
 @dataclass

@@ -159,7 +159,7 @@ def test_deployments_name_what_is_installed(
         "tiny-on-demand": "satisfice.flows.search.search",
         "tiny-sweep": "satisfice.flows.sweep.sweep",
     }
-    assert commands == {f"{interpreter('wheel')} -P -m prefect.engine"}
+    assert commands == {f"{interpreter('wheel')} -P -m satisfice.flows.engine"}
     assert {one["job_variables"]["working_dir"] for one in deployed.values()} == {
         str(machine.place)
     }
@@ -188,7 +188,7 @@ def test_a_worker_runs_what_is_deployed(
     machine.end(worker)
 
     assert (found["type"], found["name"]) == ("COMPLETED", Ending.BUDGET_SPENT), json.dumps(found)
-    assert any("prefect.engine" in one.command for one in seen)
+    assert any("satisfice.flows.engine" in one.command for one in seen)
     assert any("trial_server.server" in " ".join(one.command) for one in seen)
     _are_safe(seen)
 

@@ -163,7 +163,7 @@ def test_while_nothing_is_feasible_the_budget_decides() -> None:
     assert not limited.stop
     assert limited.reason == (
         "no trial fulfils rule 'fast' (of 150 trials with a value); the closest, trial 0, breaks "
-        "'fast' by 1; until then no gain can be priced, and only the budget ends the search"
+        "'fast' by 1; until a trial is feasible no gain can be priced, and the budget decides"
     )
     assert (limited.evidence["values"], limited.evidence["infeasible"]) == (0, 150)
     assert not {"incumbent", "expected_gain"} & limited.evidence.keys()

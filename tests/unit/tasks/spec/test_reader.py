@@ -48,12 +48,12 @@ gates:
 LISTS = {
     "{KEYS}": "study, problem, data, objective, worth, prices, budget, space, rules, gates,"
     " confirm, resources, sampler, seed",
-    "{NAMES}": "The space has: channels, groups, lr, optimizer, momentum; predicted are:"
+    "{NAMES}": "The space has: channels, groups, lr, optimizer, momentum; predicted:"
     " predicted.parameters, predicted.macs, predicted.size_bytes, {LEARNT}; measured after"
     " training: measured.memory_mb, measured.checkpoint_bytes, measured.epoch_seconds,"
     " measured.epoch_money, measured.latency_ms_p50, measured.latency_ms_p95,"
     " measured.energy_wh_per_1000, measured.seconds, measured.kwh, measured.kgco2e,"
-    " measured.money; reported by it: metrics.NAME",
+    " measured.money; reported by train(): metrics.NAME",
     "{LEARNT}": "predicted.memory_mb, predicted.checkpoint_bytes, predicted.epoch_seconds,"
     " predicted.epoch_money, predicted.latency_ms_p50, predicted.latency_ms_p95,"
     " predicted.energy_wh_per_1000",
@@ -280,12 +280,12 @@ def test_nowhere_is_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        (b"study: digits\nworth: \xff\n", "study.yaml:2: expected a text in UTF-8"),
+        (b"study: digits\nworth: \xff\n", "study.yaml:2: expected text in UTF-8"),
         (b"study: digits\nworth: \x00\n", "study.yaml:2: unacceptable character #x0000"),
         (b"", "study.yaml:1: the file is empty, expected a study"),
         (b"# nothing yet\n", "study.yaml:1: the file is empty, expected a study"),
         (b"- study\n", "study.yaml:1: the file is a list, expected a section with the keys of"),
-        (b"a: " + b"[" * 700, "study.yaml: this is not YAML of a study: it nests too deep"),
+        (b"a: " + b"[" * 700, "study.yaml: it is nested too deeply for a study"),
         (b"&a [*a]: 1\n", "study.yaml:1: unknown key a tuple"),
         (b"study: &a [*a]\n", "study.yaml:1: study is a list, expected a name of"),
         (b"seed: " + b"9" * 5000, "study.yaml: this is not YAML: Exceeds the limit"),
