@@ -30,8 +30,7 @@ class PlainStudy:
     """Reads a study repeatedly, converting each finished trial once.
 
     Attributes:
-        prices: The prices of resources. A trial of plain Optuna is charged for its duration, not for
-            energy.
+        prices: The prices of resources. A trial of plain Optuna is charged for its duration only.
     """
 
     prices: Prices
