@@ -44,7 +44,7 @@ class Siblings:
         names = _names(self.folder)
         self._replaced = {
             name: module
-            for name, module in sys.modules.items()
+            for name, module in sys.modules.copy().items()
             if (top := name.partition(".")[0]) in names
             if not (self._owns(top) or _is_installed(top))
         }
@@ -73,7 +73,7 @@ class Siblings:
         return name.isidentifier() and (name not in sys.modules or self._owns(name))
 
     def _imported(self) -> dict[str, ModuleType]:
-        loaded = sys.modules.items()
+        loaded = sys.modules.copy().items()
         return {name: one for name, one in loaded if self._owns(name.partition(".")[0])}
 
     def _owns(self, name: str) -> bool:
