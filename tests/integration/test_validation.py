@@ -312,7 +312,7 @@ def test_expectations_may_be_asked_for_twice(gate: Gate, digits: Data, tmp_path:
     [
         ("def expectations(:\n", 1, "invalid syntax", "in the line: def expectations(:"),
         ("\nimport no_such_package\n", 2, "no_such_package", "in the line: import no_such_package"),
-        ("x = 1\n", None, "no function `expectations`", "def expectations"),
+        ("x = 1\n", None, "does not define a function `expectations`", "def expectations"),
         ("def expectations():\n    pass\n", 1, "NoneType, not a list", "returns a list"),
         ("\ndef expectations():\n    return ['unique']\n", 2, "'unique'", "great_expectations"),
         ("def expectations(n):\n    return []\n", 1, "missing 1 required", "in the line"),
