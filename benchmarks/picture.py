@@ -13,8 +13,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from satisfice.flows.cli.status import latest, recorded
 from satisfice.flows.stages.calibration import calibrate
+from satisfice.flows.stages.records import latest, recorded
 from satisfice.tasks.reporting.forecast_figures import calibration_plot, fan, utility
 from satisfice.tasks.storage.store import open_store
 

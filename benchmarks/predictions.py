@@ -40,7 +40,8 @@ from satisfice.domain.rules.rule import Rule, RuleBook
 from satisfice.domain.space.space import Space
 from satisfice.domain.study import Study
 from satisfice.domain.trials.history import TrialRecord, TrialState
-from satisfice.flows.coordination.orders import OrderBook, record_of
+from satisfice.domain.trials.orders import record_of, trial_seed
+from satisfice.flows.coordination.orders import OrderBook
 from satisfice.tasks.sampling.proposer import random_configurations
 from satisfice.tasks.spec.reader import read_study
 from satisfice.tasks.trial_server.client import TrialServer
@@ -71,7 +72,9 @@ def trained(study: Study, count: int) -> Iterator[Seen]:
         digest = server.ready().digest
         book = OrderBook(server.study, f"{study.name}-predictions", digest)
         for number, params in enumerate(chosen):
-            begun = TrialRecord(number, params, TrialState.RUNNING, seed=book.seed(number))
+            begun = TrialRecord(
+                number, params, TrialState.RUNNING, seed=trial_seed(study.seed, number)
+            )
             sizes = server.predict(params)
             verdict = allowed.judge(params, {})
             order = book.order(begun, verdict, 1, Cost(seconds=SECONDS))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -69,3 +69,20 @@ class GateResult:
     gate: str
     passed: bool
     measured: Mapping[str, float]
+
+
+def check_gates(gates: Iterable[Gate], values: Mapping[str, float]) -> tuple[GateResult, ...]:
+    """Check a model against quality gates.
+
+    Args:
+        gates: The gates.
+        values: Its quality attributes and its metric, by name.
+    """
+    return tuple(
+        GateResult(
+            gate.require.text,
+            gate.passes(values),
+            {name: values[name] for name in gate.require.names if name in values},
+        )
+        for gate in gates
+    )

@@ -1,4 +1,4 @@
-"""How much of a space: what was counted, and what it says of the rest."""
+"""Statistics: shares, means and differences, with their uncertainty."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_Z = 1.959963984540054  # the normal quantile that leaves 2.5 % on either side
+_Z = 1.959963984540054  # the 97.5 % quantile of the normal distribution
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """So many of so many.
+    """A share of a sample.
 
     Attributes:
-        count: How many were counted.
-        of: How many were looked at.
-        whole: Whether these are all there are, so that there is nothing to infer.
+        count: How many have a property.
+        of: The size of the sample.
+        whole: Whether the sample is the whole population, so that the share is exact.
     """
 
     count: int
@@ -27,12 +27,12 @@ class Share:
 
     @property
     def value(self) -> float:
-        """The share itself, between 0 and 1; not a number where nothing was looked at."""
+        """The share itself, between 0 and 1; NaN for an empty sample."""
         return self.count / self.of if self.of else math.nan
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval of the share in the whole, after Wilson.
+        """The 95 % Wilson interval of the share in the population.
 
         Source: E. B. Wilson 1927, Probable inference, the law of succession, and statistical
         inference, JASA 22; recommended by Brown, Cai and DasGupta 2001, Interval estimation for a
@@ -51,11 +51,11 @@ class Share:
 
 
 def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float, float]:
-    """Return the mean of some values and a two-sided t-interval for it.
+    """Return the mean of some values with a two-sided t-interval.
 
     Args:
         values: Independent values, one a seed.
-        confidence: The share of such intervals that hold the true mean.
+        confidence: The confidence level.
 
     Returns:
         Mean, lower end, upper end; infinite ends for a single value, NaN for none.
@@ -65,7 +65,7 @@ def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, 
     mean = float(np.mean(values))
     if len(values) == 1:
         return mean, -math.inf, math.inf
-    from scipy.special import stdtrit  # a study is read without it
+    from scipy.special import stdtrit  # reading a study does not need it
 
     error = float(np.std(values, ddof=1)) / math.sqrt(len(values))
     reach = float(stdtrit(len(values) - 1, (1 + confidence) / 2)) * error
@@ -86,6 +86,6 @@ def welch(some: Sequence[float], others: Sequence[float]) -> float:
     """
     if len(set(some)) == len(set(others)) == 1:
         return float(some[0] == others[0])
-    from scipy.stats import ttest_ind  # half a second: only where it is used
+    from scipy.stats import ttest_ind  # slow to import
 
     return float(ttest_ind(some, others, equal_var=False).pvalue)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from satisfice.domain.economics.cost import Budget, Prices
 from satisfice.domain.economics.worth import Direction, Worth
@@ -111,3 +111,32 @@ class Study:
     sampler: str = "tpe"
     seed: int = 0
     text: str = field(default="", repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """Values of one run that replace those of its study; None: the study's value.
+
+    Attributes:
+        minutes: Limit on the time.
+        trials: Limit on the number of trials.
+        workers: Number of trials that run at the same time.
+        seed: Seed of the proposals.
+    """
+
+    minutes: float | None = None
+    trials: int | None = None
+    workers: int | None = None
+    seed: int | None = None
+
+    def applied_to(self, study: Study) -> Study:
+        """Return the study with these values."""
+        budget, resources = study.budget, study.resources
+        if self.minutes is not None:
+            budget = replace(budget, seconds=60 * self.minutes)
+        if self.trials is not None:
+            budget = replace(budget, trials=self.trials)
+        if self.workers is not None:
+            resources = replace(resources, workers=self.workers)
+        seed = study.seed if self.seed is None else self.seed
+        return replace(study, budget=budget, resources=resources, seed=seed)

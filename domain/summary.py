@@ -17,7 +17,7 @@ from satisfice.domain.quality import GateResult, QualityAttributes
 from satisfice.domain.rules.rule import Rule
 from satisfice.domain.study import Study
 from satisfice.domain.sweep.plan import Sweep
-from satisfice.domain.trials.history import History, TrialRecord
+from satisfice.domain.trials.history import Failure, History, TrialRecord
 
 SCHEDULE = "schedule"  # the place of decisions on whether to start a scheduled search
 NOT_WORTH_IT = (
@@ -43,6 +43,25 @@ class Ending(StrEnum):
     def _missing_(cls, value: object) -> Ending | None:
         """Read the names that earlier versions stored."""
         return cls.NOT_WORTH_CONTINUING if value == "Worthwhile stop" else None
+
+
+def final_ending(ending: Ending, history: History, *, is_sweep: bool) -> Ending:
+    """Return why a search ended, given what its trials came to.
+
+    Args:
+        ending: Why it begins no further trial.
+        history: Its finished trials.
+        is_sweep: Whether it is a sweep: that is done without a feasible trial too.
+    """
+    trials = history.trials
+    by_hand = ending in (Ending.INTERRUPTED, Ending.STOPPED_BY_HAND)
+    if by_hand or not trials or history.feasible:
+        return ending
+    if history.complete:
+        return ending if is_sweep else Ending.NOTHING_FEASIBLE
+    if ending is Ending.BUDGET_SPENT and all(one.failure is Failure.OVERRAN for one in trials):
+        return Ending.NOTHING_AFFORDABLE
+    return Ending.NOTHING_WORKED
 
 
 def decision_of_sweep(

@@ -1,4 +1,4 @@
-"""The flows: what runs in which order, the command line, and the terminal."""
+"""The flows, the command line, and the terminal."""
 
 if __name__ != "satisfice.flows":
     raise ImportError(f"this is Satisfice's folder: import satisfice.flows, not {__name__}")

@@ -1,4 +1,4 @@
-"""One search from its data to its conclusion, wherever its configurations come from."""
+"""One search or sweep of a study: prepare, run, conclude."""
 
 from __future__ import annotations
 
@@ -6,46 +6,39 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from contextvars import ContextVar
-from dataclasses import replace
 from threading import Thread
-from typing import Any
 
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
 from satisfice.domain.decisions.confirmation import Confirmed
+from satisfice.domain.decisions.decision import Decision
 from satisfice.domain.errors import SatisficeError
 from satisfice.domain.prediction.predictor import Predictor
 from satisfice.domain.rules.rule import Excluded
-from satisfice.domain.study import Study
-from satisfice.domain.summary import NOT_WORTH_IT, DataReport, Ending, SearchSummary
+from satisfice.domain.study import Overrides
+from satisfice.domain.summary import NOT_WORTH_IT, Ending, SearchSummary
 from satisfice.domain.sweep.plan import SweepRequest
-from satisfice.flows.coordination.coordinator import Coordinator
-from satisfice.flows.observers.mlflow_sync import Shipping
-from satisfice.flows.observers.observers import Watchers
+from satisfice.domain.sweep.points import refuse_invalid
 from satisfice.flows.stages import schedule
-from satisfice.flows.stages.conclusion import Conclusion
 from satisfice.flows.stages.confirmation import confirm
-from satisfice.flows.stages.overrides import Limits
 from satisfice.flows.stages.preflight import refuse_contradictions
+from satisfice.flows.stages.preparation import LoadedStudy, PreparedSearch, prepare
 from satisfice.flows.stages.resume import refuse_other_data, unfinished_search
-from satisfice.flows.stages.sweep_plan import plan_sweep, told
-from satisfice.flows.stages.sweep_points import understand
+from satisfice.flows.stages.sweep_plan import plan_sweep
 from satisfice.flows.terminal import console
 from satisfice.flows.terminal.summary_text import closing
-from satisfice.tasks.environment import environment
-from satisfice.tasks.files.home import search_folder, tracking_url
-from satisfice.tasks.prefect_tasks import begin_training, load_data, validate_data
+from satisfice.flows.terminal.sweep_text import plan_lines
+from satisfice.tasks.prefect_tasks import load_data
 from satisfice.tasks.processes.interrupt import draining
-from satisfice.tasks.reporting.prefect_artifacts import Artifacts, show_not_worth_it
-from satisfice.tasks.sampling.warm_start import HeadStart, code_digest, lessons, why_begun
+from satisfice.tasks.reporting.prefect_artifacts import show_not_worth_it
+from satisfice.tasks.sampling.warm_start import code_digest
 from satisfice.tasks.search_processes import Backstage, behind
 from satisfice.tasks.servers.addresses import reaches_prefect
 from satisfice.tasks.spec.reader import read_study
-from satisfice.tasks.storage.store import Search, SearchInfo, Store, open_store
-from satisfice.tasks.storage.sweep_records import read_sweep, write_sweep
+from satisfice.tasks.storage.store import Search, SearchInfo, open_store
+from satisfice.tasks.storage.sweep_records import write_sweep
 from satisfice.tasks.tracking.registry import warm_up
-from satisfice.tasks.trial_server.client import ServerReady
 
 _STATES = {
     Ending.INTERRUPTED: Cancelled,
@@ -57,7 +50,7 @@ _STATES = {
 
 
 class NoWinner(Exception):
-    """How a search ended that hands nothing over; Prefect wants an exception in such a state.
+    """A search ended without a winner; Prefect wants an exception in such a state.
 
     Attributes:
         summary: The search.
@@ -68,8 +61,8 @@ class NoWinner(Exception):
         self.summary = summary
 
 
-# For whoever runs the flow in this process: where Prefect's server has gone away, the flow
-# itself takes minutes to end, and ends with an error.
+# Called with the summary before the flow ends: if Prefect's server has gone away, the flow takes
+# minutes to end, and then fails.
 when_concluded: ContextVar[Callable[[SearchSummary], None] | None] = ContextVar(
     "when_concluded", default=None
 )
@@ -77,30 +70,37 @@ when_concluded: ContextVar[Callable[[SearchSummary], None] | None] = ContextVar(
 
 def run_study(
     study: str,
-    limits: Limits,
+    overrides: Overrides,
     *,
     resume: bool = False,
     if_worth: bool = False,
     asked: SweepRequest | None = None,
     dry_run: bool = False,
 ) -> State:
-    """Run a search or a sweep of a study; the state says how it ended.
+    """Run a search or a sweep of a study; the returned state says how it ended.
 
     Args:
         study: The study folder.
-        limits: What this run says otherwise.
-        resume: Whether to go on with the last unfinished search or sweep, whichever it is.
-        if_worth: Whether a new search begins only where it is expected to be worth it.
-        asked: What to sweep; None: a search.
-        dry_run: Whether a sweep's plan is shown and nothing is run.
+        overrides: Values of this run that replace those of the study.
+        resume: Whether to continue the last unfinished search or sweep.
+        if_worth: Whether to start a new search only if its expected gain exceeds its cost.
+        asked: The sweep to run; None: a search.
+        dry_run: Whether to show the plan of a sweep and run nothing.
     """
     try:
-        spec = limits.of(read_study(study))
+        spec = overrides.applied_to(read_study(study))
         if asked is not None:
-            understand(spec, asked)
+            refuse_invalid(spec, asked)
         with open_store() as store, nullcontext() if dry_run else store.lock(spec.name):
             unfinished = unfinished_search(store, spec) if resume else None
-            return _run(spec, store, unfinished, if_worth, asked, dry_run)
+            with behind(spec, if_worth) as backstage:
+                ready = load_data(spec.data.source, backstage)  # if it raises, no search begins
+                loaded = LoadedStudy(spec, store, backstage, ready)
+                if unfinished is not None:
+                    return _resume(loaded, unfinished)
+                if asked is not None:
+                    return _sweep(loaded, asked, dry_run)
+                return _search_if_worth(loaded) if if_worth else _search(loaded)
     except SatisficeError as error:
         if console.current.get() is None:
             console.PlainConsole().say(f"satisfice: {error}")
@@ -112,167 +112,118 @@ def _in_words(error: SatisficeError) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).capitalize()
 
 
-def _run(
-    spec: Study,
-    store: Store,
-    unfinished: SearchInfo | None,
-    if_worth: bool,
-    asked: SweepRequest | None,
-    dry_run: bool,
-) -> State:
-    with behind(spec, if_worth) as backstage:
-        ready = load_data(spec.data.source, backstage)  # one that raises begins no search
-        if unfinished is not None:
-            refuse_other_data(unfinished, ready.digest)
-            spec = replace(spec, seed=unfinished.seed)
-            return _carry_out(spec, store, store.open(unfinished.search), ready, backstage)
-        if asked is None:
-            return _search(spec, store, ready, backstage, if_worth)
-        planned = plan_sweep(spec, asked, store, ready.digest, backstage.server.predict)
-        _screen().say("\n".join(told(planned)))
-        if dry_run:
-            return Completed(name="Dry run", message="nothing was run")
-        if not planned.points:
-            return Completed(name="Nothing to run", message="all of it was trained before")
-        ground = (ready.digest, code_digest(spec), write_sweep(planned.sweep))
-        searching = store.begin(spec, *ground)
-        return _carry_out(spec, store, searching, ready, backstage, planned.plan.excluded)
+# -- which search -----------------------------------------------------------------------------
 
 
-def _search(
-    spec: Study, store: Store, ready: ServerReady, backstage: Backstage, if_worth: bool
-) -> State:
-    """Begin a search and carry it out; a scheduled one only where it is worth it."""
-    refuse_contradictions(spec, Predictor(spec, backstage.server.predict))
-    if not if_worth:
-        searching = store.begin(spec, ready.digest, code_digest(spec))
-        return _carry_out(spec, store, searching, ready, backstage)
-    night = schedule.consider(spec, store, ready, backstage)
-    if not night.decision.stop:
-        searching = schedule.begin(spec, store, ready, night)
-        spec = replace(spec, seed=searching.info.seed)
-        return _carry_out(spec, store, searching, ready, backstage)
-    schedule.record_skip(night)
-    _screen().say(f"\n{spec.name}: {NOT_WORTH_IT}\n  {night.decision.reason}")
+def _resume(loaded: LoadedStudy, unfinished: SearchInfo) -> State:
+    """Continue an unfinished search or sweep."""
+    refuse_other_data(unfinished, loaded.ready.digest)
+    return _carry_out(loaded.seeded(unfinished.seed), loaded.store.open(unfinished.search))
+
+
+def _search(loaded: LoadedStudy) -> State:
+    """Run a new search."""
+    study = loaded.study
+    refuse_contradictions(study, Predictor(study, loaded.backstage.server.predict))
+    return _carry_out(loaded, loaded.store.begin(study, loaded.ready.digest, code_digest(study)))
+
+
+def _search_if_worth(loaded: LoadedStudy) -> State:
+    """Run a new search if its expected gain exceeds its cost."""
+    study, store, ready, backstage = loaded.study, loaded.store, loaded.ready, loaded.backstage
+    refuse_contradictions(study, Predictor(study, backstage.server.predict))
+    run = schedule.consider(study, store, ready, backstage)
+    if run.decision.stop:
+        schedule.record_skip(run)
+        return _skipped(study.name, run.decision)
+    search = schedule.begin(study, store, ready, run)
+    return _carry_out(loaded.seeded(search.info.seed), search)
+
+
+def _skipped(study: str, decision: Decision) -> State:
+    console.screen().say(f"\n{study}: {NOT_WORTH_IT}\n  {decision.reason}")
     if reaches_prefect():
-        show_not_worth_it(spec.name, night.decision)
-    return Completed(name=NOT_WORTH_IT, message=night.decision.reason)
+        show_not_worth_it(study, decision)
+    return Completed(name=NOT_WORTH_IT, message=decision.reason)
+
+
+def _sweep(loaded: LoadedStudy, asked: SweepRequest, dry_run: bool) -> State:
+    """Show the plan of a sweep, and run it."""
+    study, store, data = loaded.study, loaded.store, loaded.ready.digest
+    planned = plan_sweep(study, asked, store, data, loaded.backstage.server.predict)
+    console.screen().say("\n".join(plan_lines(planned)))
+    if dry_run:
+        return Completed(name="Dry run", message="nothing was run")
+    if not planned.points:
+        return Completed(name="Nothing to run", message="all of it was trained before")
+    search = store.begin(study, data, code_digest(study), write_sweep(planned.sweep))
+    return _carry_out(loaded, search, planned.plan.excluded)
+
+
+# -- prepare, run, conclude -------------------------------------------------------------------
 
 
 def _carry_out(
-    spec: Study,
-    store: Store,
-    searching: Search,
-    ready: ServerReady,
-    backstage: Backstage,
-    excluded: Mapping[str, Excluded] | None = None,
+    loaded: LoadedStudy, search: Search, excluded: Mapping[str, Excluded] | None = None
 ) -> State:
-    """Run what was begun to its end, confirm, conclude and tell.
+    """Run a search that has begun to its end.
 
     Args:
-        spec: The study.
-        store: All searches.
-        searching: The search, begun or taken up again.
-        ready: The data.
-        backstage: The processes behind it.
-        excluded: By rule id, what was turned away before it began.
+        loaded: The study.
+        search: The search, new or resumed.
+        excluded: By rule id, the configurations that were rejected before it began.
     """
-    screen, sweep = _screen(), read_sweep(searching.info.sweep)
-    if sweep is not None and not sweep.request.confirm:  # then nothing has to be kept for it
-        spec = replace(spec, confirming=replace(spec.confirming, share=0.0))
-    scheduled = why_begun(searching)
-    if scheduled is not None:
-        spec = schedule.capped_budget(spec, scheduled)
-    folder = search_folder(searching.info.search)
-    shipping = Shipping(folder, tracking_url(), backstage)
-    artifacts = Artifacts(searching.info.search, spec)
-    data = validate_data(spec, ready, folder, backstage)
-    screen.say(f"data {spec.data.source} ({ready.digest}): {data.decision.reason}")
-    watchers = Watchers(screen, artifacts, shipping)
-    start, notes = _head_start(spec, store, searching, ready.digest, backstage)
-    for note in notes:
-        screen.say(note)
-    coordinator = Coordinator(
-        spec,
-        searching,
-        ready.digest,
-        submit=lambda order: begin_training(order, spec.prices),
-        predict=backstage.server.predict,
-        show=watchers.show,
-        plan=None if sweep is None else sweep.points,
-        start=start,
-    )
-    coordinator.journal.append("search", **_facts(spec, searching, data))
-    coordinator.asking.exclude(excluded or {})
+    prepared = prepare(loaded, search, excluded or {})
+    with draining(lambda: _interrupt(prepared)):
+        ending, decision, confirmations = _run(prepared, loaded.backstage)
+        summary = _conclude(prepared, ending, decision, confirmations)
+    prepared.coordinator.close()
+    return _publish(summary)
 
-    def interrupt() -> None:
-        coordinator.interrupt()
-        # From a thread: the signal may have come in the midst of a line that is being printed.
-        Thread(target=screen.say, args=("saving what runs; Ctrl-C again ends at once",)).start()
 
-    with draining(interrupt):
-        if data.passed:
-            screen.begin(spec, searching.info.search)
-            ending, decision = coordinator.run()
-            backstage.tracking.submit(warm_up)  # the registry's imports take seconds
-            confirmations: tuple[Confirmed, ...] = ()
-            if sweep is None or sweep.request.confirm:
-                confirmations = confirm(coordinator, ending)
-            watchers.close()
-            screen.close()
-        else:
-            ending, decision, confirmations = Ending.DATA_GATE_FAILED, data.decision, ()
-        if coordinator.interrupted:
-            ending = Ending.INTERRUPTED
-        screen.say("concluding: quality attributes, registry, report ...")
-        summary = Conclusion(coordinator, backstage, artifacts, shipping, store, notes).write(
-            ending, decision, data, confirmations
-        )
-    coordinator.close()
-    screen.say(closing(summary))
+def _run(
+    prepared: PreparedSearch, backstage: Backstage
+) -> tuple[Ending, Decision, tuple[Confirmed, ...]]:
+    """Search until something ends it, then confirm the leaders; without valid data, do nothing."""
+    if not prepared.data.passed:
+        return Ending.DATA_GATE_FAILED, prepared.data.decision, ()
+    coordinator, observers = prepared.coordinator, prepared.observers
+    observers.begin(coordinator.study, coordinator.search.info.search)
+    ending, decision = coordinator.run()
+    backstage.tracking.submit(warm_up)  # the registry's imports take seconds
+    confirmations = confirm(coordinator, ending) if prepared.confirms else ()
+    observers.close()
+    return ending, decision, confirmations
+
+
+def _conclude(
+    prepared: PreparedSearch,
+    ending: Ending,
+    decision: Decision,
+    confirmations: tuple[Confirmed, ...],
+) -> SearchSummary:
+    """Measure and register the winner, and report."""
+    if prepared.coordinator.interrupted:
+        ending = Ending.INTERRUPTED
+    prepared.observers.say("concluding: quality attributes, registry, report ...")
+    return prepared.conclusion.write(ending, decision, prepared.data, confirmations)
+
+
+def _publish(summary: SearchSummary) -> State:
+    """Print a summary, and return it as the final state of the flow."""
+    console.screen().say(closing(summary))
     tell = when_concluded.get()
     if tell is not None:
         tell(summary)
-    state = _STATES.get(ending)
+    name, reason = str(summary.ending), summary.decision.reason
+    state = _STATES.get(summary.ending)
     if state is None:
-        return Completed(name=str(ending), message=summary.decision.reason, data=summary)
-    return state(name=str(ending), message=summary.decision.reason, data=NoWinner(summary))
+        return Completed(name=name, message=reason, data=summary)
+    return state(name=name, message=reason, data=NoWinner(summary))
 
 
-def _head_start(
-    spec: Study, store: Store, searching: Search, data: str, backstage: Backstage
-) -> tuple[HeadStart, list[str]]:
-    """Return what a search knows before its first trial, and how a person is told of it."""
-    if searching.info.sweep:
-        return HeadStart(), []  # it has no sampler
-    start, notes = HeadStart(), []
-    scheduled = why_begun(searching)
-    if scheduled is not None:
-        start = schedule.head_start(spec, store, searching)
-        notes.append(f"why it began: {scheduled.reason}")
-    predict, code, sweeps = backstage.server.predict, code_digest(spec), not start.known
-    found = lessons(store, spec, data, code, predict, before=searching.info, sweeps=sweeps)
-    if found.found:
-        those = "sweeps" if sweeps else "searches"
-        counts = ", ".join(f"{count} of {search}" for search, count in found.searches.items())
-        notes.append(f"the sampler begins with trials of earlier {those}: {counts}")
-    return replace(start, lessons=found.frozen), notes
-
-
-def _screen() -> console.Console:
-    return console.current.get() or console.PlainConsole()
-
-
-def _facts(study: Study, search: Search, data: DataReport) -> dict[str, Any]:
-    """Return what tracking wants to know of a search at its beginning."""
-    return {
-        "search": search.info.search,
-        "study": study.name,
-        "text": study.text,
-        "environment": environment(study.folder),
-        "rules": [
-            {"id": rule.id, "require": rule.require.text, "because": rule.because}
-            for rule in (*study.rules.rules, *study.soft_rules.rules)
-        ],
-        "data": {"digest": data.digest, "rows": dict(data.rows), "source": study.data.source},
-    }
+def _interrupt(prepared: PreparedSearch) -> None:
+    prepared.coordinator.interrupt()
+    # From a thread: the signal may have come while a line is being printed.
+    text = "saving running trials; press Ctrl-C again to end at once"
+    Thread(target=prepared.observers.say, args=(text,)).start()

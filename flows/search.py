@@ -1,4 +1,4 @@
-"""The search flow: from a study folder to an explained decision."""
+"""The search flow: from a study folder to a search that explains why it ended."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from prefect.client.schemas.objects import State
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import Field
 
+from satisfice.domain.study import Overrides
 from satisfice.flows.pipeline import run_study
-from satisfice.flows.stages.overrides import Limits
 
 MOST_WORKERS = 64
 
-# The coordinator counts workers; the threads only wait for their children.
+# The coordinator limits the number of running trials; a thread only waits for a trial's process.
 RUNNER: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=MOST_WORKERS)
 
 
@@ -28,16 +28,16 @@ def search(
     seed: int | None = None,
     if_worth: bool = False,
 ) -> State:
-    """Search a study's space until more searching is no longer worth its price.
+    """Search a study's space until further search is no longer worth its price.
 
     Args:
-        study: The study folder, from where the search runs.
-        resume: Go on with the last unfinished search of the study.
-        minutes: Limit on the time; empty: the study's own.
-        trials: Limit on the number of trials; empty: the study's own.
-        workers: Trials at the same time; empty: the study's own.
-        seed: Seed of the proposals; empty: the study's own.
-        if_worth: Begin a new search only where earlier ones say that it is worth its price.
+        study: The study folder, relative to the working directory of the run.
+        resume: Continue the last unfinished search of the study.
+        minutes: Time limit in minutes; empty: as in the study.
+        trials: Limit on the number of trials; empty: as in the study.
+        workers: Number of trials that run at the same time; empty: as in the study.
+        seed: Seed of the proposals; empty: as in the study.
+        if_worth: Start a new search only if its expected gain exceeds its cost.
     """
-    limits = Limits(minutes, trials, workers, seed)
-    return run_study(study, limits, resume=resume, if_worth=if_worth)
+    overrides = Overrides(minutes, trials, workers, seed)
+    return run_study(study, overrides, resume=resume, if_worth=if_worth)

@@ -8,16 +8,16 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
+from satisfice.domain.study import Overrides
 from satisfice.domain.sweep.plan import MOST, SweepRequest
 from satisfice.flows.pipeline import run_study
 from satisfice.flows.search import MOST_WORKERS, RUNNER
-from satisfice.flows.stages.overrides import Limits
 
 
 @flow(name="sweep", flow_run_name="sweep {study}", task_runner=RUNNER)
 def sweep(  # noqa: PLR0913, PLR0917 - the fields of Prefect's form
     study: str = "studies/digits",
-    parameters: list[str] = [],  # noqa: B006 - Prefect reads the default into its form
+    parameters: list[str] = [],  # noqa: B006 - Prefect shows the default in its form
     random: Annotated[int | None, Field(ge=1, le=MOST)] = None,
     again: bool = False,
     confirm: bool = False,
@@ -28,26 +28,26 @@ def sweep(  # noqa: PLR0913, PLR0917 - the fields of Prefect's form
     workers: Annotated[int | None, Field(ge=1, le=MOST_WORKERS)] = None,
     seed: int | None = None,
 ) -> State:
-    """Train chosen values of some parameters, the others at their defaults.
+    """Train chosen values of some parameters, with the defaults of the others.
 
     Args:
-        study: The study folder, from where the sweep runs.
-        parameters: What to sweep, one line a parameter: groups=1,2,4 or lr=1e-4..1e-1:log:7.
-        random: Draw this many points; empty: all combinations.
-        again: Train again what was trained before.
+        study: The study folder, relative to the working directory of the run.
+        parameters: What to sweep, one line for each parameter: groups=1,2,4 or lr=1e-4..1e-1:log:7.
+        random: Draw this many points at random; empty: all combinations.
+        again: Also train configurations that were trained before.
         confirm: Confirm the leaders with fresh seeds, and register the winner.
         dry_run: Show what would run, and run nothing.
-        resume: Go on with the last unfinished sweep or search of the study; the rest of the form
-            but the limits is then left out of account.
-        minutes: Limit on the time; empty: the study's own.
-        trials: Limit on the number of trials; empty: the study's own.
-        workers: Trials at the same time; empty: the study's own.
-        seed: Seed of what is drawn; empty: the study's own.
+        resume: Continue the last unfinished sweep or search of the study; all other fields except
+            the limits are then ignored.
+        minutes: Time limit in minutes; empty: as in the study.
+        trials: Limit on the number of trials; empty: as in the study.
+        workers: Number of trials that run at the same time; empty: as in the study.
+        seed: Seed of the drawn points; empty: as in the study.
     """
     asked = SweepRequest(tuple(parameters), random, again, confirm)
     return run_study(
         study,
-        Limits(minutes, trials, workers, seed),
+        Overrides(minutes, trials, workers, seed),
         resume=resume,
         asked=None if resume else asked,
         dry_run=dry_run,

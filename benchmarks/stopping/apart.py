@@ -15,13 +15,13 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from benchmarks.stopping.tables import Table
+Floats = npt.NDArray[np.float64]
 
 KEPT = Path(__file__).with_name("apart.npz")
 SEEDS = 3
@@ -171,13 +171,15 @@ def _train(task: str) -> tuple[np.ndarray, np.ndarray]:
     return values.reshape(-1, SEEDS), seconds.reshape(-1, SEEDS)
 
 
-@cache
-def table(task: str) -> Table:
-    """Read a task's table."""
+def measured(task: str) -> tuple[tuple[int, ...], Floats, Floats]:
+    """Return how many values each parameter of a task has, its metric, and its seconds.
+
+    Both figures have the shape (configurations, seeds).
+    """
     shape = tuple(len(values) for values in GRIDS[task.split("/", maxsplit=1)[0]].values())
     with np.load(KEPT) as kept:
         values, seconds = (kept[f"{task}/{one}"].astype(float) for one in ("values", "seconds"))
-    return Table(task, (False,) * len(shape), shape, values, seconds)
+    return shape, values, seconds
 
 
 def main() -> None:

@@ -13,16 +13,23 @@ interval is the prediction interval of the sum (Hahn and Meeker 1991, Statistica
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from scipy.special import stdtrit
 
-from satisfice.domain.rules.predicted import Forecast
+from satisfice.domain.errors import StudyCodeError
+from satisfice.domain.prediction.predictor import Predictor
+from satisfice.domain.rules.predicted import EPOCH_SECONDS, Forecast, Sizes
+from satisfice.domain.space.space import Params
+from satisfice.domain.study import Study
 from satisfice.domain.trials.history import History
 
 _LOW, _HIGH = 0.05, 0.95
+_EXAMPLES = 30  # configurations of a rule for which a model is built: a few milliseconds each
+_LEARNT_FROM = 100  # trials, the newest
+PREDICTIONS = (EPOCH_SECONDS,)  # what has to be known of a configuration
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +98,51 @@ def by_history(count: int, history: History) -> Avoided | None:
 def _rate(history: History) -> float:
     spent = history.spent
     return spent.money / spent.seconds if spent.seconds > 0 else 0.0
+
+
+def estimate_avoided(
+    study: Study,
+    history: History,
+    counts: Mapping[str, int],
+    examples: Mapping[str, Sequence[Params]],
+    predict: Callable[[Params], Sizes],
+) -> dict[str, Avoided]:
+    """Estimate, by rule id, what training the rejected configurations would have cost.
+
+    Args:
+        study: The specification.
+        history: The trials of the search.
+        counts: How many configurations each rule rejected.
+        examples: Some of them, by rule id.
+        predict: Gives `PREDICTIONS` of a configuration by building its model.
+    """
+    if not counts:
+        return {}
+    predictor = Predictor(study, predict, PREDICTIONS)
+    # If the model of a trained configuration can be built untrained, so can others.
+    predicts = bool(history.complete) and predictor.builds(history.complete[-1].params)
+    if predicts:
+        predictor.learn(history.trials[-_LEARNT_FROM:])
+    found = {}
+    for rule, count in counts.items():
+        some = _spread(examples.get(rule, [])) if predicts else []
+        epochs = [_forecast(predictor, params) for params in some]
+        one = by_forecasts(count, epochs, history) or by_history(count, history)
+        if one is not None:
+            found[rule] = one
+    return found
+
+
+def _forecast(predictor: Predictor, params: Params) -> Forecast | None:
+    try:
+        epoch = predictor(params)[EPOCH_SECONDS]
+    except StudyCodeError:
+        return None
+    assert isinstance(epoch, Forecast)  # noqa: S101 - what is learnt from trials is never exact
+    return epoch
+
+
+def _spread(examples: Sequence[Params]) -> list[Params]:
+    """Return some of many, evenly from the first to the last."""
+    step = max(len(examples) / _EXAMPLES, 1.0)
+    return [examples[int(at * step)] for at in range(min(len(examples), _EXAMPLES))]

@@ -148,7 +148,7 @@ def tallies(windows: Iterable[Window]) -> tuple[Tally, ...]:
     )
 
 
-def telling(windows: Iterable[Window]) -> Tally | None:
+def main_tally(windows: Iterable[Window]) -> Tally | None:
     """Return the longest horizon with at least ten windows, else the one with the most windows."""
     every = tallies(windows)
     enough = [one for one in every if one.covered.of >= _ENOUGH]
@@ -162,7 +162,7 @@ def verdict(windows: Iterable[Window], currency: str) -> str:
         windows: Of one search, or of several.
         currency: The unit of money.
     """
-    one = telling(windows)
+    one = main_tally(windows)
     if one is None:
         return (
             "too early to tell: no trial has finished since the fifth value, so no forecast can be "

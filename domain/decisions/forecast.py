@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -36,7 +36,7 @@ from satisfice.domain.arrays import Floats, Ints
 from satisfice.domain.decisions.durations import LogNormal, durations
 from satisfice.domain.decisions.noise import Level, level_of
 from satisfice.domain.decisions.situation import Pending, Situation
-from satisfice.domain.economics.cost import NOTHING, Budget, Cost, total
+from satisfice.domain.economics.cost import NOTHING, Budget, Cost, Ledger, total
 from satisfice.domain.economics.worth import Worth
 from satisfice.domain.trials.history import History, TrialRecord
 
@@ -290,20 +290,30 @@ def expected_cost(history: History, pending: Sequence[Pending] = ()) -> Cost:
     heaviness = math.exp(min(found.log_mean - math.log(usual), 6.0))
     ends = found.beyond(_running(history, pending))
     means = (
-        *(_beside(trials[-last:], ends, spent) for last in (10, 20)),
+        *(_recent_mean(trials[-last:], ends, spent) for last in (10, 20)),
         spent * (heaviness / len(trials)),
     )
-    return max(means, key=_dearness)
+    return max(means, key=_price)
 
 
-def _beside(trials: Sequence[TrialRecord], ends: Floats, spent: Cost) -> Cost:
+def expected_left(ledger: Ledger, history: History) -> Budget:
+    """Return what is left of a budget once the orders in flight have cost what is expected of them.
+
+    A reservation is the most that an order may cost; a decision needs what it will cost.
+    """
+    expected = expected_cost(history)
+    in_flight = tuple((number, expected) for number, _ in ledger.reserved)
+    return replace(ledger, reserved=in_flight).left()
+
+
+def _recent_mean(trials: Sequence[TrialRecord], ends: Floats, spent: Cost) -> Cost:
     """Return the mean cost of finished and running trials; the latter can only raise it."""
     mean = total(one.cost for one in trials) * (1 / len(trials))
     more = float(np.sum(np.maximum(ends - mean.seconds, 0.0))) / (len(trials) + len(ends))
     return mean + spent * (more / spent.seconds) if more else mean
 
 
-def _dearness(cost: Cost) -> tuple[float, float]:
+def _price(cost: Cost) -> tuple[float, float]:
     return cost.money, cost.seconds
 
 

@@ -114,9 +114,7 @@ def decide(standing: Standing, policy: PruningPolicy = PruningPolicy()) -> Decis
     others = [one for one in standing.others if one and _is_finite(one)]
     if len(others) < policy.min_curves:
         least = counted(policy.min_curves, "curve")
-        return Decision.to_continue(
-            f"{len(others)} of at least {least} of other trials are available"
-        )
+        return Decision.to_continue(f"{len(others)} of at least {least} of other trials are known")
     outlook = _outlook(standing, curve[-1], others, standing.incumbent)
     if outlook is None:
         return Decision.to_continue("no trial has been worse than the best one so far")

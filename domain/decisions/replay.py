@@ -11,6 +11,7 @@ from satisfice.domain.decisions.stopping import decide
 from satisfice.domain.economics.cost import NOTHING, Budget, Prices
 from satisfice.domain.economics.worth import Worth
 from satisfice.domain.space.space import Space
+from satisfice.domain.study import Study
 from satisfice.domain.trials.history import History, TrialRecord
 
 _LEFT = ("trials", "seconds", "kwh", "money")
@@ -110,3 +111,43 @@ def _offer(
         evidence["offer_cost"] * dearer,
         int(evidence["offer_least"]),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PastSearch:
+    """A past search, at the worth and the prices of its study.
+
+    Attributes:
+        study: The specification.
+        history: The finished trials.
+        records: The decisions as recorded.
+        known: Trials of earlier searches that counted as its own.
+    """
+
+    study: Study
+    history: History
+    records: tuple[DecisionRecord, ...]
+    known: tuple[TrialRecord, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """The number of finished trials."""
+        return len(self.history.trials)
+
+    @property
+    def end(self) -> Situation:
+        """All that is known at the end, with no budget."""
+        study = self.study
+        whole = History((*self.known, *self.history.trials), self.history.direction)
+        return Situation(priced(whole, study.prices), study.worth, study.prices, space=study.space)
+
+    def at(self, after: int) -> Situation:
+        """Return what was known after some trials, with the budget and the orders of that time."""
+        before = [one for one in self.records if one.after <= after]
+        return rewound(self.end, len(self.known) + after, before[-1] if before else None)
+
+    def replayed(self) -> list[Replayed]:
+        """Decide again after each trial."""
+        study = self.study
+        terms, before = (study.worth, study.prices), self.known
+        return list(replay(self.history, self.records, *terms, before=before, space=study.space))

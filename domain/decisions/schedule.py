@@ -89,7 +89,7 @@ def decide(situation: Situation, past: Past) -> Decision:
     """
     more = decide_to_stop(situation)
     evidence = dict(more.evidence)
-    if not _is_telling(more, situation):
+    if not _is_conclusive(more, situation):
         told = f"{past.search} and earlier searches allow no forecast: {more.reason}"
         return Decision.to_continue(told, **evidence)
     each = expected_cost(situation.history).money
@@ -101,10 +101,10 @@ def decide(situation: Situation, past: Past) -> Decision:
         if not more.stop:
             told = f"{told}, plus {_money(confirming, situation)} for confirmation"
         return Decision(more.stop or gain <= cost + confirming, told, evidence)
-    return _renew(situation, past.champion, each, more, evidence)
+    return _decide_on_new_data(situation, past.champion, each, more, evidence)
 
 
-def _is_telling(more: Decision, situation: Situation) -> bool:
+def _is_conclusive(more: Decision, situation: Situation) -> bool:
     """Tell whether the stopping rule has priced a gain or found that nothing can be gained.
 
     A study whose trials all failed, or whose budget covers none, must not be skipped silently.
@@ -114,7 +114,7 @@ def _is_telling(more: Decision, situation: Situation) -> bool:
     return more.stop and bool(situation.history.feasible) and "affordable" not in more.evidence
 
 
-def _renew(
+def _decide_on_new_data(
     situation: Situation,
     champion: Champion,
     each: float,

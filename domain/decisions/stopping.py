@@ -76,7 +76,7 @@ def decide(situation: Situation, policy: StoppingPolicy = StoppingPolicy()) -> D
             **facts,
         )
     if affordable(situation) < 1:
-        told = "; ".join(filter(None, (shortfall(situation.history), _too_dear(situation))))
+        told = "; ".join(filter(None, (shortfall(situation.history), _why_unaffordable(situation))))
         return Decision.to_stop(told, **facts, affordable=0.0)
     outlook = outlooks(situation, policy.horizon, level, policy.constants)
     return _too_early(situation, policy, outlook, facts) or _weigh(situation, outlook, facts)
@@ -92,10 +92,10 @@ def _too_early(
     values, trials = int(facts["values"]), int(facts["trials"])
     waited, told = trials >= _PATIENCE * policy.min_trials, shortfall(situation.history)
     if told:
-        told = f"{told}; until then no gain can be priced, and only the budget ends the search"
+        told = f"{told}; until a trial is feasible no gain can be priced, and the budget decides"
     elif not values and waited:
         return Decision.to_stop(
-            f"none of {trials} trials returned a value: {_ends(situation)}", **facts
+            f"none of {trials} trials returned a value: {_endings(situation)}", **facts
         )
     elif values < policy.min_trials and not waited:
         least = counted(policy.min_trials, "trial")
@@ -134,7 +134,7 @@ def _weigh(situation: Situation, outlook: tuple[Outlook, ...], facts: dict[str, 
             "offer_cost": offer.cost,
             "offer_least": float(offer.least),
         }
-        told = _told_by(situation, offer, outlook[0])
+        told = _model_reason(situation, offer, outlook[0])
         if told:
             return Decision.to_continue(
                 f"{told}; judged by the values alone, {sentence}", **evidence
@@ -148,16 +148,16 @@ def _weigh(situation: Situation, outlook: tuple[Outlook, ...], facts: dict[str, 
     return Decision.to_stop(sentence, **evidence)
 
 
-def _told_by(situation: Situation, offer: NextTrialEstimate, following: Outlook) -> str:
+def _model_reason(situation: Situation, offer: NextTrialEstimate, following: Outlook) -> str:
     """Say why the next configuration is worth its price after all; empty: it is not.
 
     The forecast from the values knows searches in general, the model knows this space but tends to
     overrate its best candidate: the two gains are combined by their geometric mean.
     """
-    telling = len(situation.history.telling)
-    if telling < offer.least:
+    informative = len(situation.history.informative)
+    if informative < offer.least:
         least = f"at least {offer.least} trials needed for a model of the space"
-        return f"{telling} of {least} have finished"
+        return f"{informative} of {least} have finished"
     together = math.sqrt(offer.gain) * math.sqrt(following.gain)
     if together > offer.cost:
         gain, cost = sums(together, offer.cost, situation.prices.currency)
@@ -205,7 +205,7 @@ def _sentence(situation: Situation, outlook: Outlook) -> str:
     return f"{more} would bring {gain} and cost {cost}"
 
 
-def _too_dear(situation: Situation) -> str:
+def _why_unaffordable(situation: Situation) -> str:
     left, each = situation.left, expected_cost(situation.history)
     currency = situation.prices.currency
     limits = (
@@ -220,7 +220,7 @@ def _too_dear(situation: Situation) -> str:
     return "the remaining budget does not cover one more trial"
 
 
-def _ends(situation: Situation) -> str:
+def _endings(situation: Situation) -> str:
     ends = Counter(
         f"failed ({one.failure})" if one.failure else str(one.state)
         for one in situation.history.trials

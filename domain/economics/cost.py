@@ -191,6 +191,17 @@ class Ledger:
         """The cost reserved for all running trials."""
         return sum((cost for _, cost in self.reserved), start=NOTHING)
 
+    @property
+    def share_used(self) -> float:
+        """The used share of the scarcest resource, between 0 and 1; 0 without any limit."""
+        pairs = (
+            (self.trials, self.budget.trials),
+            (self.elapsed, self.budget.seconds),
+            (self.spent.kwh, self.budget.kwh),
+            (self.spent.money, self.budget.money),
+        )
+        return max((min(used / limit, 1.0) for used, limit in pairs if limit), default=0.0)
+
     def left(self) -> Budget:
         """Return what is neither spent nor reserved; never below zero."""
         taken = self.spent + self.promised

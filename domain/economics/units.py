@@ -177,7 +177,7 @@ class StatedWorth:
     target: float | None
 
 
-class OfferMeasure(Measure):
+class WorthMeasure(Measure):
     """What a gain is worth: an amount per step of the metric, optionally up to a target."""
 
     @property
@@ -186,7 +186,7 @@ class OfferMeasure(Measure):
         target = rf"(?:\s*,?\s+up to\s+(-?{_DIGITS}))?"
         return rf"^\s*{self.body}\s+per\s+({_any_of(STEPS)}){target}\s*$"
 
-    def read_offer(self, text: str) -> StatedWorth:
+    def read_worth(self, text: str) -> StatedWorth:
         """Read a worth.
 
         Raises:
@@ -212,4 +212,4 @@ class OfferMeasure(Measure):
         return "a target is written ', up to 0.99'"
 
 
-WORTH = OfferMeasure("a worth", "10 min per point", ALL_UNITS, currencies=True)
+WORTH = WorthMeasure("a worth", "10 min per point", ALL_UNITS, currencies=True)

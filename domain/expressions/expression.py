@@ -39,7 +39,7 @@ class Expression:
 
     Attributes:
         text: The expression as written.
-        names: The names it reads, dotted ones included, in the order of their first use.
+        names: The names in it, dotted ones included, in the order of their first use.
     """
 
     text: str
@@ -55,13 +55,13 @@ class Expression:
         object.__setattr__(self, "names", tuple(reader.names))
 
     def __reduce__(self) -> tuple[type[Expression], tuple[str]]:
-        return Expression, (self.text,)  # closures do not pickle: read the text again
+        return Expression, (self.text,)  # closures do not pickle: parse the text again
 
     def check_names(self, known: Collection[str], kind: str = "name", listing: str = "") -> None:
-        """Refuse names that nobody declared.
+        """Refuse unknown names.
 
         Args:
-            known: The names that a value will be given for.
+            known: The known names.
             kind: What such a name stands for.
             listing: The sentence that lists the known names in the hint; empty: a plain list.
 
@@ -96,14 +96,14 @@ class Expression:
     def margin(self, values: Mapping[str, Any]) -> float:
         """Return by how much the expression holds (>= 0) or fails (< 0), in the units of its sides.
 
-        `and` takes the smallest margin, `or` the largest. A truth without a measure (`!=`, `in`, a
-        comparison of words) counts 1 where it holds and -1 where it fails.
+        `and` takes the smallest margin, `or` the largest. A condition without a measure (`!=`,
+        `in`, a comparison of words) has margin 1 if it holds and -1 if it fails.
         """
         return float(self._margin(values))
 
 
 class _Reader:
-    """Turns a syntax tree into closures and collects the names that it reads."""
+    """Compiles a syntax tree to closures and collects the names in it."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -114,10 +114,10 @@ class _Reader:
         return refusal(self.text, node, message, hint)
 
     def value(self, node: ast.expr) -> _Closure:
-        """Compile a node to a function from values to the node's value."""
+        """Compile a node to a function from values to its value."""
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise self._refuse(node, f"an expression nests at most {MAX_DEPTH} deep")
+            raise self._refuse(node, f"an expression is nested at most {MAX_DEPTH} deep")
         try:
             compiler = _COMPILERS.get(type(node))
             if compiler is None:
@@ -128,12 +128,12 @@ class _Reader:
             self._depth -= 1
 
     def margin(self, node: ast.expr) -> _Closure:
-        """Compile a node to a function from values to the node's margin."""
+        """Compile a node to a function from values to its margin."""
         if isinstance(node, ast.BoolOp):
             return _joined_margin(isinstance(node.op, ast.And), list(map(self.margin, node.values)))
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             inner = self.margin(node.operand)
-            # What holds without room to spare fails when it is turned round.
+            # What holds with a margin of 0 fails when it is negated.
             return lambda values: -inner(values) or _JUST_BELOW
         if isinstance(node, ast.Compare):
             return self._compare_margin(node)
@@ -153,7 +153,7 @@ class _Reader:
     def _name(self, node: ast.expr) -> _Closure:
         name = dotted(node)
         if name is None:
-            raise self._refuse(node, "a dot only joins the parts of a name")
+            raise self._refuse(node, "a dot may only join the parts of a name")
         self.names.setdefault(name)
         return lambda values: values[name]
 
@@ -187,7 +187,7 @@ class _Reader:
     def _call(self, node: ast.Call) -> _Closure:
         name = dotted(node.func)
         if name is None:
-            raise self._refuse(node.func, "only functions with a name can be called")
+            raise self._refuse(node.func, "only named functions can be called")
         if name not in FUNCTIONS:
             hint = did_you_mean(name, FUNCTIONS, f"The functions are: {', '.join(FUNCTIONS)}")
             raise self._refuse(node.func, f"unknown function {name!r}", hint)
@@ -227,16 +227,16 @@ def _link_margin(kind: type[ast.AST]) -> Callable[[Any, Any], float]:
         if measure is None or not (isinstance(left, _NUMBER) and isinstance(right, _NUMBER)):
             return 1.0 if holds else -1.0
         measured = float(measure(left, right))
-        if math.isnan(measured):  # infinity less infinity, or a value that is no number
+        if math.isnan(measured):  # infinity minus infinity, or a value that is NaN
             return 1.0 if holds else -1.0
-        # A strict comparison that sits on its limit fails: its margin must be below zero too.
+        # A strict comparison at its limit fails, so its margin must be below zero.
         return measured or (0.0 if holds else _JUST_BELOW)
 
     return margin
 
 
 def _joined_margin(every: bool, parts: list[_Closure]) -> _Closure:
-    """Join margins by `and` (every) or `or`; like Python, need no result beyond what decides."""
+    """Join margins by `and` (every) or `or`; as in Python, only deciding parts need a result."""
     pick = min if every else max
 
     def margin(values: Mapping[str, Any]) -> float:

@@ -1,4 +1,4 @@
-"""The operators and functions of the rule language: what each of them computes, and its limits."""
+"""The operators and functions of the rule language, and their limits."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ NO_RESULT = (ArithmeticError, TypeError, ValueError)  # what an operation withou
 
 def _power(base: float, exponent: float) -> float:
     if abs(exponent) > MAX_EXPONENT:
-        raise ArithmeticError(f"the exponent {exponent} is beyond {MAX_EXPONENT}")
+        raise ArithmeticError(f"the exponent {exponent} is larger than {MAX_EXPONENT}")
     power = base**exponent
     if isinstance(power, complex):
-        raise ValueError(f"{base} has no root that is a real number")  # noqa: TRY004 - of its value
+        raise ValueError(f"{base} has no real root")  # noqa: TRY004 - of its value
     return float(power)
 
 
 def _for_numbers(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """Refuse words and lists, which Python would repeat or fill in until the memory is full."""
+    """Refuse words and lists, which Python would repeat or format until memory is full."""
 
     def apply(left: Any, right: Any) -> Any:
         if isinstance(left, _WORDS) or isinstance(right, _WORDS):
@@ -38,10 +38,10 @@ _WORDS = (str, list)
 
 
 def _round(number: float, digits: float = 0) -> float:
-    if abs(digits) > MAX_DIGITS:  # Python works with ten to the power of it
-        raise ArithmeticError(f"{digits} digits are beyond {MAX_DIGITS}")
+    if abs(digits) > MAX_DIGITS:  # Python computes ten to the power of it
+        raise ArithmeticError(f"{digits} digits are more than {MAX_DIGITS}")
     if digits != int(digits):
-        raise ValueError(f"{digits} is no number of digits")
+        raise ValueError(f"{digits} is not a number of digits")
     return round(number, int(digits))
 
 
@@ -69,7 +69,7 @@ COMPARE: dict[type[ast.AST], Callable[[Any, Any], bool]] = {
     ast.In: lambda item, container: item in container,
     ast.NotIn: lambda item, container: item not in container,
 }
-# How far a numeric comparison is from its limit; positive where it holds with room to spare.
+# The margin of a numeric comparison: above 0 if it holds with room to spare.
 MARGIN: dict[type[ast.AST], Callable[[float, float], float]] = {
     ast.Lt: lambda left, right: right - left,
     ast.LtE: lambda left, right: right - left,

@@ -1,4 +1,4 @@
-"""Reading the rule language: a text becomes Python's syntax tree, an error points into the text."""
+"""Parsing the rule language into Python's syntax tree, with errors that point into the text."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ MAX_LENGTH = 500
 
 
 class ExpressionError(UserError):
-    """An expression that cannot be read.
+    """An expression with a mistake.
 
     Attributes:
         text: The expression as written.
-        column: Where in it, counted from 0.
-        width: How many characters are meant.
+        column: The position of the mistake, from 0.
+        width: Its length in characters.
     """
 
     def __init__(self, message: str, text: str, column: int, width: int, hint: str = "") -> None:
@@ -25,15 +25,15 @@ class ExpressionError(UserError):
         self.width = max(width, 1)
 
     def pointer(self) -> str:
-        """Return the expression with the place underlined, on two lines."""
+        """Return the expression with the mistake underlined, on two lines."""
         return f"{self.text.rstrip()}\n{' ' * self.column}{'^' * self.width}"
 
 
 def parse(text: str) -> ast.expr:
-    """Return the syntax tree of a text, with its places counted in characters of the text.
+    """Return the syntax tree of a text, with positions counted in characters of the text.
 
     Raises:
-        ExpressionError: It is too long, empty, or no expression of Python's.
+        ExpressionError: It is too long, empty, or not a Python expression.
     """
     if len(text) > MAX_LENGTH:
         raise ExpressionError(
@@ -43,7 +43,7 @@ def parse(text: str) -> ast.expr:
             60,
         )
     if not text.strip():
-        raise ExpressionError("an expression is needed here", text, 0, 1)
+        raise ExpressionError("the expression is empty", text, 0, 1)
     lead = len(text) - len(text.lstrip())
     try:
         tree = ast.parse(text.strip(), mode="eval").body
@@ -61,12 +61,12 @@ def parse(text: str) -> ast.expr:
 
 
 def _characters(text: str, offset: int) -> int:
-    """Turn an offset in bytes of UTF-8, which is how the parser counts, into one in characters."""
+    """Convert an offset in bytes of UTF-8, as the parser counts, to one in characters."""
     return len(text.encode()[:offset].decode(errors="ignore"))
 
 
 def dotted(node: ast.AST) -> str | None:
-    """Return the name that a node reads, dots included, or None if it reads none."""
+    """Return the name that a node reads, with dots, or None if it reads none."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
@@ -76,7 +76,7 @@ def dotted(node: ast.AST) -> str | None:
 
 
 def refusal(text: str, node: ast.AST, message: str, hint: str = "") -> ExpressionError:
-    """Return the error that points at a node of the syntax tree of a text."""
+    """Return an error that points at a node of the syntax tree."""
     column = getattr(node, "col_offset", 0)
     width = (getattr(node, "end_col_offset", None) or column + 1) - column
     return ExpressionError(message, text, column, width, hint)

@@ -1,8 +1,8 @@
-"""What an expression can be, before anything is run: a number, a truth value, a word or a list.
+"""Type checking of expressions: numbers, truth values, words and lists.
 
-The kinds of the names are known, and the kind of each operation follows from those of its parts.
-What cannot have a result for these kinds is refused, and so is what is spelled in a way that can
-never hold. What depends on the values (a division by zero) is left for later.
+The kinds of the names are known, and the kind of each operation follows from its parts. Operations
+that have no result for these kinds are refused, and so are comparisons that can never hold. Errors
+that depend on the values (a division by zero) are not found here.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from satisfice.domain.expressions.types import (
 )
 from satisfice.domain.suggestions import did_you_mean
 
-_LONGEST = 40  # characters of a part that a message repeats
+_LONGEST = 40  # characters of a part that a message quotes
 
 
 def check_condition(expression: Expression, names: Kinds) -> None:
-    """Refuse an expression that is no condition over these names, or none that makes sense.
+    """Refuse an expression that is not a sensible condition over these names.
 
     Args:
-        expression: An expression over no other names than these.
-        names: What each name can be.
+        expression: An expression over these names only.
+        names: The kind of each name.
 
     Raises:
-        ExpressionError: Points at the first part that cannot be meant, and says why.
+        ExpressionError: Points at the first mistake, and says why.
     """
     _Inference(expression.text, names).condition(parse(expression.text), names)
 
@@ -49,16 +49,16 @@ def check_number(expression: Expression, names: Kinds) -> None:
     """Refuse an expression that is not always a number.
 
     Raises:
-        ExpressionError: Points at the first part that cannot be meant, and says why.
+        ExpressionError: Points at the first mistake, and says why.
     """
     _Inference(expression.text, names).number(parse(expression.text), names, "")
 
 
 def check_value(expression: Expression, names: Kinds) -> None:
-    """Refuse an expression that is not always one value.
+    """Refuse an expression that is not always a single value.
 
     Raises:
-        ExpressionError: Points at the first part that cannot be meant, and says why.
+        ExpressionError: Points at the first mistake, and says why.
     """
     tree = parse(expression.text)
     kind = _Inference(expression.text, names).kind(tree, names)
@@ -68,26 +68,26 @@ def check_value(expression: Expression, names: Kinds) -> None:
 
 
 def infer(expression: Expression, names: Kinds) -> Kind:
-    """Return what an expression can be.
+    """Return the kind of an expression.
 
     Raises:
-        ExpressionError: Points at the first part that cannot be meant, and says why.
+        ExpressionError: Points at the first mistake, and says why.
     """
     return _Inference(expression.text, names).kind(parse(expression.text), names)
 
 
 class _Inference:
-    """Finds the kind of every part of one expression.
+    """Infers the kind of every part of one expression.
 
-    The kinds of names are handed down, since they narrow on the way: in `a or b`, the part b is
-    looked at only where a is false.
+    The kinds of names are passed down, because they narrow: in `a or b`, the part b is evaluated
+    only if a is false.
     """
 
     def __init__(self, text: str, names: Kinds) -> None:
         self._text, self._names = text, names
 
     def condition(self, node: ast.expr, known: Kinds, hint: str = "") -> None:
-        """Refuse a part that is not true or false."""
+        """Refuse a part that is not a truth value."""
         kind = self.kind(node, known)
         if not kind.sorts <= {Sort.TRUTH}:
             odd = kind.sorts - {Sort.TRUTH}
@@ -95,7 +95,7 @@ class _Inference:
             raise self._refuse(node, told, hint or _such_as(node, kind))
 
     def kind(self, node: ast.expr, known: Kinds) -> Kind:
-        """Return what a part can be."""
+        """Return the kind of a part."""
         return _KINDS[type(node)](self, node, known)
 
     def _refuse(self, node: ast.expr, told: str, hint: str = "") -> ExpressionError:
@@ -162,7 +162,7 @@ class _Inference:
         return TRUTH if name == "isclose" else NUMBER
 
     def _numbers(self, node: ast.expr, known: Kinds, name: str) -> Kind:
-        """Refuse what is no list of numbers."""
+        """Refuse a part that is not a list of numbers."""
         kind = self.kind(node, known)
         if kind.sorts != {Sort.LIST}:
             told = f"{name}() is given one value, expected two or more, or a list of them"
@@ -174,13 +174,13 @@ class _Inference:
         return NUMBER
 
     def number(self, node: ast.expr, known: Kinds, hint: str) -> Kind:
-        """Refuse a part that is not, or not always, a number."""
+        """Refuse a part that is not always a number."""
         kind = self.kind(node, known)
         if not kind.sorts <= NUMERIC:
             odd = kind.sorts - NUMERIC
             words = [one for one in kind.values or () if isinstance(one, str)]
             if kind.sorts & NUMERIC and words and dotted(node):
-                hint = f"say first what holds for a word: {dotted(node)} == {words[0]!r} or ..."
+                hint = f"handle the words first: {dotted(node)} == {words[0]!r} or ..."
             raise self._refuse(node, f"{_said(node)} {_is(kind, odd)}, expected a number", hint)
         return NUMBER
 
@@ -218,7 +218,7 @@ class _Inference:
             self._comparable(left, right, self.kind(left, known), self.kind(right, known))
 
     def _comparable(self, left: ast.expr, right: ast.expr, mine: Kind, other: Kind) -> None:
-        """Refuse a comparison that can never hold, because of its kinds or of a word."""
+        """Refuse a comparison that can never hold, because of its kinds or its words."""
         mine, other = self._declared(left, mine), self._declared(right, other)
         if mine.sorts and other.sorts and not as_numbers(mine.sorts) & as_numbers(other.sorts):
             told = f"{_said(left)} {_is(mine)} and {_said(right)} {_is(other)}"
@@ -234,14 +234,14 @@ class _Inference:
             (left, _word(left), right, theirs),
         ):
             if word is not None and word not in choices:
-                told = f"{word!r} is none of the choices of {_said(owner)}"
+                told = f"{word!r} is not one of the choices of {_said(owner)}"
                 raise self._refuse(node, told, _guess(word, choices))
         if _is_all_words(ours) and not set(ours) & set(theirs):
             told = f"{_said(left)} and {_said(right)} have no choice in common"
             raise self._refuse(right, f"{told}: they are never equal")
 
     def _declared(self, node: ast.expr, kind: Kind) -> Kind:
-        """Return what a part can be where no other part has told anything away."""
+        """Return the kind of a part without any narrowing."""
         name = dotted(node)
         return kind if name is None else self._names[name]
 
@@ -249,7 +249,7 @@ class _Inference:
 _Few: TypeAlias = tuple[Value, ...] | None
 
 _ARITHMETIC = "arithmetic is for numbers"
-_ORDER = "words have no order: list those that are meant, with in [...]"
+_ORDER = "words have no order: list the ones you mean, with in [...]"
 
 _KINDS: dict[type[ast.expr], Callable[[_Inference, Any, Kinds], Kind]] = {
     ast.Constant: _Inference._constant,
@@ -264,7 +264,7 @@ _KINDS: dict[type[ast.expr], Callable[[_Inference, Any, Kinds], Kind]] = {
     ast.List: _Inference._list,
     ast.Tuple: _Inference._list,
 }
-# How many values each function takes: the fewest and the most; None: any number of them.
+# The fewest and the most arguments of each function; None: any number.
 _ARGUMENTS: dict[str, tuple[int, int | None]] = {
     "abs": (1, 1),
     "ceil": (1, 1),
@@ -296,27 +296,27 @@ def _is_all_words(values: Collection[Value]) -> bool:
 
 
 def _said(node: ast.expr) -> str:
-    """Return a part as a message repeats it."""
+    """Return a part as a message quotes it."""
     text = ast.unparse(node)
     return text if len(text) <= _LONGEST else "this"
 
 
 def _is(kind: Kind, odd: frozenset[Sort] | None = None) -> str:
-    """Say what a part is, or may be where it is something else besides."""
+    """Say what a part is, or what it may be."""
     sorts = kind.sorts if odd is None else odd
     said = " or ".join(one.value for one in Sort if one in sorts)
     return f"{'is' if sorts == kind.sorts else 'may be'} {said}"
 
 
 def _such_as(node: ast.expr, kind: Kind) -> str:
-    """Propose a comparison for what is no condition."""
+    """Propose a comparison for a part that is not a condition."""
     if _said(node) == "this" or not isinstance(node, ast.Name | ast.Attribute | ast.BinOp):
         return "compare it with something"
     return f"compare it, as in {_said(node)} == {(kind.values or (0,))[0]!r}"
 
 
 def _listed(parts: list[ast.expr]) -> str:
-    """Propose a list for what was meant by `a == 1 or 2`."""
+    """Propose a list for `a == 1 or 2`."""
     *before, last = parts
     if not isinstance(last, ast.Constant) or not before:
         return ""

@@ -1,7 +1,7 @@
-"""What a value of the rule language can be, and what a test tells of it.
+"""The types of the rule language, and how a test narrows them.
 
-A choice may mix kinds, such as `workers: {choice: [auto, 1, 2]}`, and then be asked about as in
-`workers == 'auto' or workers < 2`: the second part is looked at only where the first one is false.
+A choice may mix kinds, such as `workers: {choice: [auto, 1, 2]}`, and be used as in
+`workers == 'auto' or workers < 2`: the second part is evaluated only if the first one is false.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Value: TypeAlias = bool | int | float | str
 
 
 class Sort(Enum):
-    """What one value is, in words."""
+    """The sort of a value, in words."""
 
     NUMBER = "a number"
     TRUTH = "a truth value"
@@ -29,12 +29,12 @@ class Sort(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What an expression can be.
+    """The kind of an expression.
 
     Attributes:
-        sorts: All that its value may be.
-        values: All values that it may take, where they are few and known.
-        items: Of a list: what its items may be.
+        sorts: The sorts that its value may have.
+        values: The values that it may take, if they are few and known.
+        items: The kind of the items of a list.
     """
 
     sorts: frozenset[Sort]
@@ -46,7 +46,7 @@ Kinds: TypeAlias = Mapping[str, Kind]
 
 NUMBER = Kind(frozenset({Sort.NUMBER}))
 TRUTH = Kind(frozenset({Sort.TRUTH}))
-NUMERIC = frozenset({Sort.NUMBER, Sort.TRUTH})  # a truth value counts 1 or 0, as in Python
+NUMERIC = frozenset({Sort.NUMBER, Sort.TRUTH})  # a truth value counts as 1 or 0, as in Python
 
 
 _TELLS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
@@ -58,35 +58,35 @@ _TELLS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 
 
 def narrowed(test: ast.expr, outcome: bool, known: Kinds) -> Kinds:
-    """Return what the names can be where a test has come out like this."""
+    """Return the kinds of the names given the outcome of a test."""
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         return narrowed(test.operand, not outcome, known)
     if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) == outcome:
         for part in test.values:
             known = narrowed(part, outcome, known)
     if isinstance(test, ast.Compare) and len(test.ops) == 1:
-        return _told_apart(test, outcome, known)
+        return _without_excluded(test, outcome, known)
     return known
 
 
-def _told_apart(test: ast.Compare, outcome: bool, known: Kinds) -> Kinds:
-    """Drop the values of a choice that a comparison with constants excludes."""
+def _without_excluded(test: ast.Compare, outcome: bool, known: Kinds) -> Kinds:
+    """Remove the values of a choice that a comparison with constants excludes."""
     name, sign = dotted(test.left), type(test.ops[0])
     values = None if name is None else known[name].values
     try:
         other = ast.literal_eval(test.comparators[0])
-    except ValueError:  # it is no constant
+    except ValueError:  # not a constant
         return known
     if name is None or values is None or sign not in _TELLS:
         return known
     if sign in (ast.In, ast.NotIn) and not isinstance(other, list | tuple):
-        return known  # a part of a word
+        return known  # `in` looks for a part of a word
     kept = tuple(one for one in values if _TELLS[sign](one, other) is outcome)
     return {**known, name: of_values(kept)} if kept else known
 
 
 def of_values(values: tuple[Value, ...]) -> Kind:
-    """Return what is one of a few values."""
+    """Return the kind of one of a few values."""
     return Kind(frozenset(map(_sort, values)), values)
 
 
@@ -97,7 +97,7 @@ def _sort(value: Value) -> Sort:
 
 
 def either(kinds: Iterable[Kind]) -> Kind:
-    """Return what is one of several kinds."""
+    """Return the union of several kinds."""
     every = list(kinds)
     sorts = frozenset[Sort]().union(*(one.sorts for one in every))
     values = [one.values for one in every]
@@ -107,5 +107,5 @@ def either(kinds: Iterable[Kind]) -> Kind:
 
 
 def as_numbers(sorts: frozenset[Sort]) -> frozenset[Sort]:
-    """Return sorts with truth values taken for the numbers that they are equal to."""
+    """Return sorts with truth values counted as the numbers they equal."""
     return sorts | {Sort.NUMBER} if Sort.TRUTH in sorts else sorts

@@ -1,1 +1,1 @@
-"""What can be forecast of a trial before it is trained."""
+"""Predictions of the resources of a trial before it is trained."""

@@ -1,17 +1,17 @@
-"""Predictions that learn: memory, time and energy of a training that has not begun.
+"""Predictions of memory, time and energy of a training, learnt from finished trials.
 
-The first figure is a sum of parts, each a size of the model (counted exactly, before training)
-times a stated rate: bytes of memory for a byte of weights, seconds for a multiply-accumulate. The
-rates are a prior, not a truth: each is known to a factor only, a machine may be faster or slower as
-a whole, and each parameter of the study may shift the result. Finished trials correct all of these
-at once, by Bayesian linear regression on the logarithm, whose variance is learnt with it
-(expectation-maximisation; Bishop 2006, Pattern Recognition and Machine Learning, section 9.3.4),
-linearised around its own solution (Gauss-Newton). A forecast has Student's t distribution, because
-few trials say little about the variance.
+The prior mean is a sum of parts, each a size of the model (counted exactly, before training) times
+a stated rate: bytes of memory per byte of weights, seconds per multiply-accumulate. Each rate is
+known up to a factor only, a machine may be faster or slower as a whole, and each parameter of the
+study may shift the result. Finished trials correct all of these together by Bayesian linear
+regression on the logarithm, with the variance estimated by expectation-maximisation (Bishop 2006,
+Pattern Recognition and Machine Learning, section 9.3.4), linearised around its own solution
+(Gauss-Newton). A forecast has Student's t distribution, because few trials say little about the
+variance.
 
-A trial that ran out of memory, or of time before its first epoch was done, says only that it needed
-more. It counts with what is expected of it given that (Schmee and Hahn 1979, A Simple Method for
-Regression Analysis with Censored Data).
+A trial that ran out of memory, or out of time before its first epoch ended, is a censored
+observation: it needed more. It counts with its conditional expectation (Schmee and Hahn 1979, A
+Simple Method for Regression Analysis with Censored Data).
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from satisfice.domain.space.domains import same
 from satisfice.domain.space.space import Choice, Params, Space
 from satisfice.domain.trials.history import Failure, TrialRecord
 
-_MACHINE = 0.7  # deviation of the logarithm by which a whole machine may differ from the rates
-_SLOPE = 0.3  # the same from the middle of a parameter's range to one of its ends
+_MACHINE = 0.7  # standard deviation of the logarithm of a machine's factor on the rates
+_SLOPE = 0.3  # the same for half of a parameter's range
 _PRIOR_TRIALS = 4.0
 _ROUNDS = 50
 _LARGEST_LOG = 700.0
@@ -40,13 +40,13 @@ _CLOSE = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one trial says of a quantity.
+    """An observation of a quantity from one trial.
 
     Attributes:
         params: Its parameters.
         sizes: The sizes of its model.
-        value: What was measured, above 0.
-        at_least: Whether it needed more than that, and ended for want of it.
+        value: The measured value, above 0.
+        at_least: Whether it is censored: the trial needed more, and failed for lack of it.
     """
 
     params: Params
@@ -58,11 +58,11 @@ class Observation:
 def observe(
     name: str, trial: TrialRecord, sizes: Sizes, memory_mb: float | None = None
 ) -> Observation | None:
-    """Return what a finished trial says of a quantity; None where it says nothing.
+    """Return the observation of a quantity from a finished trial; None without one.
 
     Args:
-        name: The prediction.
-        trial: The trial, whatever became of it.
+        name: The name of the prediction.
+        trial: The trial, in any state.
         sizes: The sizes of its model.
         memory_mb: The limit on its memory, if there was one.
     """
@@ -72,7 +72,7 @@ def observe(
         if at_least:
             value = max(value or 0.0, memory_mb or 0.0)
         elif not trial.curve:
-            value = None  # it has not come through a whole epoch
+            value = None  # it did not finish an epoch
     if name in (predicted.EPOCH_SECONDS, predicted.EPOCH_MONEY):
         at_least = trial.failure is Failure.OVERRAN and not trial.curve
         value = trial.cost.seconds if at_least else trial.seconds_per_epoch
@@ -85,16 +85,16 @@ def observe(
 
 @dataclass(frozen=True)
 class Model:
-    """What is known of one quantity: the prior, and what trials have added.
+    """The model of one quantity: the prior, updated by trials.
 
     Attributes:
         quantity: The stated prior.
-        space: The study's parameters.
-        rate: What the first figure is multiplied by: the price of a second, say.
-        trials: How many trials it has learnt from.
-        shifts: The corrections that were found, on the logarithm: one for each part, one for the
-            machine, one for each coordinate of the space.
-        covariance: How sure they are.
+        space: The study's space.
+        rate: A factor on the prior mean, such as the price of a second.
+        trials: The number of trials it was fitted to.
+        shifts: The corrections of the logarithm: one for each part, one for the machine, one for
+            each coordinate of the space.
+        covariance: Their covariance.
         variance: Variance of the logarithm between trials of one configuration.
         freedom: Degrees of freedom of a forecast.
     """
@@ -113,7 +113,7 @@ class Model:
 
         Args:
             params: The active parameters.
-            sizes: The sizes of the model that it builds.
+            sizes: The sizes of its model.
         """
         parts = _parts(self.quantity, self.rate, sizes)[None]
         level, slope = _expected(parts, _coordinates(self.space, params)[None], self.shifts)
@@ -123,13 +123,13 @@ class Model:
 
 
 def learn(name: str, space: Space, observations: Iterable[Observation], rate: float = 1.0) -> Model:
-    """Learn from trials, in whatever order they finished.
+    """Fit the model of a quantity; the order of the observations does not matter.
 
     Args:
-        name: The prediction.
-        space: The study's parameters.
-        observations: What the trials say; none: the prior alone.
-        rate: What the first figure is multiplied by, above 0.
+        name: The name of the prediction.
+        space: The study's space.
+        observations: The observations; none: the prior alone.
+        rate: A factor on the prior mean, above 0.
     """
     seen, quantity = list(observations), QUANTITIES[name]
     parts = np.array([_parts(quantity, rate, one.sizes) for one in seen])
@@ -152,7 +152,7 @@ def learn(name: str, space: Space, observations: Iterable[Observation], rate: fl
         information = np.diag(prior**-2.0) + weighed @ slope
         covariance = np.asarray(np.linalg.inv(information), dtype=np.float64)
         found = covariance @ (weighed @ wanted)
-        step = np.clip(found - shifts, -1.0, 1.0)  # the parts bend: no leap beyond where they do
+        step = np.clip(found - shifts, -1.0, 1.0)  # the parts are not linear: limit the step
         misfits = (wanted - slope @ found) ** 2 + np.sum((slope @ covariance) * slope, axis=1)
         misfit = float(np.sum(misfits / noisier))
         variance = (_PRIOR_TRIALS * quantity.noise**2 + misfit) / freedom
@@ -169,7 +169,7 @@ def _parts(quantity: Quantity, rate: float, sizes: Sizes) -> Floats:
 
 
 def _expected(parts: Floats, places: Floats, shifts: Floats) -> tuple[Floats, Floats]:
-    """Return the logarithm that is expected of each row, and how it changes with the shifts."""
+    """Return the expected logarithm of each row, and its gradient in the shifts."""
     count = parts.shape[1]
     shifted = parts * np.exp(shifts[:count])
     total = np.sum(shifted, axis=1)
@@ -178,13 +178,13 @@ def _expected(parts: Floats, places: Floats, shifts: Floats) -> tuple[Floats, Fl
 
 
 def _noisier(quantity: Quantity, rate: float, level: Floats) -> Floats:
-    """Return how many times the variance of the logarithm is at a level, for the grain alone."""
+    """Return the factor on the variance of the logarithm that comes from the grain at a level."""
     shares = rate * quantity.grain * np.exp(-np.clip(level, -_LARGEST_LOG, _LARGEST_LOG))
     return 1.0 + np.minimum(shares, 1.0) ** 2 / quantity.noise**2
 
 
 def _targets(seen: Sequence[Observation], level: Floats, deviation: Floats) -> Floats:
-    """Return the logarithms to fit: measured ones, and expected ones where more was needed."""
+    """Return the logarithms to fit: measured ones, or expected ones if censored."""
     logs = np.log([one.value for one in seen])
     more = np.array([one.at_least for one in seen])
     beyond = (logs - level) / deviation
@@ -194,9 +194,9 @@ def _targets(seen: Sequence[Observation], level: Floats, deviation: Floats) -> F
 
 
 def _coordinates(space: Space, params: Params) -> Floats:
-    """Return where a configuration lies: from -1 to 1 in each range, 1 for what was chosen.
+    """Return a configuration as features: -1 to 1 for each range, one-hot for each choice.
 
-    An absent parameter is in the middle of its range, and has chosen nothing.
+    An absent parameter is in the middle of its range, and all zeros for a choice.
     """
     found: list[float] = []
     there = space.coordinates(params)

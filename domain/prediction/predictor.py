@@ -1,4 +1,4 @@
-"""All predictions of a search at one place: what is counted on the model, and what is learnt."""
+"""All predictions of a search: sizes counted on the model, and learnt quantities."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from satisfice.domain.trials.history import TrialRecord
 
 _JOULES_PER_KWH = 3.6e6
 _MS_PER_HOUR = 3.6e6
-_KEPT = 4096  # answers, some hundred bytes each
+_KEPT = 4096  # cached results, some hundred bytes each
 
 
 class Predictor:
-    """Predicts what the rules of a study speak of, better with every trial that has finished.
+    """Predicts the quantities in a study's rules, and learns from every finished trial.
 
     Args:
         study: The study.
-        count: Counts what is known of a configuration's model without training it. Takes
-            milliseconds, so what it said last is kept.
-        names: What to predict; None: what the rules of the study speak of.
+        count: Counts the sizes of a configuration's model without training it. It takes
+            milliseconds, so recent results are cached.
+        names: What to predict; None: the predictions in the rules of the study.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Predictor:
         self._models: dict[str, Model | None] = {}
 
     def learn(self, trials: Iterable[TrialRecord]) -> None:
-        """Take in finished trials."""
+        """Learn from finished trials."""
         for trial in trials if self._learnt else ():
             sizes = self._sizes_of(trial.params)
             for name in self._learnt if sizes else ():
@@ -53,7 +53,7 @@ class Predictor:
                     self._models.pop(name, None)
 
     def __call__(self, params: Params) -> Predicted:
-        """Predict; a plain number is exact, a forecast may be wrong."""
+        """Return the predictions; a plain number is exact, a forecast is uncertain."""
         counts = self._count(params)
         said: dict[str, float | Forecast] = {
             name: counts[name] for name in self._counted if name in counts
@@ -63,7 +63,7 @@ class Predictor:
         return said
 
     def builds(self, params: Params) -> bool:
-        """Tell whether a model of a configuration can be built before it is trained."""
+        """Tell whether the model of a configuration can be built before training."""
         try:
             self._count(params)
         except SatisficeError:
@@ -79,7 +79,7 @@ class Predictor:
         return 0.0 if model is None else model.forecast(params, sizes)
 
     def _rate(self, name: str) -> float:
-        """Return what a second costs by what is stated, or what a millisecond takes in energy."""
+        """Return the stated price of a second, or the stated energy of a millisecond."""
         watts = self._study.resources.watts_per_core * self._study.resources.threads
         if name == predicted.EPOCH_MONEY:
             priced = self._study.prices.of(1.0, watts / _JOULES_PER_KWH, EnergyMode.ESTIMATED)
@@ -90,12 +90,12 @@ class Predictor:
         try:
             counts = self._count(params)
         except SatisficeError:
-            return {}  # a trial that its own code has no model for any more teaches nothing
+            return {}  # the study's code no longer builds this model: nothing to learn
         return counts if self._sizes <= counts.keys() else {}
 
 
 def _once(count: Callable[[Params], Sizes]) -> Callable[[Params], Sizes]:
-    """Return a count that is not asked again for what it was asked lately."""
+    """Return a count that caches its recent results."""
     known: dict[Key, Sizes] = {}
 
     def ask(params: Params) -> Sizes:
@@ -110,6 +110,6 @@ def _once(count: Callable[[Params], Sizes]) -> Callable[[Params], Sizes]:
 
 
 def interval(forecast: Forecast) -> Mapping[str, float]:
-    """Return a forecast in the figures that people read: with its central 90 % interval."""
+    """Return the central 90 % interval of a forecast, and the number of trials behind it."""
     low, high = forecast.at(0.05), forecast.at(0.95)
     return {"low": low, "high": high, "trials": float(forecast.trials)}

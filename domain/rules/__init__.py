@@ -1,1 +1,1 @@
-"""Domain rules: what they allow, one configuration or thousands at a time."""
+"""Domain rules, checked for one configuration or for thousands at a time."""

@@ -1,12 +1,11 @@
-"""Mending a forbidden configuration: the nearest allowed one among thousands around it.
+"""Repair of a forbidden configuration: the nearest allowed one among thousands of candidates.
 
-Where rules leave a ten-thousandth of a space, trying neighbours one by one in the order of their
-distance takes too long. Here thousands are held against the rules at once
-(`domain.rules.vectorized`): first such as differ in what the broken rules are about, near and far,
-then some from the whole space. The nearest that is allowed is then moved back towards the start,
-one coordinate after the other, as far as the rules let it. Nothing is left to chance: the points
-are those of a Kronecker sequence (Niederreiter 1992, Random Number Generation and Quasi-Monte Carlo
-Methods, section 3.1).
+If rules allow a ten-thousandth of a space, trying neighbours one by one in the order of their
+distance takes too long. Here thousands are checked at once (`domain.rules.vectorized`): first
+candidates that differ in the parameters of the broken rules, near and far, then candidates from the
+whole space. The nearest allowed one is then moved back towards the start, coordinate by coordinate,
+as far as the rules allow. The result is deterministic: the points are a Kronecker sequence
+(Niederreiter 1992, Random Number Generation and Quasi-Monte Carlo Methods, section 3.1).
 """
 
 from __future__ import annotations
@@ -27,28 +26,28 @@ from satisfice.domain.space.space import Axis, Choice, Params, Space
 
 _AROUND = 2048  # neighbours of the start
 _EVERYWHERE = 8192  # points of the whole space
-SIEVED = _AROUND + _EVERYWHERE  # configurations that are looked at before `mend` gives up
-_LOOKS = 24  # of those that the columns let through, at most so many are looked at one by one
+SIEVED = _AROUND + _EVERYWHERE  # configurations that `repair` checks before it gives up
+_LOOKS = 24  # candidates that are checked one by one, at most
 _RADII = np.geomspace(1e-3, 1.0, 8)
-_ANOTHER_CHOICE = 1.0  # a different word is as far away as a parameter's whole range
+_ANOTHER_CHOICE = 1.0  # the distance of another choice: as far as a parameter's whole range
 
 
-def mend(
+def repair(
     params: Params,
     space: Space,
     rules: RuleBook,
     wanted: Callable[[Params], bool],
 ) -> dict[str, Value] | None:
-    """Look for an allowed configuration near a forbidden one.
+    """Search for an allowed configuration near a forbidden one.
 
     Args:
         params: The active parameters, each within its domain.
-        space: The space that the result lies in.
+        space: The space.
         rules: The rules that need no prediction.
-        wanted: Whether a configuration may be proposed; asked of a few that the rules allow.
+        wanted: Whether a configuration is acceptable; called for a few that the rules allow.
 
     Returns:
-        The active parameters of a configuration that is wanted, or None where none was found.
+        The active parameters of an acceptable configuration, or None if none was found.
     """
     start = whole(params, space)
     for places in _neighbourhoods(params, start, space, rules):
@@ -72,7 +71,7 @@ def first_allowed(
         places: Shape (configurations, axes), each between 0 and 1.
         space: The space.
         rules: The rules that need no prediction.
-        wanted: Whether a configuration may be proposed; asked of a few that the rules allow.
+        wanted: Whether a configuration is acceptable; called for a few that the rules allow.
     """
     values, there = configurations(space, places)
     for at in np.flatnonzero(allowed(rules, values, there))[:_LOOKS]:
@@ -87,7 +86,7 @@ def _neighbourhoods(
 ) -> Iterator[Floats]:
     broken = rules.judge(params, {}).broken
     about = [name for rule in rules.rules if rule.id in broken for name in rule.names]
-    # Where none is broken (it was tried before, say), anything may move.
+    # If none is broken (for example if it was tried before), anything may move.
     movable = np.isin(list(space.axes), space.movers(about if broken else space.names))
     yield _around(_places(start, space), movable, space)
     yield _points(_EVERYWHERE, len(space.axes))
@@ -97,21 +96,21 @@ def _around(place: Floats, movable: Mask, space: Space) -> Floats:
     axes = len(place)
     points = _points(_AROUND, 2 * axes)
     at = np.arange(_AROUND)
-    # One coordinate, two, half of them, or all: in turns, and each at all radii.
+    # One coordinate, two, half of them, or all, in turn, each at all radii.
     number = max(int(movable.sum()), 1)
     share = np.array([1 / number, 2 / number, 0.5, 1.0])[at % 4]
     radius = _RADII[at // 4 % len(_RADII)]
     moves = (points[:, :axes] < share[:, None]) & movable
     words = np.array([isinstance(axis, Choice) for axis in space.axes.values()])
     step = radius[:, None] * (2 * points[:, axes:] - 1)
-    numbers = np.abs(place + step)  # what leaves the interval comes back in
+    numbers = np.abs(place + step)  # reflect at the ends of the interval
     numbers = np.where(numbers > 1, np.clip(2 - numbers, 0, 1), numbers)
     return np.where(moves, np.where(words, points[:, axes:], numbers), place)
 
 
 @lru_cache(maxsize=16)
 def _points(count: int, dimensions: int) -> Floats:
-    """Return points that fill the unit cube evenly, shape (count, dimensions)."""
+    """Return evenly spread points of the unit cube, shape (count, dimensions)."""
     roots = np.sqrt(np.array(_primes(dimensions), float))
     points: Floats = np.outer(np.arange(1, count + 1), roots) % 1.0
     points.flags.writeable = False
@@ -133,7 +132,7 @@ def _places(there: Mapping[str, Value], space: Space) -> Floats:
 
 
 def place_of(axis: Axis, value: Value) -> float:
-    """Return the place of a value on its axis; of a choice, the middle of its share."""
+    """Return the place of a value on its axis; for a choice, the middle of its interval."""
     if not isinstance(axis, Choice):
         return axis.place(float(value))
     at = next(at for at, one in enumerate(axis.choices) if same(one, value))
@@ -141,7 +140,7 @@ def place_of(axis: Axis, value: Value) -> float:
 
 
 def coordinates(places: Floats, space: Space) -> dict[str, Value]:
-    """Return the values on the axes at places, one for each axis."""
+    """Return the values at places, one for each axis."""
 
     def value(axis: Axis, place: float) -> Value:
         if isinstance(axis, Choice):
@@ -170,7 +169,7 @@ def _moved_back(
     rules: RuleBook,
     wanted: Callable[[Params], bool],
 ) -> dict[str, Value]:
-    """Return the found configuration with each coordinate as near to the start as may be."""
+    """Return the configuration with each coordinate as close to the start as the rules allow."""
     base: dict[str, Any] = dict(found)
     for name in [one for one in base if not same(base[one], start[one])]:
         axis = space.axes[name]

@@ -1,7 +1,7 @@
-"""What rules do to a space: what each of them allows and forbids, and whether they make sense.
+"""What the rules of a study allow and forbid, and whether they make sense.
 
-Configurations are held against every rule. A rule over `predicted.*` is held only against what the
-rules on parameters allow: elsewhere there may be no model to predict anything of.
+Configurations are checked against every rule. A rule on `predicted.*` is checked only for
+configurations that the rules on parameters allow: others may not have a model.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from satisfice.domain.rules.rule import Rule, implied_by
 from satisfice.domain.space.space import Params, Space
 from satisfice.domain.statistics import Share
 
-PREDICTIONS = 200  # configurations that rules over predictions are held against
+PREDICTIONS = 200  # configurations that rules on predictions are checked for
 _AT_A_GLANCE = 20  # predictions, some milliseconds each
-_STARTS = 3  # configurations around which is looked
-_CHANCE = 0.01  # what chance would bring about more often than this raises no doubt
-_RARE = 0.05  # what may be as frequent as this, though it was not seen, raises none either
+_STARTS = 3  # configurations whose neighbourhood is searched
+_CHANCE = 0.01  # no warning if chance explains it more often than this
+_RARE = 0.05  # no warning if up to this share may have been missed
 
 
 class Doubt(StrEnum):
-    """What may be wrong with a rule that contradicts nothing."""
+    """What may be wrong with a rule, short of a conflict."""
 
     NEVER_TRUE = "never true"
     ALWAYS_TRUE = "always true"
@@ -36,12 +36,12 @@ class Doubt(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """A doubt about one rule.
+    """A warning about one rule.
 
     Attributes:
         rule: The rule's id.
         doubt: What may be wrong.
-        beside: The id of the other rule that makes it needless, where one does.
+        beside: The id of the other rule that makes it redundant, if there is one.
     """
 
     rule: str
@@ -51,15 +51,15 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class RuleFinding:
-    """What one rule does.
+    """The effect of one rule.
 
     Attributes:
         rule: The rule.
-        allows: How much it alone allows; what it is silent about is allowed. For a rule over
-            predictions: how much of what the rules on parameters allow.
-        applies: To how many of these it applies; it is silent about the others.
+        allows: The share it allows by itself; where it does not apply, it allows. For a rule on
+            predictions, of what the rules on parameters allow.
+        applies: To how many of these it applies.
         forbidden: A configuration that it forbids, if possible one that no other rule forbids.
-        nearest: The nearest one to it that was found to be allowed by all rules.
+        nearest: The nearest configuration found that all rules allow.
     """
 
     rule: Rule
@@ -71,17 +71,17 @@ class RuleFinding:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What all rules do.
+    """The effect of all rules.
 
     Attributes:
-        rules: What each rule does, in the order of the study.
-        together: How much they allow together.
-        seen: How many configurations were held against the rules.
-        whole: Whether these are all there are.
+        rules: The effect of each rule, in the order of the study.
+        together: The share that they allow together.
+        seen: How many configurations were checked.
+        whole: Whether these are all configurations of the space.
         predictions: How many predictions were made.
         default: The ids of the rules that the default configuration breaks; None without one.
-        warnings: What may be wrong with single rules.
-        clash: Rules that contradict each other, where nothing is allowed.
+        warnings: The warnings about single rules.
+        clash: Rules that contradict each other, if nothing is allowed.
     """
 
     rules: tuple[RuleFinding, ...]
@@ -95,40 +95,40 @@ class Findings:
 
 
 def examine(
-    space: Space, judge: RuleEvaluator, configurations: Iterable[Params], whole: bool = False
+    space: Space, evaluator: RuleEvaluator, configurations: Iterable[Params], whole: bool = False
 ) -> Findings:
-    """Say what the rules of a study do to its space.
+    """Examine the effect of the rules on a space.
 
     Args:
         space: The space.
-        judge: Knows the rules; it is given leave for as many predictions as are needed.
-        configurations: Drawn at random from the space, or all there are in a random order.
-        whole: Whether these are all there are.
+        evaluator: Evaluates the rules; its prediction budget is set here.
+        configurations: Random ones, or all of the space in random order.
+        whole: Whether these are all of the space.
 
     Raises:
-        StudyCodeError: No model can be built for what all rules on parameters allow.
+        StudyCodeError: No model can be built although the rules on parameters are fulfilled.
     """
-    seen = _Seen(judge, configurations, whole)
-    rules, predictions_made = judge.rules.rules, judge.predictions_made
+    seen = _Seen(evaluator, configurations, whole)
+    rules, predictions_made = evaluator.rules.rules, evaluator.predictions_made
     together = seen.share(range(seen.decided), frozenset(one.id for one in rules))
     found, warnings = [_finding(seen, rule) for rule in rules], list[Warned]()
     allowed: Clash | Params | None = seen.allowed
     if allowed is None and seen.all:
-        allowed = find_clash(space, judge, seen.all)
+        allowed = find_clash(space, evaluator, seen.all)
     clash = allowed if isinstance(allowed, Clash) else None
     if not isinstance(allowed, Clash):
-        found = [_with_example(space, judge, one, seen) for one in found]
-        found = [_with_nearest(space, judge, one, allowed) for one in found]
-        warnings = [*_idle(seen, found), *_needless(space, judge, seen)]
-    # What the space asks for by itself is told of only where it turns something away.
+        found = [_with_example(space, evaluator, one, seen) for one in found]
+        found = [_with_nearest(space, evaluator, one, allowed) for one in found]
+        warnings = [*_idle(seen, found), *_needless(space, evaluator, seen)]
+    # Rules implied by the space are reported only if they forbid something.
     implied = {one.id for one in implied_by(space)}
     found = [one for one in found if one.rule.id not in implied or one.forbidden is not None]
     warnings = [one for one in warnings if one.rule not in implied]
     default = space.defaults()
-    judge.prediction_budget = 1
+    evaluator.prediction_budget = 1
     breaks: tuple[str, ...] | None = None
     if default is not None:
-        broken = judge.broken(default)
+        broken = evaluator.broken(default)
         breaks = tuple(one.id for one in rules if one.id in broken)
     warnings += [Warned(one, Doubt.DEFAULT_BREAKS) for one in breaks or ()]
     return Findings(
@@ -144,64 +144,66 @@ def examine(
 
 
 def contradiction(
-    space: Space, judge: RuleEvaluator, configurations: Iterable[Params]
+    space: Space, evaluator: RuleEvaluator, configurations: Iterable[Params]
 ) -> Clash | None:
-    """Return a smallest set of rules that nothing fulfils; None as soon as something fulfils all.
+    """Return a smallest set of rules that conflict, or None once a configuration fulfils all.
 
     Args:
-        space: The space. Its default configuration is looked at first.
-        judge: Knows the rules; it is given leave for some predictions.
-        configurations: Drawn at random from the space.
+        space: The space. Its default configuration is checked first.
+        evaluator: Evaluates the rules; its prediction budget is set here.
+        configurations: Random configurations of the space.
     """
-    judge.prediction_budget = _AT_A_GLANCE
+    evaluator.prediction_budget = _AT_A_GLANCE
     default = space.defaults()
     seen: list[tuple[Params, frozenset[str]]] = []
     for params in configurations if default is None else chain([default], configurations):
-        seen.append((params, judge.broken(params)))
+        seen.append((params, evaluator.broken(params)))
         if not seen[-1][1]:
             return None
-    found = find_clash(space, judge, seen)
+    found = find_clash(space, evaluator, seen)
     return found if isinstance(found, Clash) else None
 
 
 class _Seen:
-    """Configurations, and what they break.
+    """Configurations, and the rules that they break.
 
     Attributes:
-        all: Each configuration with the ids of the rules that it is not shown to fulfil.
-        decided: The first so many were held against all rules, as far as that can be.
+        all: Each configuration with the ids of the rules that it is not known to fulfil.
+        decided: How many of them, from the first one, were checked against all rules.
     """
 
-    def __init__(self, judge: RuleEvaluator, configurations: Iterable[Params], whole: bool) -> None:
+    def __init__(
+        self, evaluator: RuleEvaluator, configurations: Iterable[Params], whole: bool
+    ) -> None:
         self.all: list[tuple[Params, frozenset[str]]] = []
         self.decided = 0
         self.whole = whole
         self._plain_allowed: list[int] = []
-        plain = judge.rules.without_predictions
+        plain = evaluator.rules.without_predictions
         for at, params in enumerate(configurations):
             allowed = plain.allow(params, {})
-            judge.prediction_budget = PREDICTIONS - judge.predictions_made if allowed else 0
-            self.all.append((params, judge.broken(params)))
-            if self.decided == at and (not allowed or judge.decides(params)):
+            evaluator.prediction_budget = PREDICTIONS - evaluator.predictions_made if allowed else 0
+            self.all.append((params, evaluator.broken(params)))
+            if self.decided == at and (not allowed or evaluator.decides(params)):
                 self.decided += 1
             if allowed and self.decided > at:
                 self._plain_allowed.append(at)
 
     @property
     def allowed(self) -> Params | None:
-        """One that fulfils all rules, if any does."""
+        """A configuration that fulfils all rules, if there is one."""
         return next((params for params, broken in self.all if not broken), None)
 
     def held_against(self, rule: Rule) -> Sequence[int]:
-        """Return which configurations a rule was held against."""
+        """Return the configurations that a rule was checked for, by index."""
         return self._plain_allowed if rule.needs_prediction else range(len(self.all))
 
     def forbidden(self, rule: Rule) -> list[int]:
-        """Return which of these the rule forbids."""
+        """Return those of them that the rule forbids."""
         return [at for at in self.held_against(rule) if rule.id in self.all[at][1]]
 
     def share(self, places: Sequence[int], ids: frozenset[str]) -> Share:
-        """Return how many of some configurations break none of some rules."""
+        """Return the share of some configurations that break none of some rules."""
         count = sum(not ids & self.all[at][1] for at in places)
         complete = len(self.all) in (len(places), self.decided)
         return Share(count, len(places), self.whole and complete)
@@ -220,27 +222,27 @@ def _finding(seen: _Seen, rule: Rule) -> RuleFinding:
 
 
 def _with_example(
-    space: Space, judge: RuleEvaluator, found: RuleFinding, seen: _Seen
+    space: Space, evaluator: RuleEvaluator, found: RuleFinding, seen: _Seen
 ) -> RuleFinding:
-    """Look for something that a rule forbids near what was seen, where nothing that was is."""
+    """Search near some configurations for one that a rule forbids, if none is known."""
     if found.forbidden is not None or seen.whole or found.rule.needs_prediction:
         return found
     starts = [params for params, _ in seen.all[:_STARTS]]
-    return replace(found, forbidden=forbidden_near(space, judge, starts, found.rule))
+    return replace(found, forbidden=forbidden_near(space, evaluator, starts, found.rule))
 
 
 def _with_nearest(
-    space: Space, judge: RuleEvaluator, found: RuleFinding, allowed: Params | None
+    space: Space, evaluator: RuleEvaluator, found: RuleFinding, allowed: Params | None
 ) -> RuleFinding:
-    """Look for something allowed near what a rule forbids; what is known stands in for it."""
+    """Search for an allowed configuration near a forbidden one; a known one is the fallback."""
     if found.forbidden is None:
         return found
-    nearest = allowed_near(space, judge, found.forbidden)
+    nearest = allowed_near(space, evaluator, found.forbidden)
     return replace(found, nearest=nearest or allowed)
 
 
 def _idle(seen: _Seen, found: Iterable[RuleFinding]) -> Iterator[Warned]:
-    """Find rules that are never true where they apply, and rules that forbid nothing."""
+    """Find rules that are never true, and rules that are always true."""
     for one in found:
         forbidden = one.allows.of - one.allows.count
         if one.applies and forbidden == one.applies and _is_rare(one.applies, seen.whole):
@@ -250,42 +252,42 @@ def _idle(seen: _Seen, found: Iterable[RuleFinding]) -> Iterator[Warned]:
 
 
 def _is_rare(of: int, whole: bool) -> bool:
-    """Tell whether what was not seen among so many is rare in the whole space, too."""
+    """Tell whether what was not seen among `of` configurations is rare in the whole space."""
     return Share(0, of, whole).interval[1] < _RARE
 
 
-def _needless(space: Space, judge: RuleEvaluator, seen: _Seen) -> Iterator[Warned]:
-    """Find rules that forbid nothing that another rule allows."""
-    rules = judge.rules.rules
+def _needless(space: Space, evaluator: RuleEvaluator, seen: _Seen) -> Iterator[Warned]:
+    """Find rules that are redundant because of another rule."""
+    rules = evaluator.rules.rules
     forbidden = {one.id: frozenset(seen.forbidden(one)) for one in rules}
     for at, rule in enumerate(rules):
         mine = forbidden[rule.id]
         for other in (*rules[:at], *rules[at + 1 :]):
             theirs = forbidden[other.id]
-            # Of two rules that forbid the same, the first is the one to keep.
+            # If two rules forbid the same, the first one is kept.
             within = mine < theirs or (mine == theirs and other in rules[:at])
-            if mine and within and _is_implied(space, judge, seen, rule, other, theirs):
+            if mine and within and _is_implied(space, evaluator, seen, rule, other, theirs):
                 yield Warned(rule.id, Doubt.ADDS_NOTHING, other.id)
                 break
 
 
 def _is_implied(
     space: Space,
-    judge: RuleEvaluator,
+    evaluator: RuleEvaluator,
     seen: _Seen,
     rule: Rule,
     other: Rule,
     theirs: Collection[int],
 ) -> bool:
-    """Tell whether it is no coincidence that all that one rule forbids is forbidden by another."""
+    """Tell whether another rule forbids all that a rule forbids, beyond coincidence."""
     if rule.needs_prediction != other.needs_prediction:
-        return False  # they were held against different configurations
+        return False  # they were checked for different configurations
     if seen.whole:
         return True
     mine = seen.forbidden(rule)
     if (len(theirs) / len(seen.held_against(rule))) ** len(mine) > _CHANCE:
         return False
     if rule.needs_prediction:
-        return True  # to look on would take many predictions
+        return True  # searching further would take many predictions
     starts = [seen.all[at][0] for at in mine[:_STARTS]]
-    return forbidden_near(space, judge, starts, rule, other) is None
+    return forbidden_near(space, evaluator, starts, rule, other) is None

@@ -1,4 +1,4 @@
-"""Rules that contradict each other: a smallest set of them that nothing fulfils."""
+"""Conflicting rules: a smallest set of rules that no configuration fulfils."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count
 
-from satisfice.domain.rules.batch_repair import SIEVED, mend
+from satisfice.domain.rules.batch_repair import SIEVED, repair
 from satisfice.domain.rules.evaluator import RuleEvaluator
 from satisfice.domain.rules.rule import Rule, RuleBook
 from satisfice.domain.space import enumeration
 from satisfice.domain.space.repair import allowed_step_by_step
 from satisfice.domain.space.space import Params, Space
 
-_LISTED = 50_000  # configurations that are gone through one by one, some microseconds each
+_LISTED = 50_000  # configurations that are enumerated, some microseconds each
 _STARTS = 8
-_ATTEMPTS = 5_000  # looks around one configuration: a study is refused for want of a find
+_ATTEMPTS = 5_000  # checks around one configuration: a study is refused if nothing is found
 _PREDICTIONS = 100  # of each search
 
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """Rules that nothing fulfils together, while without any one of them something is allowed.
+    """A minimal set of rules that no configuration fulfils together.
 
     Attributes:
         rules: Their ids, in the order of the study.
-        looked_at: How many configurations were held against them.
-        over: The parameters whose values these combine in every possible way, which proves it.
-            None: it is not proven, only nothing was found that fulfils the rules.
+        looked_at: How many configurations were checked.
+        over: The parameters whose combinations were all checked, which is a proof. None: there is
+            no proof, only no configuration was found.
     """
 
     rules: tuple[str, ...]
@@ -37,24 +37,24 @@ class Clash:
 
 
 def find_clash(
-    space: Space, judge: RuleEvaluator, seen: Sequence[tuple[Params, frozenset[str]]]
+    space: Space, evaluator: RuleEvaluator, seen: Sequence[tuple[Params, frozenset[str]]]
 ) -> Clash | Params:
-    """Return a smallest set of rules that clash, or a configuration that fulfils all rules.
+    """Return a smallest set of rules that conflict, or a configuration that fulfils all rules.
 
-    Where the parameters that rules are about have few combinations, all of these are gone through.
-    Elsewhere the neighbourhood of what was seen is searched.
+    If the parameters of the rules have few combinations, all of these are checked. Otherwise the
+    neighbourhood of known configurations is searched.
 
     Args:
         space: The space.
-        judge: Knows the rules.
-        seen: Configurations, each with the ids of the rules that it is not shown to fulfil: at
-            least one.
+        evaluator: Evaluates the rules.
+        seen: Known configurations, each with the ids of the rules that it is not known to fulfil;
+            at least one.
     """
-    search = _Search(space, judge, seen)
+    search = _Search(space, evaluator, seen)
     found = smallest_clash((broken for _, broken in seen), search.run)
     if found is None:
         return search.last
-    rules = tuple(one.id for one in judge.rules.rules if one.id in found)
+    rules = tuple(one.id for one in evaluator.rules.rules if one.id in found)
     return Clash(rules, search.looked_at, search.over)
 
 
@@ -62,20 +62,20 @@ def smallest_clash(
     broken: Iterable[frozenset[str]],
     fulfil: Callable[[frozenset[str]], frozenset[str] | None],
 ) -> frozenset[str] | None:
-    """Return a smallest set of rules that nothing fulfils, or None if something fulfils all.
+    """Return a smallest set of rules that conflict, or None if a configuration fulfils all.
 
-    A set of rules clashes if every configuration breaks one of them. The smallest set that hits
-    what each known configuration breaks is a guess; a configuration that fulfils the guess refutes
-    it, and the next guess has to hit what that one breaks as well. Leaving out one rule after the
-    other would end with a set that has no rule to spare, but not always with a smallest one.
+    A set of rules conflicts if every configuration breaks one of them. The smallest hitting set of
+    what the known configurations break is a guess; a configuration that fulfils the guess refutes
+    it, and the next guess must hit what that one breaks as well. Removing rules one by one would
+    give a minimal set, but not always a smallest one.
 
     Source: Ignatiev, Previti, Liffiton and Marques-Silva 2015, Smallest MUS Extraction with Minimal
     Hitting Set Dualization.
 
     Args:
         broken: What each known configuration breaks.
-        fulfil: Looks for a configuration that fulfils a set of rules, and returns what it breaks,
-            or None where there is none.
+        fulfil: Searches for a configuration that fulfils a set of rules; returns what it breaks, or
+            None if there is none.
     """
     known = set(broken)
     while frozenset() not in known:
@@ -88,10 +88,10 @@ def smallest_clash(
 
 
 def _smallest_hitting(sets: Collection[frozenset[str]]) -> frozenset[str]:
-    """Return a smallest set that has an element of each of some sets, none of them empty."""
+    """Return a smallest hitting set of some sets, none of them empty."""
     least: list[frozenset[str]] = []
     for one in sorted(sets, key=lambda each: (len(each), sorted(each))):
-        if not any(other <= one for other in least):  # else what hits that one hits this one
+        if not any(other <= one for other in least):  # otherwise what hits that one hits this one
             least.append(one)
     return next(found for size in count() if (found := _hitting(least, size)) is not None)
 
@@ -109,22 +109,22 @@ def _hitting(sets: Collection[frozenset[str]], size: int) -> frozenset[str] | No
 
 
 class _Search:
-    """Looks for configurations that fulfil sets of rules, and remembers how the last look went."""
+    """Searches for configurations that fulfil sets of rules, and remembers the last search."""
 
     def __init__(
-        self, space: Space, judge: RuleEvaluator, seen: Sequence[tuple[Params, frozenset[str]]]
+        self, space: Space, evaluator: RuleEvaluator, seen: Sequence[tuple[Params, frozenset[str]]]
     ) -> None:
-        self._space, self._judge, self._seen = space, judge, seen
+        self._space, self._evaluator, self._seen = space, evaluator, seen
         self.last: Params = {}
         self.looked_at = 0
         self.over: tuple[str, ...] | None = None
 
     def run(self, wanted: frozenset[str]) -> frozenset[str] | None:
-        """Return what a configuration breaks that fulfils the wanted rules, if one is found."""
-        self._judge.prediction_budget = _PREDICTIONS
+        """Return the rules broken by a configuration that fulfils the wanted ones, if any."""
+        self._evaluator.prediction_budget = _PREDICTIONS
         self.looked_at, self.over = 0, None
-        rules = [one for one in self._judge.rules.rules if one.id in wanted]
-        if any(one.needs_prediction for one in rules):  # a prediction is about all parameters
+        rules = [one for one in self._evaluator.rules.rules if one.id in wanted]
+        if any(one.needs_prediction for one in rules):  # a prediction depends on all parameters
             part, few = self._space, _PREDICTIONS
         else:
             names = {name for one in rules for name in one.names}
@@ -134,7 +134,7 @@ class _Search:
         if found is None:
             return None
         self.last = found
-        return self._judge.broken(found)
+        return self._evaluator.broken(found)
 
     def _listed(self, part: Space, rules: Sequence[Rule]) -> Params | None:
         for one in enumeration.every_configuration(part):
@@ -150,12 +150,12 @@ class _Search:
         fulfils = partial(self._fulfils, rules)
         book = RuleBook(tuple(rules)).without_predictions
         for start in starts:
-            mended = mend(enumeration.within(part, start), part, book, fulfils)
+            repaired = repair(enumeration.within(part, start), part, book, fulfils)
             self.looked_at += SIEVED
-            if mended is not None:
-                return enumeration.completed(self._space, mended, start)
+            if repaired is not None:
+                return enumeration.completed(self._space, repaired, start)
         plain = [partial(self._fulfils, [one]) for one in book.rules]
-        # To move only what the rules are about leaves fewer ways to try.
+        # Moving only the parameters of the rules keeps the search small.
         for demands in ([fulfils], [*plain, fulfils]):
             for start in starts:
                 here = enumeration.within(part, start)
@@ -166,4 +166,4 @@ class _Search:
 
     def _fulfils(self, rules: Sequence[Rule], params: Params) -> bool:
         self.looked_at += 1
-        return self._judge.fulfils(rules, params)
+        return self._evaluator.fulfils(rules, params)

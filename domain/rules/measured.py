@@ -1,7 +1,7 @@
-"""What is known of a trial once it was trained: the names under which soft rules speak of it.
+"""The names of measurements of trained models in soft rules.
 
-A measurement bears the name and the unit of its forecast: `measured.latency_ms_p95` is what
-`predicted.latency_ms_p95` foretells.
+A measurement has the name and the unit of its prediction: `measured.latency_ms_p95` is predicted by
+`predicted.latency_ms_p95`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from satisfice.domain.rules import predicted
 
 PREFIX = "measured."
-METRICS = "metrics."  # and the name under which the training reports it
+METRICS = "metrics."  # followed by the name of a reported metric
 
 
 def _measured(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -17,11 +17,11 @@ def _measured(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 EPOCH_SECONDS, EPOCH_MONEY = _measured((predicted.EPOCH_SECONDS, predicted.EPOCH_MONEY))
-INFERENCE = _measured(predicted.INFERENCE)  # a trial measures these only where a rule asks
+INFERENCE = _measured(predicted.INFERENCE)  # a trial measures these only if a rule needs them
 TOTALS = ("seconds", "kwh", "kgco2e", "money")  # of a whole training; fields of `Cost`
 MEASURED = (*_measured(predicted.LEARNT), *(PREFIX + name for name in TOTALS))
 
 
 def is_measured(name: str) -> bool:
-    """Tell whether a name of the rule language stands for what only a trained trial has."""
+    """Tell whether a name of the rule language is a measurement of a trained model."""
     return name.startswith((PREFIX, METRICS))

@@ -1,4 +1,4 @@
-"""What rules forbid near what they allow, and the other way round."""
+"""Allowed configurations near forbidden ones, and the other way round."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 
 from satisfice.domain.errors import StudyCodeError
 from satisfice.domain.expressions.types import Value
-from satisfice.domain.rules.batch_repair import mend
+from satisfice.domain.rules.batch_repair import repair
 from satisfice.domain.rules.evaluator import RuleEvaluator
 from satisfice.domain.rules.predicted import Predicted
 from satisfice.domain.rules.rule import Predict, Rule, RuleBook
@@ -16,50 +16,50 @@ from satisfice.domain.space.domains import same
 from satisfice.domain.space.repair import allowed_step_by_step, nearest_allowed, whole
 from satisfice.domain.space.space import Choice, Params, Space
 
-_ATTEMPTS = 1000  # looks around one configuration
+_ATTEMPTS = 1000  # configurations checked around one
 _PREDICTIONS = 100  # predictions for them
 _PREDICTIONS_OUTSIDE = 300  # enough for every change of one parameter, in most spaces
-_STEP = 0.05  # of an axis; what lies nearer would hardly be trained otherwise
-_HALVINGS = 20  # of a distance of 1, a millionth remains
+_STEP = 0.05  # of an axis; a smaller change would hardly affect the training
+_HALVINGS = 20  # down to a millionth of a distance
 
 
-def allowed_near(space: Space, judge: RuleEvaluator, start: Params) -> dict[str, Value] | None:
-    """Return the nearest configuration that is found to fulfil all rules.
+def allowed_near(space: Space, evaluator: RuleEvaluator, start: Params) -> dict[str, Value] | None:
+    """Return the nearest configuration found that fulfils all rules.
 
     Args:
         space: The space.
-        judge: Knows the rules; it is given leave for some predictions.
+        evaluator: Evaluates the rules; its prediction budget is set here.
         start: A configuration that breaks a rule.
     """
-    judge.prediction_budget = _PREDICTIONS
-    plain = judge.rules.without_predictions
-    fulfils = partial(judge.fulfils, judge.rules.rules)
+    evaluator.prediction_budget = _PREDICTIONS
+    plain = evaluator.rules.without_predictions
+    fulfils = partial(evaluator.fulfils, evaluator.rules.rules)
     nearest = nearest_allowed(start, space, fulfils, _ATTEMPTS)
     if nearest is None:
-        nearest = mend(start, space, plain, fulfils)
+        nearest = repair(start, space, plain, fulfils)
     if nearest is None:
-        demands = [*(partial(judge.fulfils, [one]) for one in plain.rules), fulfils]
+        demands = [*(partial(evaluator.fulfils, [one]) for one in plain.rules), fulfils]
         nearest = allowed_step_by_step(start, space, demands, _ATTEMPTS)
     return None if nearest is None else _moved_back(space, fulfils, start, nearest)
 
 
 def forbidden_near(
     space: Space,
-    judge: RuleEvaluator,
+    evaluator: RuleEvaluator,
     starts: Iterable[Params],
     broken: Rule,
     kept: Rule | None = None,
 ) -> Params | None:
-    """Look for a configuration that breaks one rule, and keeps another if one is given.
+    """Search for a configuration that breaks one rule, and fulfils another if one is given.
 
-    Only the parameters that these rules are about are moved: that leaves fewer ways to try.
+    Only the parameters of these rules are moved, to keep the search small.
     """
 
     def keeps(params: Params) -> bool:
-        return kept is None or judge.fulfils([kept], params)
+        return kept is None or evaluator.fulfils([kept], params)
 
     def breaks(params: Params) -> bool:
-        return not judge.fulfils([broken], params)
+        return not evaluator.fulfils([broken], params)
 
     rules = (broken,) if kept is None else (broken, kept)
     part = enumeration.part_about(space, {name for one in rules for name in one.names})
@@ -74,21 +74,21 @@ def forbidden_near(
 def just_outside(
     space: Space, rules: RuleBook, rule: Rule, predict: Predict, start: Params
 ) -> dict[str, Value] | None:
-    """Return the nearest configuration that is found to break one rule and no other.
+    """Return the nearest configuration found that breaks one rule and no other.
 
-    It is at least a twentieth of an axis away: where quality changes gradually, a step that is only
-    just over the limit makes no difference, whatever the rule is worth.
+    It is at least a twentieth of an axis away: if quality changes gradually, a step just over the
+    limit makes no difference, however good the rule is.
 
     Args:
         space: The space.
         rules: All rules.
-        rule: The one to be broken.
+        rule: The rule to break.
         predict: Gives `predicted.*` of a configuration.
-        start: A configuration that breaks none.
+        start: A configuration that breaks no rule.
 
     Raises:
-        StudyCodeError: None was found, and for one at least that breaks no other rule on parameters
-            no model can be built; says why.
+        StudyCodeError: None was found, and the model of at least one candidate cannot be built;
+            says why.
     """
     others = RuleBook(tuple(one for one in rules.rules if one.id != rule.id))
     plain = others.without_predictions
@@ -118,7 +118,7 @@ def just_outside(
 
 
 def _distance(space: Space, one: Params, other: Params) -> float:
-    """Return how far two configurations are apart on the axis on which they differ most."""
+    """Return the largest distance of two configurations on any axis."""
     here, there = whole(one, space), whole(other, space)
     return max(
         float(not same(here[name], there[name]))
@@ -131,7 +131,7 @@ def _distance(space: Space, one: Params, other: Params) -> float:
 def _moved_back(
     space: Space, fulfils: Callable[[Params], bool], start: Params, found: dict[str, Value]
 ) -> dict[str, Value]:
-    """Move real numbers back to where they came from, as far as the rules allow: by halving."""
+    """Move real numbers back towards the start as far as the rules allow, by bisection."""
     for name, far in found.items():
         near = start.get(name)
         if isinstance(near, float) and isinstance(far, float):

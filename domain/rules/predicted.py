@@ -1,7 +1,7 @@
-"""What is predicted of a configuration before it is trained: names, stated priors, forecasts.
+"""Predictions for a configuration before it is trained: names, stated priors, forecasts.
 
-A prediction bears the name and the unit under which the same thing is measured later, so that a
-rule and a gate read alike: `predicted.latency_ms_p95` is the forecast of `latency_ms_p95`.
+A prediction has the name and the unit of the later measurement, so that rules and gates look the
+same: `predicted.latency_ms_p95` is the forecast of `latency_ms_p95`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import TypeAlias
 
 PREFIX = "predicted."
 
-# Counted on the model itself, built without memory: exact.
+# Counted on the model itself, built without allocating memory: exact.
 PARAMETERS = "predicted.parameters"
 MACS = "predicted.macs"
 SIZE = "predicted.size_bytes"
 COUNTED = (PARAMETERS, MACS, SIZE)
 
-# Learnt from the finished trials of the search, beginning with a stated prior: with an error.
+# Learnt from the finished trials of the search, starting from a stated prior: uncertain.
 MEMORY = "predicted.memory_mb"
 CHECKPOINT = "predicted.checkpoint_bytes"
 EPOCH_SECONDS = "predicted.epoch_seconds"
@@ -27,34 +27,34 @@ EPOCH_MONEY = "predicted.epoch_money"
 LATENCY_P50 = "predicted.latency_ms_p50"
 LATENCY_P95 = "predicted.latency_ms_p95"
 ENERGY = "predicted.energy_wh_per_1000"
-INFERENCE = (LATENCY_P50, LATENCY_P95, ENERGY)  # a trial measures these only where a rule asks
+INFERENCE = (LATENCY_P50, LATENCY_P95, ENERGY)  # a trial measures these only if a rule needs them
 LEARNT = (MEMORY, CHECKPOINT, EPOCH_SECONDS, EPOCH_MONEY, *INFERENCE)
 
 PREDICTED = (*COUNTED, *LEARNT)
 
-# Sizes of a model that are counted for the forecasts alone.
-ACTIVATIONS = "activation_bytes"  # all that the operations of one inference on one example make
-LARGEST = "largest_bytes"  # what goes into and comes out of the largest of them
+# Sizes of a model that are only counted for the forecasts.
+ACTIVATIONS = "activation_bytes"  # the outputs of all operations of an inference on one example
+LARGEST = "largest_bytes"  # inputs and outputs of the largest operation
 OPERATIONS = "operations"  # their number
 EXAMPLES = "examples"  # training examples of an epoch
-Sizes: TypeAlias = Mapping[str, float]  # these and what is counted, by name
+Sizes: TypeAlias = Mapping[str, float]  # these and the counted ones, by name
 
 _MIB = float(1 << 20)
 _BATCH = 64  # assumed; a study that searches its batch size has a parameter that corrects it
-_AT_ONCE = 256  # examples that an evaluation runs at once, assumed
+_AT_ONCE = 256  # batch size of an evaluation, assumed
 
-_LARGEST_LOG = 700.0  # beyond it `exp` has no result
+_LARGEST_LOG = 700.0  # `exp` overflows beyond it
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """A prediction that may be wrong: its logarithm has a Student t distribution.
+    """An uncertain prediction: its logarithm has a Student t distribution.
 
     Attributes:
-        median: As likely too high as too low.
+        median: The median.
         spread: Scale of the distribution of the logarithm; 0.1 is about 10 %.
         freedom: Its degrees of freedom; the fewer, the heavier the tails.
-        trials: The version of the prediction: how many trials it has learnt from; 0 is the prior.
+        trials: The version of the prediction: how many trials it was learnt from; 0 is the prior.
     """
 
     median: float
@@ -63,19 +63,19 @@ class Forecast:
     trials: int
 
     def at(self, share: float) -> float:
-        """Return the value that the truth is below with this probability."""
-        from scipy.special import stdtrit  # a study is read without it
+        """Return a quantile."""
+        from scipy.special import stdtrit  # reading a study does not need it
 
         ratio = self.spread * float(stdtrit(self.freedom, share))
         return self.median * math.exp(min(max(ratio, -_LARGEST_LOG), _LARGEST_LOG))
 
 
-# What is counted is a plain number, what is learnt a forecast.
+# Counted predictions are numbers, learnt ones are forecasts.
 Predicted: TypeAlias = Mapping[str, float | Forecast]
 
 
 def middles(predicted: Predicted) -> dict[str, float]:
-    """Return the predictions as plain numbers."""
+    """Return the predictions as numbers: the medians of forecasts."""
     return {
         name: one.median if isinstance(one, Forecast) else one for name, one in predicted.items()
     }
@@ -83,13 +83,13 @@ def middles(predicted: Predicted) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """What is known of a quantity before any trial: the stated prior.
+    """The stated prior of a quantity.
 
     Attributes:
-        parts: Each a rate and the sizes that it is multiplied by; the first figure is their sum.
-        noise: Deviation of the logarithm between trials of one configuration.
-        doubt: The same of each rate from the true one: 1 is a factor of 2.7.
-        grain: What it may be off by whatever its size, so that small values count for less.
+        parts: Each a rate and the sizes that it is multiplied by; the prior mean is their sum.
+        noise: Standard deviation of the logarithm between trials of one configuration.
+        doubt: Standard deviation of the logarithm of each rate: 1 is a factor of 2.7.
+        grain: An absolute error, independent of size, so that small values count less.
     """
 
     parts: tuple[tuple[float, tuple[str, ...]], ...]
@@ -101,12 +101,12 @@ class Quantity:
 _EPOCH = Quantity(
     (
         (0.01, ()),  # seconds around an epoch
-        (3 / 5e9, (MACS, EXAMPLES)),  # forwards, and backwards twice as long, on one core
-        (3 * 1e-5 / _BATCH, (OPERATIONS, EXAMPLES)),  # calling an operation
-        (5 / 1e10 / _BATCH, (SIZE, EXAMPLES)),  # the optimizer's way through the weights
+        (3 / 5e9, (MACS, EXAMPLES)),  # forward pass, and backward pass twice as long, on one core
+        (3 * 1e-5 / _BATCH, (OPERATIONS, EXAMPLES)),  # overhead of an operation
+        (5 / 1e10 / _BATCH, (SIZE, EXAMPLES)),  # the optimizer's pass over the weights
     ),
     noise=0.5,
-    grain=0.05,  # what else the machine does meanwhile
+    grain=0.05,  # other load on the machine
 )
 _LATENCY = Quantity(
     (
@@ -122,24 +122,24 @@ QUANTITIES: Mapping[str, Quantity] = {
         (
             (4.0, ()),  # what a first training step sets up
             (4 / _MIB, (SIZE,)),  # weights, gradients, and two moments of an optimizer
-            (_BATCH / _MIB, (ACTIVATIONS,)),  # what the way back needs again
+            (_BATCH / _MIB, (ACTIVATIONS,)),  # kept for the backward pass
             (_AT_ONCE / _MIB, (LARGEST,)),
         ),
         noise=0.3,
-        grain=2.0,  # which kernels are taken, and what an allocator keeps
+        grain=2.0,  # choice of kernels, and caching of the allocator
     ),
     # Weights, and nothing, one or two moments of an optimizer: no more than a factor of two.
     CHECKPOINT: Quantity(((64.0, ()), (2.0, (SIZE,))), noise=0.05, doubt=0.5),
     EPOCH_SECONDS: _EPOCH,
     EPOCH_MONEY: _EPOCH,
     LATENCY_P50: _LATENCY,
-    LATENCY_P95: replace(_LATENCY, noise=0.8, doubt=1.5),  # others get in the way
+    LATENCY_P95: replace(_LATENCY, noise=0.8, doubt=1.5),  # other load on the machine
     ENERGY: _LATENCY,
 }
 
 
 def counted_for(names: Iterable[str]) -> tuple[str, ...]:
-    """Return what has to be counted for some predictions: themselves, or what they rest on."""
+    """Return what must be counted for some predictions: themselves, or the sizes they use."""
     wanted = dict.fromkeys(one for one in names if one not in QUANTITIES)
     for name in names:
         quantity = QUANTITIES.get(name)

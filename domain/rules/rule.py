@@ -1,4 +1,4 @@
-"""Domain rules: what an expert knows about the space, with the reason and the source."""
+"""Domain rules: expert knowledge about the space, with reason and source."""
 
 from __future__ import annotations
 
@@ -16,30 +16,29 @@ from satisfice.domain.space.space import Bounded, Derived, Params, Space
 
 Predict: TypeAlias = Callable[[Mapping[str, Any]], Predicted]
 
-# Before so many trials a rule's confidence is not asked for: almost nothing would be sure enough.
+# Trials before a rule's confidence is required: with fewer, almost nothing would be allowed.
 ENOUGH = 5
-# Of the budget, for the audits of all rules together: a search is there to search.
+# The largest share of the budget for the audits of all rules together.
 MOST_AUDITED = 0.25
-_DECIDED = 0.95  # a prior alone turns away what it is as sure of as that
-_UNDECIDED = (*NO_RESULT, KeyError)  # the key error: a prediction is missing
+_DECIDED = 0.95  # the probability at which a prior alone rejects a configuration
+_UNDECIDED = (*NO_RESULT, KeyError)  # KeyError: a prediction is missing
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What must hold for a configuration to be allowed.
+    """A condition that a configuration must fulfil to be allowed.
 
     Attributes:
         id: The rule's name in reports.
-        require: The condition, over parameters and `predicted.*`; or, of a soft rule, over
-            parameters, `measured.*` and `metrics.*`.
+        require: The condition on parameters and `predicted.*`; for a soft rule, on parameters,
+            `measured.*` and `metrics.*`.
         because: The reason, in the expert's words.
-        source: Where that is written, if anywhere.
-        when: Under which condition the rule is asked at all; None: always.
-        confidence: How sure it has to be that the condition holds, where it speaks of what is
-            learnt: from 0.5 to below 1; None: the middle of a forecast is taken for the truth.
-        audit: The share of what a search spends that may go into trainings just outside of it, to
-            learn whether it is right; 0: it is never broken.
-        safety: Whether it must never be broken, not even to learn whether it is right.
+        source: The source of the reason, if there is one.
+        when: The condition under which the rule applies; None: always.
+        confidence: The required probability that the condition holds, for learnt predictions: from
+            0.5 to below 1; None: use the median of the forecast.
+        audit: The share of the spending for audits of the rule; 0: it is never broken.
+        safety: Whether it must never be broken, not even by an audit.
     """
 
     id: str
@@ -53,21 +52,21 @@ class Rule:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that decide whether it is broken."""
+        """The names in its conditions."""
         return self.require.names + (self.when.names if self.when is not None else ())
 
     @property
     def is_soft(self) -> bool:
-        """Whether the rule speaks of the trained model, and so can only be judged afterwards."""
+        """Whether the rule needs the trained model, so that it can only be checked afterwards."""
         return any(map(is_measured, self.require.names))
 
     @property
     def needs_prediction(self) -> bool:
-        """Whether the rule speaks of something that has to be predicted."""
+        """Whether the rule needs a prediction."""
         return any(_is_predicted(name) for name in self.require.names)
 
     def applies_to(self, params: Mapping[str, Any]) -> bool:
-        """Tell whether every parameter it names is there: else the rule is silent."""
+        """Tell whether the rule applies: every parameter it names is active and `when` holds."""
         others = (name for name in self.require.names if name not in params)
         if not all(_is_predicted(name) or is_measured(name) for name in others):
             return False
@@ -79,9 +78,9 @@ class Rule:
             return False
 
     def holds(self, values: Mapping[str, Any]) -> bool:
-        """Tell whether the condition can be shown to hold.
+        """Tell whether the condition holds.
 
-        Where it has no result (a division by zero, a prediction that is missing), it does not.
+        It does not hold if it has no result (a division by zero, a missing prediction).
 
         Args:
             values: The active parameters and the predictions.
@@ -92,10 +91,9 @@ class Rule:
             return False
 
     def margin(self, values: Mapping[str, Any]) -> float:
-        """Return how far the values are from the limit; below zero exactly where they break it.
+        """Return the margin of the condition; below zero exactly if it does not hold.
 
-        Whether it holds decides, and the margin only measures: where it has no measure, it is 1 or
-        -1.
+        Without a measure it is 1 or -1.
         """
         try:
             measured = self.require.margin(values)
@@ -106,7 +104,7 @@ class Rule:
         return -1.0 if math.isnan(measured) else min(measured, -math.ulp(0.0))
 
     def allows(self, params: Mapping[str, Any], predicted: Predicted) -> bool:
-        """Tell whether the rule is silent about a configuration or not broken by it.
+        """Tell whether a configuration does not break the rule, or the rule does not apply.
 
         Args:
             params: The active parameters.
@@ -119,11 +117,11 @@ class Rule:
         return self.holds({**params, **predicted})
 
     def margin_under(self, params: Mapping[str, Any], predicted: Predicted) -> float:
-        """Return the margin that counts where predictions may be wrong.
+        """Return the margin under uncertain predictions.
 
-        With a confidence it is the smallest at the middle and at both ends of each forecast, so
-        that the condition holds at the end that is the worse one, whichever that is. A prior alone
-        is given the benefit of the doubt: the largest of them counts.
+        With a confidence it is the smallest margin at the median and both ends of each forecast, so
+        the condition must hold at the worse end. Before any trial has finished it is the largest of
+        them: the rule rejects only what fails even at the optimistic end of the prior.
 
         Args:
             params: The active parameters.
@@ -141,7 +139,7 @@ class Rule:
 
 
 def _cases(forecasts: Mapping[str, Forecast], sure: float) -> Iterator[dict[str, float]]:
-    """Yield every combination of the forecasts' middles and ends."""
+    """Yield every combination of the medians and ends of the forecasts."""
     values = [(one.at(1 - sure), one.median, one.at(sure)) for one in forecasts.values()]
     for case in product(*values):
         yield dict(zip(forecasts, case, strict=True))
@@ -149,12 +147,12 @@ def _cases(forecasts: Mapping[str, Forecast], sure: float) -> Iterator[dict[str,
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the rules say of one configuration.
+    """The verdict of the rules on one configuration.
 
     Attributes:
-        margins: By rule id, how far the configuration is from the limit; below zero: it breaks it.
-        predicted: The predictions that the verdict rests on; of forecasts, their middles.
-        forecasts: Those of them that may be wrong: with their error and their version.
+        margins: The margin of each rule that applies, by rule id; below zero: the rule is broken.
+        predicted: The predictions that the verdict is based on; the medians of forecasts.
+        forecasts: The uncertain ones of them, with their error and version.
     """
 
     margins: Mapping[str, float]
@@ -200,18 +198,18 @@ class RuleBook:
 
     @property
     def needs_prediction(self) -> bool:
-        """Whether any rule speaks of something that has to be predicted."""
+        """Whether any rule needs a prediction."""
         return any(rule.needs_prediction for rule in self.rules)
 
     @property
     def predictions(self) -> tuple[str, ...]:
-        """The predictions that the rules speak of."""
+        """The predictions that the rules use."""
         named = {name for rule in self.rules for name in rule.require.names}
         return tuple(name for name in PREDICTED if name in named)
 
     @property
     def without_predictions(self) -> RuleBook:
-        """The rules that can be decided from the parameters alone."""
+        """The rules that can be checked on the parameters alone."""
         return RuleBook(tuple(rule for rule in self.rules if not rule.needs_prediction))
 
     def asks(self, params: Mapping[str, Any]) -> bool:
@@ -219,16 +217,16 @@ class RuleBook:
         return any(rule.needs_prediction and rule.applies_to(params) for rule in self.rules)
 
     def allow(self, params: Mapping[str, Any], predicted: Predicted) -> bool:
-        """Tell whether no rule is broken; the same answer as `judge` gives, in less time."""
+        """Tell whether no rule is broken; the same as `judge`, but faster."""
         return all(rule.allows(params, predicted) for rule in self.rules)
 
     def judge_asking(self, params: Mapping[str, Any], predict: Predict) -> Verdict:
-        """Judge a configuration, with predictions only where they can still change the verdict.
+        """Judge a configuration, with predictions only if they can change the verdict.
 
         Args:
             params: The active parameters.
-            predict: Gives `predicted.*`. A configuration that breaks another rule may be one that
-                no model can be built for, so it is not asked for those.
+            predict: Gives `predicted.*`. It is not called for a configuration that breaks another
+                rule, because such a configuration may not have a model.
         """
         verdict = self.without_predictions.judge(params, {})
         if verdict.broken or not self.asks(params):
@@ -236,10 +234,9 @@ class RuleBook:
         return self.judge(params, predict(params))
 
     def judge(self, params: Mapping[str, Any], predicted: Predicted) -> Verdict:
-        """Hold a configuration against every rule that applies to it.
+        """Check a configuration against every rule that applies.
 
-        A rule whose expression has no result here (a division by zero, a prediction that is
-        missing) is broken: a condition that cannot be shown to hold does not hold.
+        A rule whose condition has no result (a division by zero, a missing prediction) is broken.
 
         Args:
             params: The active parameters.
@@ -255,10 +252,9 @@ class RuleBook:
 
 
 def implied_by(space: Space) -> tuple[Rule, ...]:
-    """Return what a space asks of every configuration by itself.
+    """Return the rules that a space implies.
 
-    Bounds that depend on other parameters have to leave something between them, and a formula has
-    to have a result.
+    Bounds that depend on other parameters must leave a value, and a formula must have a result.
     """
     rules = []
     for one in space.parameters:
@@ -266,9 +262,9 @@ def implied_by(space: Space) -> tuple[Rule, ...]:
             low, high = f"({one.domain.low.text})", f"({one.domain.high.text})"
             positive = f"0 < {low} and " if one.domain.log else ""
             ends = (f"ceil({low})", f"floor({high})") if one.domain.whole else (low, high)
-            text, because = f"{positive}{ends[0]} <= {ends[1]}", "its bounds have to leave a value"
+            text, because = f"{positive}{ends[0]} <= {ends[1]}", "its bounds must leave a value"
         elif isinstance(one.domain, Derived):
-            text, because = f"{one.name} == {one.name}", "its formula has to have a result"
+            text, because = f"{one.name} == {one.name}", "its formula must have a result"
         else:
             continue
         rules.append(Rule(f"{one.name} has a value", Expression(text), because, when=one.when))

@@ -1,8 +1,8 @@
-"""Thousands of configurations at once: a column of values for each parameter, a pass of NumPy.
+"""Rules on thousands of configurations at once: a NumPy column for each parameter.
 
-This is a sieve and no judge. Where an operation has no result for one configuration (a division by
-zero, say) its column holds a number that is none, and the configuration falls through: whoever
-wants to propose what is left asks the rules themselves about it.
+This is a prefilter. If an operation has no result for a configuration (for example a division by
+zero), its column contains NaN, and the outcome is approximate: configurations that pass must be
+checked by the rules themselves.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ from satisfice.domain.space.space import (
 
 _Closure: TypeAlias = Callable[[Mapping[str, Array]], Any]
 
-_WHOLE_STEP = 1e-8  # how far from a whole number of steps rounding may lead
+_WHOLE_STEP = 1e-8  # rounding error of a number of steps
 
 
 def configurations(space: Space, places: Floats) -> tuple[dict[str, Array], dict[str, Mask]]:
-    """Return the values of the parameters at places on their axes, and where each is there.
+    """Return the values of the parameters at places on their axes, and where each is active.
 
     Args:
         space: The space.
         places: Shape (configurations, axes), each between 0 and 1: the place on the axis, or for a
-            choice the share of the choices that stand before it.
+            choice the share of the choices before it.
     """
     count = len(places)
     values: dict[str, Array] = {}
@@ -63,12 +63,12 @@ def configurations(space: Space, places: Floats) -> tuple[dict[str, Array], dict
 
 
 def allowed(rules: RuleBook, values: Mapping[str, Array], there: Mapping[str, Mask]) -> Mask:
-    """Tell which configurations break no rule, as far as that can be told from columns.
+    """Tell which configurations break no rule, as far as the columns show.
 
     Args:
         rules: Rules that need no prediction.
         values: The values of each parameter.
-        there: Where each parameter is there.
+        there: Where each parameter is active.
     """
     count = len(next(iter(there.values())))
     left = np.ones(count, bool)
@@ -106,7 +106,7 @@ def _picked(listed: tuple[Value, ...], at: Floats) -> Array:
 
 
 def numbers(domain: Float | Int, place: Floats) -> Array:
-    """Return the numbers at places, each moved to the nearest step where there are steps."""
+    """Return the numbers at places, each rounded to the nearest step."""
     value = _between(domain.low, domain.high, domain.log, place)
     if domain.step is None:
         return np.clip(value, domain.low, domain.high)
@@ -114,7 +114,7 @@ def numbers(domain: Float | Int, place: Floats) -> Array:
     steps = np.clip(np.rint((value - domain.low) / domain.step), 0, last)
     if isinstance(domain, Int):
         return domain.low + steps.astype(int) * domain.step
-    # As people count: three steps of 0.1 are 0.3.
+    # Decimal arithmetic: three steps of 0.1 are 0.3.
     digits = max(-int(Decimal(repr(one)).as_tuple().exponent) for one in (domain.low, domain.step))
     return np.round(domain.low + steps * domain.step, digits)
 
@@ -146,7 +146,7 @@ def _compiled(text: str) -> _Closure:
 
 
 def _compile(node: ast.expr) -> _Closure:
-    """Compile what `domain.expressions.expression` has read before, and so has found in order."""
+    """Compile a tree that `domain.expressions.expression` has accepted before."""
     return _COMPILERS[type(node)](node)
 
 

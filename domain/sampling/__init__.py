@@ -1,1 +1,1 @@
-"""The mathematics of proposals: models, densities and expected gain for cost."""
+"""The mathematics of proposals: surrogate models, densities and acquisition functions."""

@@ -1,15 +1,15 @@
-"""Which configuration to train next: the best expected gain for its cost.
+"""The acquisition function: the configuration with the best expected gain for its cost.
 
-Two Gaussian processes learn from the finished trials: one the value, on the scale on which worth is
-linear, one the logarithm of the cost. A candidate is then a box that costs something to open and
-holds a prize that is known roughly; the order in which to open boxes, and when to open no more, is
-that of their fair prices: the sure prize that is just as good as the right to open one (Weitzman
-1979, Optimal Search for the Best Alternative; as an acquisition: Xie et al. 2024, Cost-aware
-Bayesian Optimization via the Pandora's Box Gittins Index, arXiv 2406.20062, section 3).
+Two Gaussian processes are fitted to the finished trials: one to the value, on the scale on which
+worth is linear, and one to the logarithm of the cost. A candidate is then a box that costs
+something to open and contains an uncertain prize. Boxes are opened in the order of their fair
+prices, until none pays: the fair price is the certain prize that is as good as the right to open
+the box (Weitzman 1979, Optimal Search for the Best Alternative; as an acquisition: Xie et al. 2024,
+Cost-aware Bayesian Optimization via the Pandora's Box Gittins Index, arXiv 2406.20062, section 3).
 
-What a model of values leaves unexplained is partly a configuration's own, partly noise of seeds
-(Cressie 1993, Statistics for Spatial Data, section 2.3.1). The one can be won, the other only seems
-to be there; configurations that were trained several times tell how much of each there is.
+The variance that a model of values leaves unexplained is partly specific to the configuration, and
+partly noise of seeds (Cressie 1993, Statistics for Spatial Data, section 2.3.1). Only the first
+part is a real gain; configurations that were trained several times show how large each part is.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ from scipy.special import log_ndtr, ndtr
 from satisfice.domain.arrays import Floats, Ints, Mask
 from satisfice.domain.sampling.gaussian_process import Surrogate
 
-_NOISE, _NOISE_OF_COST = 0.01, 0.03  # shares of the whole variance that are expected beforehand
-_LATEST, _LEADERS = 140, 60  # trials that are learnt from: the rest would say little more
-# What a model of values leaves unexplained is half noise of seeds, as sure as three repeats are; at
-# least a tenth is what configurations have of their own.
+_NOISE, _NOISE_OF_COST = 0.01, 0.03  # prior shares of the whole variance
+_LATEST, _LEADERS = 140, 60  # trials to fit to: the rest would add little
+# Prior: half of the unexplained variance is noise of seeds, with the weight of three repeats; at
+# least a tenth is specific to the configuration.
 _NOISY, _REPEATS, _OWN = 0.5, 3.0, 0.1
-_LARGEST_VARIANCE = 2.0  # of the logarithm of a cost; a wider one would rule everything out
-_NEAREST, _RADII = 0.02, 6  # how far from a leader its neighbours lie, as shares of an axis
+_LARGEST_VARIANCE = 2.0  # of the logarithm of a cost; a larger one would exclude everything
+_NEAREST, _RADII = 0.02, 6  # the distances of a leader's neighbours, as shares of an axis
 _SMALLEST = 1e-280
-_CLEAR = 30.0  # standard deviations: from there on nothing is open
+_CLEAR = 30.0  # standard deviations: beyond them the outcome is certain
 _EDGES = np.concatenate([np.linspace(-37.0, -4.0, 1500), np.linspace(-3.98, 8.0, 1500)])
 
 
 @dataclass(frozen=True)
 class Tried:
-    """What finished trials teach.
+    """The finished trials as arrays.
 
     Attributes:
         columns: Shape (trials, columns): the configurations (`domain.sampling.encoding`).
         axes: Shape (columns,): the axis that each column belongs to, counted from 0.
-        levels: Shape (trials,): values on the scale of the worth, of a trial that was given up the
-            one that it was going to have; NaN where there is none that a model may learn from.
-        doubts: Shape (trials,): standard deviation of a level that is a forecast, else 0.
-        bad: Shape (trials,): which trials are known to be no good, whatever their value: they broke
-            a soft rule, or failed by their own fault.
-        whole: Shape (trials,): which were trained to their end, so that they may win.
-        money: Shape (trials,): what each took, or would have taken if it had not ended early.
-        pending: Shape (orders in flight, columns).
+        levels: Shape (trials,): values on the scale of the worth, for a pruned trial its expected
+            final value; NaN without a usable value.
+        doubts: Shape (trials,): standard deviation of a level that is a forecast, otherwise 0.
+        bad: Shape (trials,): which trials are bad whatever their value: they broke a soft rule, or
+            failed because of their configuration.
+        whole: Shape (trials,): which are complete, so that they can win.
+        money: Shape (trials,): the cost of each, extrapolated if it ended early.
+        pending: Shape (running trials, columns).
     """
 
     columns: Floats
@@ -62,19 +62,19 @@ class Tried:
 
     @property
     def may_win(self) -> Mask:
-        """Which trials one may choose."""
+        """Which trials can win."""
         return np.isfinite(self.levels) & self.whole & ~self.bad
 
 
 @dataclass(frozen=True)
 class Offers:
-    """What candidates are expected to bring and to cost.
+    """The expected gains and costs of candidates.
 
     Attributes:
-        gains: What each is expected to be worth beyond the best, in money.
-        costs: What each would take, trained to its end, in money: whatever brings a gain is.
-        prices: The fair price of each, in money relative to the best: above 0 where it pays.
-        again: The highest fair price of another look at a configuration that was tried.
+        gains: The expected gain of each over the best, in money.
+        costs: The expected cost of a complete training of each, in money.
+        prices: The fair price of each, in money relative to the best: above 0 if it pays.
+        again: The highest fair price of repeating a known configuration.
     """
 
     gains: Floats
@@ -84,21 +84,21 @@ class Offers:
 
     @property
     def order(self) -> Ints:
-        """The candidates, the best one first."""
+        """The candidates, best first."""
         return np.argsort(-self.prices, kind="stable")
 
 
 def offers(tried: Tried, candidates: Floats, step: float, target: float = np.inf) -> Offers | None:
-    """Price candidates by what the finished trials teach.
+    """Price candidates, given the finished trials.
 
     Args:
         tried: The finished trials.
         candidates: Shape (candidates, columns).
         step: What one step of the scale is worth, in money.
-        target: The level beyond which nothing is worth anything.
+        target: The level beyond which gains are worth nothing.
 
     Returns:
-        The offers; None where fewer than two values, or values that are all alike, teach nothing.
+        The offers; None with fewer than two values, or if all values are equal.
     """
     tried = replace(tried, levels=np.minimum(tried.levels, target))
     known = _Known.of(tried)
@@ -111,7 +111,7 @@ def offers(tried: Tried, candidates: Floats, step: float, target: float = np.inf
     believed, doubts = known.believed(tried, known.groups)
     best = float(np.max(believed))
     end = (target - value.mean) / value.spread
-    worth = max(step * value.spread, _SMALLEST)  # where nothing is worth anything, the cheapest
+    worth = max(step * value.spread, _SMALLEST)  # if nothing has any worth, the cheapest first
     moves = _moves(variances, known.noise)
     gains = np.maximum(_above(best, means, moves) - _above(end, means, moves), 0.0)
     prices = _fair(means, moves, costs / worth, end)
@@ -121,33 +121,33 @@ def offers(tried: Tried, candidates: Floats, step: float, target: float = np.inf
 
 
 def _moves(variances: Floats, noise: float) -> Floats:
-    """Return how far one noisy look can move what is believed, as a standard deviation."""
+    """Return the standard deviation of the change of the mean by one noisy observation."""
     return np.asarray(variances / np.sqrt(variances + noise))
 
 
 def _fair(means: Floats, moves: Floats, costs: Floats, end: float) -> Floats:
-    """Return fair prices of boxes whose prizes end at a target.
+    """Return fair prices of boxes whose prizes are capped by a target.
 
-    Such a box is as good as an open-ended one that costs more.
+    Such a box is equivalent to an uncapped one that costs more.
     """
     return means - moves * _inverse_gain((costs + _above(end, means, moves)) / moves)
 
 
 def _above(level: float, means: Floats, moves: Floats) -> Floats:
-    """Return by how much normal variables are expected to exceed a level."""
+    """Return the expected excess of normal variables over a level."""
     return moves * _gain((means - level) / moves)
 
 
 @dataclass(frozen=True)
 class Leaders:
-    """Configurations that may be the best one, the one that is believed to be the best first.
+    """Configurations that may be the best one, by their posterior means, best first.
 
     Attributes:
         rows: The first trial of each.
-        levels: The mean of each over all seeds, as far as it is known, on the scale of the worth.
-        gains: What one more training of each is expected to be worth, in money: the best of them
-            may be another one than it seems. 0 where nothing can be said.
-        costs: What a training of each has taken, in money.
+        levels: The posterior mean of each over all seeds, on the scale of the worth.
+        gains: The expected gain of one more training of each, in money: another one may turn out to
+            be the best. 0 if that is unknown.
+        costs: The mean cost of a training of each, in money.
     """
 
     rows: Ints
@@ -159,15 +159,15 @@ class Leaders:
 def leaders(tried: Tried, most: int, step: float, target: float = np.inf) -> Leaders:
     """Price training leaders again.
 
-    A look at one is worth what it is expected to raise the best mean by (knowledge gradient, each
-    leader by itself; Frazier et al. 2008, A Knowledge-Gradient Policy for Sequential Information
+    One more training is worth the expected increase of the best mean (knowledge gradient, each
+    leader separately; Frazier et al. 2008, A Knowledge-Gradient Policy for Sequential Information
     Collection, section 3).
 
     Args:
-        tried: The finished trials; repeated trainings of a configuration stand in it one by one.
-        most: How many configurations are looked at, those with the best mean values.
+        tried: The finished trials; each repeated training is a row.
+        most: How many configurations to price, those with the best mean values.
         step: What one step of the scale is worth, in money.
-        target: The level beyond which nothing is worth anything.
+        target: The level beyond which gains are worth nothing.
     """
     tried = replace(tried, levels=np.minimum(tried.levels, target))
     groups = _alike(tried, np.flatnonzero(tried.may_win))
@@ -191,15 +191,14 @@ def leaders(tried: Tried, most: int, step: float, target: float = np.inf) -> Lea
 
 @dataclass(frozen=True)
 class _Known:
-    """What the trials teach of values.
+    """The model of values.
 
     Attributes:
-        trials: The trials that are learnt from.
-        groups: Those of them that may win, by configuration.
-        value: The level of a configuration, as far as those near it tell.
-        noise: Variance from seed to seed, on the scale of `value`.
-        own: Variance of what a configuration has of its own; with the noise it is what `value`
-            takes for noise.
+        trials: The trials it was fitted to.
+        groups: Those of them that can win, by configuration.
+        value: The level of a configuration, as far as its neighbours explain it.
+        noise: Variance between seeds, on the scale of `value`.
+        own: Variance specific to a configuration; with `noise` it is the noise of `value`.
     """
 
     trials: Ints
@@ -226,9 +225,9 @@ class _Known:
         return cls(some, groups, value, noise, max(value.noise - noise, _OWN * value.noise))
 
     def believed(self, tried: Tried, groups: list[list[int]]) -> tuple[Floats, Floats]:
-        """Return mean and variance of what configurations are over all seeds, on the scale.
+        """Return posterior means and variances of configurations over all seeds, on the scale.
 
-        What was seen of one counts beyond what its neighbours say, by its share of its own.
+        The deviation of a configuration from its neighbours counts by the share that is its own.
 
         Args:
             tried: The finished trials.
@@ -242,13 +241,13 @@ class _Known:
 
 
 def _unseen(tried: Tried, candidates: Floats) -> Mask:
-    """Tell which candidates have not been tried, and do not run."""
+    """Tell which candidates are neither tried nor running."""
     seen = {row.tobytes() for row in np.concatenate([tried.columns, tried.pending])}
     return np.array([row.tobytes() not in seen for row in candidates])
 
 
 def _alike(tried: Tried, rows: Ints) -> list[list[int]]:
-    """Put the trials of a configuration together."""
+    """Group trials by configuration."""
     groups: dict[bytes, list[int]] = {}
     for row in rows.tolist():
         groups.setdefault(tried.columns[row].tobytes(), []).append(row)
@@ -256,14 +255,14 @@ def _alike(tried: Tried, rows: Ints) -> list[list[int]]:
 
 
 def _seed_noise(levels: Floats, groups: list[list[int]], unexplained: float) -> float:
-    """Return the variance from seed to seed, shrunk towards a share of what is unexplained."""
+    """Return the variance between seeds, shrunk towards a share of the unexplained variance."""
     squares = sum(float(np.sum((levels[group] - np.mean(levels[group])) ** 2)) for group in groups)
     freedom = sum(len(group) - 1 for group in groups)
     return (squares + _REPEATS * _NOISY * unexplained) / (freedom + _REPEATS)
 
 
 def _informative(tried: Tried) -> Ints:
-    """Choose the trials to learn from: all while they are few, then the latest and the best."""
+    """Choose the trials to fit to: all if they are few, otherwise the latest and the best."""
     count = len(tried.levels)
     if count <= _LATEST + _LEADERS:
         return np.arange(count)
@@ -273,16 +272,16 @@ def _informative(tried: Tried) -> Ints:
 
 
 def _lowest(levels: Floats, best: float) -> float:
-    """Return the level below which bad is bad: how bad says nothing about where the best lies.
+    """Return the level at which bad values are clipped: how bad they are says nothing useful.
 
-    What was given up belongs to the middle: those that were not are the good half of all.
+    Pruned trials count for the median, since complete trials are the better half.
     """
     middle = float(np.median(levels))
     return middle - (best - middle) if middle < best else float(np.min(levels))
 
 
 def _at_least(lowest: float, levels: Floats, doubts: Floats) -> tuple[Floats, Floats]:
-    """Return mean and variance of the larger of `lowest` and each of some normal variables."""
+    """Return mean and variance of the maximum of `lowest` and each of some normal variables."""
     means, variances = np.maximum(levels, lowest), np.zeros(len(levels))
     some = doubts > 0
     doubt = doubts[some]
@@ -295,7 +294,7 @@ def _at_least(lowest: float, levels: Floats, doubts: Floats) -> tuple[Floats, Fl
 
 
 def _costs(tried: Tried, some: Ints, candidates: Floats) -> Floats:
-    """Forecast what candidates take, in money: means of log-normal distributions."""
+    """Return the expected costs of candidates, in money: means of log-normal distributions."""
     taken = tried.money[some]
     paid = taken > 0
     if not np.any(paid):
@@ -307,20 +306,20 @@ def _costs(tried: Tried, some: Ints, candidates: Floats) -> Floats:
 
 
 def _gain(ahead: Floats) -> Floats:
-    """Return by how much a standard normal variable plus `ahead` is expected to exceed 0."""
-    ahead = np.maximum(ahead, _EDGES[0])  # nothing comes from so far behind
+    """Return the expected positive part of a standard normal variable plus `ahead`."""
+    ahead = np.maximum(ahead, _EDGES[0])  # the gain is 0 this far behind
     return np.asarray(ahead * ndtr(ahead) + np.exp(-(ahead**2) / 2) / np.sqrt(2 * np.pi))
 
 
 def _inverse_gain(gain: Floats) -> Floats:
-    """Return how far ahead a standard normal variable must be for an expected gain."""
+    """Return the inverse of `_gain`."""
     logs = np.log(np.maximum(gain, _SMALLEST))
     near = np.interp(logs, _LOG_GAINS, _EDGES)
     return np.where(gain > _EDGES[-1], gain, near)
 
 
 def _log_gain(ahead: Floats) -> Floats:
-    """Return the logarithm of `_gain`; far behind, where it cancels out, by Mills' ratio."""
+    """Return the logarithm of `_gain`; by Mills' ratio where the difference cancels out."""
     ratio = np.exp(log_ndtr(ahead) + ahead**2 / 2) * np.sqrt(2 * np.pi)
     away = np.minimum(ahead, -1.0) ** 2
     left = np.where(ahead < -30.0, 1 / away - 3 / away**2, 1 + ahead * ratio)
@@ -331,13 +330,12 @@ _LOG_GAINS = _log_gain(_EDGES)
 
 
 def nearby(leaders: Floats, words: Mask, uniform: Floats) -> Floats:
-    """Return places around leaders: one axis moved, two, or all, far or near.
+    """Return places around leaders, with one axis, two, or all moved, by different distances.
 
     Args:
         leaders: Shape (leaders, axes): places between 0 and 1.
-        words: Shape (axes,): which are choices. No word is near another: one that moves is drawn
-            anew.
-        uniform: Shape (points, 2 + 2 x axes): numbers between 0 and 1 that settle everything.
+        words: Shape (axes,): which are choices. Choices have no distance: a moved one is redrawn.
+        uniform: Shape (points, 2 + 2 x axes): random numbers between 0 and 1.
     """
     axes = leaders.shape[1]
     chosen = leaders[(uniform[:, 0] * len(leaders)).astype(int)]

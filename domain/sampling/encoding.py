@@ -1,7 +1,7 @@
-"""Configurations as columns of numbers between which distances mean something.
+"""Encoding of configurations as columns, for distance-based models.
 
-A number is its place on its axis, between 0 and 1. A word is as far from any other as an axis is
-long, and so is a parameter that is not there from any value that it might have.
+A number is its place on its axis, between 0 and 1. Different choices are as far apart as the length
+of an axis, and so are an inactive parameter and any of its values.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from satisfice.domain.rules.vectorized import numbers
 from satisfice.domain.space.domains import Axis, Choice
 from satisfice.domain.space.space import Space
 
-_WORD = np.sqrt(0.5)  # two columns differ where two words do
-_MIDDLE = 0.5  # where what is not there is put
+_WORD = np.sqrt(0.5)  # two columns differ between two choices
+_MIDDLE = 0.5  # the place of an inactive parameter
 
 
 def columns(places: Floats, space: Space) -> tuple[Floats, Ints]:
@@ -22,7 +22,7 @@ def columns(places: Floats, space: Space) -> tuple[Floats, Ints]:
 
     Args:
         places: Shape (configurations, axes): places between 0 and 1, for a choice the share of the
-            choices that stand before it; NaN where the axis is not there.
+            choices before it; NaN if the parameter is inactive.
         space: The space.
     """
     found: list[Floats] = []
@@ -45,7 +45,7 @@ def _of(axis: Axis, place: Floats, there: Mask) -> list[Floats]:
         return [_WORD * ((at == one) & there) for one in range(count)]
     if axis.step is None or axis.low == axis.high:
         return [place]
-    value = numbers(axis, place)  # alike are places that mean the same step
+    value = numbers(axis, place)  # places of the same step are equal
     if axis.log:
         return [np.log(value / axis.low) / np.log(axis.high / axis.low)]
     return [(value - axis.low) / (axis.high - axis.low)]

@@ -1,11 +1,10 @@
-"""A Gaussian process that learns a number from a few dozen configurations.
+"""A Gaussian process for a few dozen configurations.
 
-Its kernel is a Matern one with a lengthscale for each axis (Rasmussen and Williams 2006, Gaussian
-Processes for Machine Learning, equation 4.17 and section 5.1). The hyper-parameters have priors and
-are set to their most probable values: with five trials the data alone would say anything.
+The kernel is a Matern kernel with a lengthscale for each axis (Rasmussen and Williams 2006,
+Gaussian Processes for Machine Learning, equation 4.17 and section 5.1). The hyper-parameters have
+priors and are set to their most probable values: five trials alone do not determine them.
 
-Configurations come as columns (`domain.sampling.encoding`), of which several may belong to one
-axis.
+Configurations are columns (`domain.sampling.encoding`), of which several may belong to one axis.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ from satisfice.domain.arrays import Floats, Ints
 
 _ROOT = np.sqrt(5.0)
 _JITTER = 1e-8
-_STEPS = 25  # of the optimiser; more no longer change a proposal
-_FITTED = 80  # looks from which hyper-parameters are read; more take seconds and change little
-_REACH = 4.0  # standard deviations of the prior within which hyper-parameters are looked for
+_STEPS = 25  # of the optimiser; more do not change a proposal
+_FITTED = 80  # observations to fit hyper-parameters to; more take seconds and change little
+_REACH = 4.0  # bounds of the hyper-parameters, in standard deviations of the prior
 # Priors of the logarithms: mean and standard deviation. A lengthscale grows with the dimension, or
-# everything would be far from everything (Hvarfner et al. 2024, Vanilla Bayesian Optimization
+# all points would be far apart (Hvarfner et al. 2024, Vanilla Bayesian Optimization
 # Performs Great in High Dimensions, section 4).
 _LENGTH, _SIGNAL = (np.log(0.5), 0.8), (0.0, 0.7)
 _NOISE_SPREAD = 1.5
@@ -33,23 +32,23 @@ _LEAST = 1e-12
 
 @dataclass(frozen=True)
 class Surrogate:
-    """What is known of a number after some looks at it, on a scale of mean 0 and variance 1.
+    """The posterior after some observations, on a scale of mean 0 and variance 1.
 
     Attributes:
-        mean: What was taken off the numbers.
-        spread: What they were divided by.
-        noise: Variance of a look, on the scale.
+        mean: The mean of the numbers, which was subtracted.
+        spread: Their standard deviation, by which they were divided.
+        noise: Noise variance of an observation, on the scale.
     """
 
     mean: float
     spread: float
     noise: float
-    _columns: Floats  # of what was seen, each divided by its lengthscale
-    _weights: Floats  # by which columns are multiplied
+    _columns: Floats  # of the observations, each divided by its lengthscale
+    _weights: Floats  # the inverse lengthscale of each column
     _signal: float
     _root: Floats  # lower Cholesky factor of the kernel matrix
     _dual: Floats
-    _noises: Floats  # variance of each look that was taken, on the scale
+    _noises: Floats  # noise variance of each observation, on the scale
 
     @classmethod
     def of(
@@ -60,14 +59,14 @@ class Surrogate:
         noise: float,
         doubts: Floats | None = None,
     ) -> Surrogate:
-        """Fit to what was seen.
+        """Fit to observations.
 
         Args:
-            columns: Shape (looks, columns).
+            columns: Shape (observations, columns).
             axes: Shape (columns,): the axis that each belongs to, counted from 0.
-            numbers: Shape (looks,), finite; at least one.
-            noise: The variance of a look that is expected beforehand, as a share of the whole.
-            doubts: Shape (looks,): how much larger it is known to be for some; None: for none.
+            numbers: Shape (observations,), finite; at least one.
+            noise: The prior noise variance, as a share of the whole variance.
+            doubts: Shape (observations,): additional known noise variance; None: none.
         """
         mean, spread = float(np.mean(numbers)), max(float(np.std(numbers)), _LEAST)
         scaled = (numbers - mean) / spread
@@ -80,9 +79,9 @@ class Surrogate:
         return cls(mean, spread, variance, columns * weights, weights, signal, root, dual, noises)
 
     def awaiting(self, columns: Floats) -> Surrogate:
-        """Return what will be known once some configurations have been looked at.
+        """Return the posterior once some configurations have been observed.
 
-        They are taken to show what is expected of them (Ginsbourger et al. 2010, Kriging Is
+        They are assumed to show their expected values (Ginsbourger et al. 2010, Kriging Is
         Well-Suited to Parallelize Optimization, section 3.1): means stay, variances shrink.
         """
         both = np.concatenate([self._columns, columns * self._weights])
@@ -92,7 +91,7 @@ class Surrogate:
         return replace(self, _columns=both, _root=root, _dual=dual, _noises=noises)
 
     def at(self, columns: Floats) -> tuple[Floats, Floats]:
-        """Return mean and variance of the number itself, free of noise, on the scale.
+        """Return posterior mean and variance without noise, on the scale.
 
         Args:
             columns: Shape (configurations, columns).
@@ -112,7 +111,7 @@ def _root(near: Floats, signal: float, noises: Floats) -> Floats:
 def _fitted(
     columns: Floats, axes: Ints, scaled: Floats, extra: Floats, noise: float
 ) -> tuple[Floats, float, float]:
-    """Return the most probable lengthscales (one an axis), signal and noise variance."""
+    """Return the most probable lengthscales (one per axis), signal and noise variance."""
     count = int(axes[-1]) + 1
     middle = np.array([*[_LENGTH[0] + np.log(count) / 2] * count, _SIGNAL[0], np.log(noise)])
     wide = np.array([*[_LENGTH[1]] * count, _SIGNAL[1], _NOISE_SPREAD])
@@ -139,7 +138,7 @@ def _squares(some: Floats, others: Floats) -> Floats:
 
 
 def _matern(squared: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return the kernel at squared distances, and what its slopes are made of."""
+    """Return the kernel at squared distances, and the terms of its gradient."""
     far = _ROOT * np.sqrt(squared)
     fall = np.exp(-far)
     return (1 + far + far**2 / 3) * fall, far, fall

@@ -1,8 +1,8 @@
-"""Where good trials lie: a density over places on axes, kernels of all parameters together.
+"""The Parzen estimator: a joint density of configurations over places on their axes.
 
-The estimator of multivariate TPE as Optuna builds it (Watanabe 2023, Tree-Structured Parzen
-Estimator, arXiv 2304.11127, section 3.3), written for thousands of candidates at once: rules that
-allow a hundredth of a space need them.
+It is the estimator of Optuna's multivariate TPE (Watanabe 2023, Tree-Structured Parzen Estimator,
+arXiv 2304.11127, section 3.3), vectorised for thousands of candidates: rules that allow a hundredth
+of a space need them.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from satisfice.domain.arrays import Floats, Ints
 from satisfice.domain.expressions.types import Value
 from satisfice.domain.space.domains import Axis, Choice, Float, Int, same
 
-_LEAST = 1e-300  # a density that rounds to nothing still has a logarithm
-_RECENT = 25  # so many of the last trials count in full, earlier ones less and less
+_LEAST = 1e-300  # the smallest density, so that it has a logarithm
+_RECENT = 25  # this many of the last trials count in full, earlier ones less and less
 
 
 @dataclass(frozen=True)
 class _Numbers:
-    """A normal kernel around each number, cut off at the ends of the axis."""
+    """A normal kernel around each number, truncated at the ends of the axis."""
 
     axis: Float | Int
     middle: Floats
@@ -49,7 +49,7 @@ class _Numbers:
 
 @dataclass(frozen=True)
 class _Choices:
-    """A kernel for each choice that was made: mostly itself, a little of all."""
+    """A kernel for each observed choice: mostly that choice, a little of all."""
 
     shares: Floats  # kernels x choices
 
@@ -67,10 +67,10 @@ class _Choices:
 
 @dataclass(frozen=True)
 class Parzen:
-    """A mixture with one kernel for each configuration seen, and a wide one for the unseen.
+    """A mixture with one kernel per observed configuration, and a wide prior kernel.
 
     Attributes:
-        weights: The share of each kernel.
+        weights: The weight of each kernel.
         columns: The kernels on each axis.
     """
 
@@ -78,7 +78,7 @@ class Parzen:
     columns: Mapping[str, _Numbers | _Choices]
 
     def draw(self, uniform: Floats) -> dict[str, Floats]:
-        """Return places on each axis.
+        """Draw places on each axis.
 
         Args:
             uniform: Random numbers between 0 and 1, shape (candidates, 1 + axes).
@@ -89,7 +89,7 @@ class Parzen:
         return {name: column.draw(kernel, one) for (name, column), one in pairs}
 
     def log_density(self, places: Mapping[str, Floats]) -> Floats:
-        """Return the logarithm of the density at each candidate's places."""
+        """Return the log density of each candidate."""
         parts = (column.log_density(places[name]) for name, column in self.columns.items())
         density: Floats = logsumexp(sum(parts, start=np.log(self.weights)[None, :]), axis=1)
         return density
@@ -99,8 +99,8 @@ def fit(axes: Mapping[str, Axis], seen: Sequence[Mapping[str, Value]]) -> Parzen
     """Estimate the density of configurations.
 
     Args:
-        axes: The axes to look at.
-        seen: Coordinates on each of them, the oldest first.
+        axes: The axes.
+        seen: Coordinates on each of them, oldest first.
     """
     weights = np.append(_by_age(len(seen)), 1.0)
     columns = {name: _column(axis, [one[name] for one in seen]) for name, axis in axes.items()}
@@ -128,11 +128,11 @@ def _column(axis: Axis, seen: list[Value]) -> _Numbers | _Choices:
 
 
 def _gaps(places: Floats, low: float, high: float) -> Floats:
-    """Return how far each place is from its further neighbour, within reason."""
+    """Return the distance of each place to its further neighbour, clipped."""
     order = np.argsort(places)
     steps = np.diff(np.concatenate([[low], places[order], [high]]))
     gaps = np.maximum(steps[:-1], steps[1:])
-    if len(places) > 1:  # an end of the axis is no neighbour
+    if len(places) > 1:  # an end of the axis is not a neighbour
         gaps[0], gaps[-1] = steps[1], steps[-2]
     widths = np.empty_like(gaps)
     widths[order] = gaps

@@ -1,4 +1,4 @@
-"""The values that a parameter may take, and the place of each number between 0 and 1."""
+"""Domains: the values of a parameter, and the place of each number between 0 and 1."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.expressions.operations import NO_RESULT
 from satisfice.domain.expressions.types import NUMBER, Kind, Value, of_values
 
-_WHOLE_STEP = 1e-8  # how far from a whole number of steps rounding may lead
-_NO_VALUE = math.nan  # of a formula without a result; the space's own rules forbid it
+_WHOLE_STEP = 1e-8  # rounding error of a number of steps
+_NO_VALUE = math.nan  # of a formula without a result; an implied rule forbids it
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Float:
         value = _between(self.low, self.high, self.log, place)
         if self.step is None:
             return min(max(value, self.low), self.high)
-        # As people count: three steps of 0.1 are 0.3.
+        # Decimal arithmetic: three steps of 0.1 are 0.3.
         low, high, step = (Decimal(repr(one)) for one in (self.low, self.high, self.step))
         steps = min(max(round((value - self.low) / self.step), 0), int((high - low) / step))
         return float(low + steps * step)
@@ -89,7 +89,7 @@ class Int:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of a few named values, without an order."""
+    """One of a few unordered values."""
 
     choices: tuple[Value, ...]
 
@@ -99,7 +99,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Ordinal:
-    """One of a few values in an order: neighbours are more alike than others."""
+    """One of a few ordered values: neighbours are more similar than others."""
 
     values: tuple[Value, ...]
 
@@ -107,10 +107,10 @@ class Ordinal:
         return _index(self.values, value) is not None
 
     def rank(self, value: Value) -> int:
-        """Return at which place of the order a value stands, from 0.
+        """Return the rank of a value, from 0.
 
         Raises:
-            ValueError: It is none of the values.
+            ValueError: It is not one of the values.
         """
         found = _index(self.values, value)
         if found is None:
@@ -126,7 +126,7 @@ class Bounded:
         low: The lower bound.
         high: The upper bound.
         log: Whether ratios matter rather than differences.
-        whole: Whether it is a whole number; fractions of a bound are cut off inwards.
+        whole: Whether it is a whole number; bounds are rounded inwards.
     """
 
     low: Expression
@@ -135,10 +135,10 @@ class Bounded:
     whole: bool = False
 
     def given(self, above: Mapping[str, Any]) -> Float | Int | None:
-        """Return what is between the bounds, or None if they leave nothing.
+        """Return the range between the bounds, or None if it is empty.
 
         Args:
-            above: The active parameters that stand above this one.
+            above: The active parameters above this one.
         """
         try:
             low, high = float(self.low.evaluate(above)), float(self.high.evaluate(above))
@@ -155,15 +155,15 @@ class Bounded:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """A value that follows from the parameters above it, and is not searched for."""
+    """A value computed from the parameters above it; it is not searched."""
 
     formula: Expression
 
     def given(self, above: Mapping[str, Any]) -> Value:
-        """Return the value; not a number where the formula has no result.
+        """Return the value; NaN if the formula has no result.
 
         Args:
-            above: The active parameters that stand above this one.
+            above: The active parameters above this one.
         """
         try:
             value: Value = self.formula.evaluate(above)
@@ -179,14 +179,14 @@ Domain: TypeAlias = Float | Int | Choice | Ordinal | Bounded | Derived
 
 
 def kind_of(domain: Domain) -> Kind:
-    """Return what a parameter can be that is not derived."""
+    """Return the kind of a parameter that is not derived."""
     if isinstance(domain, Ordinal):
         return of_values(domain.values)
     return of_values(domain.choices) if isinstance(domain, Choice) else NUMBER
 
 
 def same(value: object, other: object) -> bool:
-    """Tell whether two values are one: to Python, `True` equals 1."""
+    """Tell whether two values are equal and of one type: in Python, `True` equals 1."""
     return value == other and type(value) is type(other)
 
 

@@ -1,4 +1,4 @@
-"""Spaces that can be gone through from end to end, and the part of a space that rules are about."""
+"""Enumeration of finite spaces, and the part of a space that some parameters depend on."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _ROUNDING = 1e-8  # of a step
 
 
 def count(space: Space) -> float:
-    """Return at most how many configurations a space has; infinity where a number is real."""
+    """Return an upper bound on the number of configurations; infinite with a real number."""
     each = (_values(axis) for axis in space.axes.values())
     return math.prod(math.inf if values is None else len(values) for values in each)
 
 
 def every_configuration(space: Space) -> Iterator[dict[str, Value]]:
-    """Yield each configuration of a finite space once, in the order of its parameters' values.
+    """Yield each configuration of a finite space once, in the order of the values.
 
     Raises:
-        ValueError: The space has a parameter that is a real number.
+        ValueError: A parameter is a real number.
     """
     yield from _onwards(space, 0, {})
 
@@ -32,7 +32,7 @@ def _onwards(space: Space, at: int, above: Params) -> Iterator[dict[str, Value]]
         yield dict(above)
         return
     one = space.parameters[at]
-    if not one.is_there(above):
+    if not one.is_active(above):
         yield from _onwards(space, at + 1, above)
         return
     coordinates: Sequence[Value | None] | None = (None,) if one.axis is None else _values(one.axis)
@@ -43,26 +43,26 @@ def _onwards(space: Space, at: int, above: Params) -> Iterator[dict[str, Value]]
 
 
 def part_about(space: Space, names: Collection[str]) -> Space:
-    """Return the part of a space that some parameters belong to, with all that they depend on."""
+    """Return the part of a space with some parameters and all that they depend on."""
     wanted = set(names)
-    for one in reversed(space.parameters):  # a parameter depends on what stands above it
+    for one in reversed(space.parameters):  # a parameter depends on those above it
         if one.name in wanted:
             wanted.update(one.depends_on)
     return Space(tuple(one for one in space.parameters if one.name in wanted))
 
 
 def within(part: Space, params: Params) -> dict[str, Value]:
-    """Return what a configuration of the whole space has of a part."""
+    """Return the part of a configuration that belongs to a part of its space."""
     return {name: params[name] for name in part.names if name in params}
 
 
 def completed(space: Space, params: Params, like: Params) -> dict[str, Value]:
-    """Return a configuration of the whole space that has these values in a part of it.
+    """Return a configuration of the whole space with these values in a part of it.
 
     Args:
         space: The whole space.
-        params: A configuration of a part that has all that its parameters depend on.
-        like: A configuration whose values the other parameters take where they can.
+        params: A configuration of a part, including all that its parameters depend on.
+        like: A configuration that gives the values of the other parameters if possible.
     """
     part = part_about(space, params).coordinates(params)
     return space.configuration({**whole(like, space), **part})

@@ -1,4 +1,4 @@
-"""Where an expert expects good values: to begin a search with, and to fade as evidence comes in."""
+"""Priors: where an expert expects good values; their weight fades as trials finish."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from satisfice.domain.expressions.expression import Expression
 from satisfice.domain.expressions.operations import NO_RESULT
 from satisfice.domain.expressions.types import Value
 
-STRENGTH = 10.0  # finished trials that weigh as much as what the expert says
+STRENGTH = 10.0  # finished trials that weigh as much as the prior
 
 
 def trust(finished: int) -> float:
-    """Return the share of proposals that follow the expert: all at first, then fewer and fewer.
+    """Return the share of proposals drawn from the prior: all at first, then fewer and fewer.
 
     Args:
         finished: How many trials have finished.
@@ -26,11 +26,11 @@ def trust(finished: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """A normal distribution of a number, or a log-normal one; two of three values lie within.
+    """A normal or log-normal prior of a number.
 
     Attributes:
-        around: The middle; it may name the parameters above.
-        spread: How far from the middle two of three values lie: a difference, or a factor above 1.
+        around: The median; it may depend on the parameters above.
+        spread: The standard deviation: a difference, or a factor above 1.
         log: Whether the spread is a factor.
     """
 
@@ -39,17 +39,17 @@ class Prior:
     log: bool = False
 
     def value(self, share: float, low: float, high: float, above: Mapping[str, Any]) -> float:
-        """Return the value that a share of the distribution between two bounds lies below.
+        """Return a quantile of the distribution truncated to two bounds.
 
         Args:
             share: Between 0 and 1.
             low: The lower bound.
             high: The upper bound.
-            above: The active parameters that stand above.
+            above: The active parameters above.
 
         Returns:
-            A value between the bounds; the middle of them on the scale where `around` has no
-            result, and the nearer one where it lies far outside.
+            A value between the bounds; their middle on the scale if `around` has no result, and
+            the nearer bound if it lies far outside.
         """
         if self.log and low <= 0:
             low = min(high, math.ulp(0.0)) if high > 0 else low
@@ -77,16 +77,16 @@ class Prior:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How much likelier some choices are than others.
+    """The prior weights of choices.
 
     Attributes:
-        weights: Each choice with its weight; a choice that is not named has none.
+        weights: Each choice with its weight; other choices have none.
     """
 
     weights: tuple[tuple[Value, float], ...]
 
     def value(self, share: float) -> Value:
-        """Return the choice that a share of all weights lies below.
+        """Return a quantile of the weighted choices.
 
         Args:
             share: From 0 to below 1.

@@ -1,4 +1,4 @@
-"""The nearest allowed configuration: what to propose in place of a forbidden one."""
+"""Repair: the nearest allowed configuration in place of a forbidden one."""
 
 from __future__ import annotations
 
@@ -12,32 +12,34 @@ from satisfice.domain.expressions.types import Value
 from satisfice.domain.space.domains import same
 from satisfice.domain.space.space import Axis, Bounded, Choice, Int, Parameter, Params, Space
 
-# Distances in the unit interval that are tried on either side of a number: fine near the start,
-# coarse far from it.
+# Distances in the unit interval to try on either side of a number: fine near the start, coarse far
+# from it.
 _OFFSETS = tuple(1.5**-power for power in range(15, -1, -1))
-_NEIGHBOURS = 16  # steps to either side at which every whole number is tried: a modulo needs it
-_ANOTHER_CHOICE = 1.0  # a different word is as far away as a parameter's whole range
+_NEIGHBOURS = (
+    16  # steps to either side at which every whole number is tried, for rules with a modulo
+)
+_ANOTHER_CHOICE = 1.0  # the distance of another choice: as far as a parameter's whole range
 
 
 def nearest_allowed(
     params: Params, space: Space, allowed: Callable[[Params], bool], attempts: int
 ) -> dict[str, Value] | None:
-    """Look for an allowed configuration near a forbidden one.
+    """Search for an allowed configuration near a forbidden one.
 
-    One coordinate is changed, then two together, then three, each time in growing distance: for
-    numbers on their unit interval (of logarithms where the domain is logarithmic), and 1 for
-    another choice. A parameter that a change brings into being gets its default or the middle of
-    its domain. Nothing is left to chance: ties go by the order of the space.
+    One coordinate is changed, then two together, then three, in order of increasing distance: for
+    numbers on the unit interval (of logarithms in a logarithmic domain), and 1 for another choice.
+    A parameter that becomes active gets its default or the middle of its domain. The result is
+    deterministic: ties are broken by the order of the space.
 
     Args:
         params: The active parameters, each within its domain.
-        space: The space that the result lies in.
-        allowed: Whether a configuration may be proposed.
-        attempts: At most how many configurations are looked at.
+        space: The space.
+        allowed: Whether a configuration is allowed.
+        attempts: The largest number of configurations to check.
 
     Returns:
-        The active parameters of an allowed configuration, never those of `params` themselves, or
-        None where none was found.
+        The active parameters of an allowed configuration other than `params`, or None if none was
+        found.
     """
     base = whole(params, space)
     names = list(space.axes)
@@ -45,7 +47,7 @@ def nearest_allowed(
     for change in islice(_changes(ladders), attempts):
         changed = {names[at]: ladders[at][rung].value for at, rung in change}
         candidate = space.configuration({**base, **changed})
-        # A change of a parameter that is not there afterwards repeats a smaller change.
+        # A change of a parameter that is then inactive repeats a smaller change.
         if changed.keys() <= candidate.keys() and candidate != params and allowed(candidate):
             return candidate
     return None
@@ -54,20 +56,20 @@ def nearest_allowed(
 def allowed_step_by_step(
     params: Params, space: Space, demands: Sequence[Callable[[Params], bool]], attempts: int
 ) -> dict[str, Value] | None:
-    """Look for a configuration that meets one demand, from there for one that meets two, and so on.
+    """Search for a configuration that meets one demand, then for one that meets two, and so on.
 
-    It strays further than `nearest_allowed`, but where each demand wants another parameter changed
-    it finds what no change of two or three parameters would.
+    It moves further than `nearest_allowed`, but if each demand needs another parameter changed, it
+    finds configurations that changes of two or three parameters do not reach.
 
     Args:
         params: The active parameters, each within its domain.
-        space: The space that the result lies in.
-        demands: What the result has to meet.
-        attempts: At most how many configurations are looked at for each demand.
+        space: The space.
+        demands: The conditions that the result must meet.
+        attempts: The largest number of configurations to check for each demand.
 
     Returns:
-        The active parameters of a configuration that meets all demands, or None where none was
-        found. It may be `params` themselves.
+        The active parameters of a configuration that meets all demands, possibly `params`, or None
+        if none was found.
     """
     here: dict[str, Value] | None = dict(params)
     for count in range(1, len(demands) + 1):
@@ -82,13 +84,13 @@ def _meets(demands: Sequence[Callable[[Params], bool]], params: Params) -> bool:
 
 
 def whole(params: Params, space: Space) -> dict[str, Value]:
-    """Return a coordinate for every axis: of a parameter that is not there the usual one."""
+    """Return a coordinate for every axis: for an inactive parameter the usual one."""
     known = space.coordinates(params)
     return {name: known[name] if name in known else usual(space[name]) for name in space.axes}
 
 
 def usual(parameter: Parameter) -> Value:
-    """Return the coordinate of the default, or the middle of the axis (of choices: the first)."""
+    """Return the coordinate of the default, or the middle of the axis (the first choice)."""
     axis, default = parameter.axis, parameter.default
     if default is not None and not isinstance(parameter.domain, Bounded):
         return parameter.coordinate(default, {})
@@ -98,14 +100,14 @@ def usual(parameter: Parameter) -> Value:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """Another value of one parameter, and how far away it is."""
+    """Another value of a parameter, and its distance."""
 
     distance: float
     value: Value
 
 
 def ladder(axis: Axis, start: Value) -> list[Rung]:
-    """Return other values of an axis, the nearest first."""
+    """Return other values of an axis, nearest first."""
     if isinstance(axis, Choice):
         return [Rung(_ANOTHER_CHOICE, one) for one in axis.choices if not same(one, start)]
     number = float(start)
@@ -121,7 +123,7 @@ def ladder(axis: Axis, start: Value) -> list[Rung]:
 
 
 def _changes(ladders: list[list[Rung]]) -> Iterator[tuple[tuple[int, int], ...]]:
-    """Yield (parameter, rung) pairs to change together: few parameters first, then near ones."""
+    """Yield (parameter, rung) pairs to change together: by number of changes, then distance."""
     movable = [at for at, ladder in enumerate(ladders) if ladder]
     for count in range(1, len(movable) + 1):
         yield from _changes_of(count, movable, ladders)
@@ -130,7 +132,7 @@ def _changes(ladders: list[list[Rung]]) -> Iterator[tuple[tuple[int, int], ...]]
 def _changes_of(
     count: int, movable: list[int], ladders: list[list[Rung]]
 ) -> Iterator[tuple[tuple[int, int], ...]]:
-    """Yield all changes of `count` parameters, by the sum of their distances."""
+    """Yield all changes of `count` parameters by the sum of their distances."""
 
     def entry(
         places: tuple[int, ...], rungs: tuple[int, ...], moved: int
@@ -143,7 +145,7 @@ def _changes_of(
     while heap:
         _, places, rungs, moved = heapq.heappop(heap)
         yield tuple(zip(places, rungs, strict=True))
-        # Only this rung and later ones climb on, so that no combination comes up twice.
+        # Only this rung and later ones move on, so that no combination is repeated.
         for at in range(moved, count):
             if rungs[at] + 1 < len(ladders[places[at]]):
                 higher = (*rungs[:at], rungs[at] + 1, *rungs[at + 1 :])

@@ -1,10 +1,10 @@
-"""The search space: parameters, their domains, and when each of them is there at all.
+"""The search space: parameters, their domains and their conditions.
 
-A space has two views. A *configuration* is what a trial sees: the values of the parameters that are
-there, derived ones included. *Coordinates* are what is searched: one for each parameter but the
-derived ones, on an axis that is the same for every trial. For most parameters the coordinate is the
-value itself; of an ordinal one it is the rank, and of one whose bounds depend on others its place
-between them.
+A space has two views. A *configuration* is what a trial sees: the values of the active parameters,
+derived ones included. *Coordinates* are what is searched: one for each parameter except the derived
+ones, on an axis that is the same for every trial. For most parameters the coordinate is the value
+itself; for an ordinal one it is the rank, and for one whose bounds depend on other parameters its
+place between the bounds.
 """
 
 from __future__ import annotations
@@ -50,25 +50,25 @@ Params: TypeAlias = Mapping[str, Value]
 Coordinates: TypeAlias = Mapping[str, Value]
 Key: TypeAlias = frozenset[tuple[str, type, Value]]
 
-_NO_VALUE = float("nan")  # where bounds leave nothing; the space's own rules forbid it
+_NO_VALUE = float("nan")  # between bounds that leave nothing; an implied rule forbids it
 _PLACE = Float(0.0, 1.0)
 
 
 def key_of(params: Params) -> Key:
-    """Return what two configurations have in common exactly if they are the same."""
+    """Return a hashable key; two configurations have the same key exactly if they are equal."""
     return frozenset((name, type(value), value) for name, value in params.items())
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A named coordinate of the search space.
+    """A parameter of the search space.
 
     Attributes:
-        name: The name that `trial.params` and the rules use.
+        name: The name in `trial.params` and in rules.
         domain: The values it may take.
-        when: The condition under which the parameter is there; None: always.
-        default: The value that somebody would choose without a search.
-        prior: Where an expert expects good values; None: nowhere in particular.
+        when: The condition under which the parameter is active; None: always.
+        default: The value without a search.
+        prior: Where an expert expects good values; None: no prior.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Parameter:
 
     @property
     def axis(self) -> Axis | None:
-        """What its coordinate is searched on; None for a derived parameter."""
+        """The axis of its coordinate; None for a derived parameter."""
         if isinstance(self.domain, Derived):
             return None
         if isinstance(self.domain, Bounded):
@@ -90,7 +90,7 @@ class Parameter:
 
     @property
     def depends_on(self) -> tuple[str, ...]:
-        """The parameters above it that its condition, bounds or formula name."""
+        """The parameters above it that its condition, bounds or formula use."""
         parts: list[Expression | None] = [self.when]
         if isinstance(self.domain, Bounded):
             parts += [self.domain.low, self.domain.high]
@@ -98,12 +98,12 @@ class Parameter:
             parts.append(self.domain.formula)
         return tuple(dict.fromkeys(name for one in parts if one for name in one.names))
 
-    def is_there(self, above: Params) -> bool:
+    def is_active(self, above: Params) -> bool:
         """Tell whether the parameter's condition holds.
 
         Args:
-            above: The active parameters that stand above this one. A condition on one that is
-                absent does not hold, nor does one without a result (a division by zero, say).
+            above: The active parameters above this one. A condition on an inactive parameter does
+                not hold, nor does one without a result (a division by zero).
         """
         if self.when is None:
             return True
@@ -113,11 +113,11 @@ class Parameter:
             return False
 
     def value(self, coordinate: Value | None, above: Params) -> Value:
-        """Return the value at a coordinate; not a number where the parameters above leave none.
+        """Return the value at a coordinate; NaN if the parameters above leave no value.
 
         Args:
-            coordinate: On the parameter's axis; a derived parameter does without.
-            above: The active parameters that stand above this one.
+            coordinate: On the parameter's axis; None for a derived parameter.
+            above: The active parameters above this one.
         """
         domain = self.domain
         if isinstance(domain, Derived):
@@ -131,11 +131,11 @@ class Parameter:
         return coordinate
 
     def coordinate(self, value: Value, above: Params) -> Value:
-        """Return the coordinate of a value of a parameter that is not derived.
+        """Return the coordinate of a value; the parameter must not be derived.
 
         Args:
             value: Within the domain.
-            above: The active parameters that stand above this one.
+            above: The active parameters above this one.
         """
         if isinstance(self.domain, Ordinal):
             return self.domain.rank(value)
@@ -145,11 +145,11 @@ class Parameter:
         return value
 
     def expected(self, share: float, above: Params) -> Value | None:
-        """Return the coordinate that a share of the expert's prior lies below, if there is a prior.
+        """Return a quantile of the expert's prior as a coordinate; None without a prior.
 
         Args:
             share: From 0 to below 1.
-            above: The active parameters that stand above this one.
+            above: The active parameters above this one.
         """
         domain, prior = self.domain, self.prior
         if isinstance(prior, Weights):
@@ -161,7 +161,7 @@ class Parameter:
             numbers = [float(one) for one in range_.values]
             value = prior.value(share, min(numbers), max(numbers), above)
             return min(range(len(numbers)), key=lambda rank: abs(numbers[rank] - value))
-        assert isinstance(range_, Float | Int)  # noqa: S101 - the reader sees to it
+        assert isinstance(range_, Float | Int)  # noqa: S101 - the reader of a study checks it
         value = range_.at(range_.place(prior.value(share, range_.low, range_.high, above)))
         return self.coordinate(value, above)
 
@@ -177,10 +177,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """All parameters of a study, in the order in which they were written.
+    """All parameters of a study, in the order of the specification.
 
-    Conditions, bounds and formulas may only name parameters that stand above their own, so one pass
-    decides all of them.
+    Conditions, bounds and formulas may only use parameters above their own, so one pass evaluates
+    all of them.
     """
 
     parameters: tuple[Parameter, ...]
@@ -204,10 +204,10 @@ class Space:
         return tuple(self._index)
 
     def movers(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Name the axes that have a say in the values of parameters, or in whether they are there.
+        """Return the axes that affect some parameters: their values, or whether they are active.
 
         Args:
-            names: Names of parameters; others are passed over.
+            names: Names of parameters; unknown names are ignored.
         """
         todo, found = [name for name in names if name in self._index], set[str]()
         while todo:
@@ -218,23 +218,23 @@ class Space:
         return tuple(name for name in self.axes if name in found)
 
     def configuration(self, coordinates: Coordinates) -> dict[str, Value]:
-        """Return what a trial at these coordinates would see.
+        """Return the configuration at some coordinates.
 
         Args:
-            coordinates: One for every axis, whether the parameter's condition holds or not.
+            coordinates: One for every axis, whether the parameter is active or not.
 
         Returns:
-            The active parameters, derived ones included. Where bounds leave nothing or a formula
-            has no result, the value is not a number.
+            The active parameters, derived ones included. The value is NaN if bounds leave nothing
+            or a formula has no result.
         """
         kept: dict[str, Value] = {}
         for one in self.parameters:
-            if one.is_there(kept):
+            if one.is_active(kept):
                 kept[one.name] = one.value(coordinates.get(one.name), kept)
         return kept
 
     def coordinates(self, params: Params) -> dict[str, Value]:
-        """Return the coordinates of the parameters that are there.
+        """Return the coordinates of the active parameters.
 
         Args:
             params: The active parameters, each within its domain.
@@ -248,11 +248,11 @@ class Space:
         }
 
     def outside(self, params: Params) -> tuple[str, ...]:
-        """Name the parameters that are missing, superfluous, or outside their domain."""
+        """Return the parameters that are missing, superfluous, or outside of their domain."""
         wrong = [name for name in params if name not in self._index]
         seen: dict[str, Value] = {}
         for one in self.parameters:
-            wanted = one.is_there(seen)
+            wanted = one.is_active(seen)
             there = one.name in params
             if wanted != there or (wanted and not one.allows(params[one.name], seen)):
                 wrong.append(one.name)
@@ -264,7 +264,7 @@ class Space:
         """Return the default configuration, or None if an active parameter has no default."""
         kept: dict[str, Value] = {}
         for one in self.parameters:
-            if one.is_there(kept):
+            if one.is_active(kept):
                 value = one.value(None, kept) if one.axis is None else one.default
                 if value is None:
                     return None

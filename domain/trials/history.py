@@ -185,7 +185,7 @@ class History:
         return tuple(one for one in self.complete if not one.broken)
 
     @cached_property
-    def telling(self) -> tuple[TrialRecord, ...]:
+    def informative(self) -> tuple[TrialRecord, ...]:
         """The trials that say how good their configuration is: complete with a value, or pruned."""
         return tuple(
             one

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from satisfice.domain.economics.cost import NOTHING, Cost
 from satisfice.domain.rules.rule import Verdict
 from satisfice.domain.space.space import Params
-from satisfice.domain.trials.history import Audit, CurvePoint, Failure, Purpose, TrialState
+from satisfice.domain.trials.history import (
+    Audit,
+    CurvePoint,
+    Failure,
+    Purpose,
+    TrialRecord,
+    TrialState,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +105,38 @@ class TrialResult:
     artefacts: Mapping[str, str] = field(default_factory=dict)
     measured: Mapping[str, float] = field(default_factory=dict)
     epochs: int | None = None
+
+
+def trial_seed(seed: int, number: int) -> int:
+    """Return the seed of a trial; it depends on the study's seed and the trial's number alone."""
+    digest = hashlib.blake2b(f"{seed}/trial/{number}".encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def trial_of(order: TrialOrder) -> TrialRecord:
+    """Return the running trial of an order."""
+    return TrialRecord(
+        order.number,
+        order.params,
+        TrialState.RUNNING,
+        seed=order.seed,
+        purpose=order.purpose,
+        audit=order.audit,
+    )
+
+
+def record_of(order: TrialOrder, result: TrialResult) -> TrialRecord:
+    """Return the finished trial of an order; one that was stopped before its end has failed."""
+    stopped = result.state is TrialState.RUNNING
+    return replace(
+        trial_of(order),
+        state=TrialState.FAILED if stopped else result.state,
+        value=result.value,
+        curve=result.curve,
+        cost=result.cost,
+        failure=Failure.STOPPED if stopped else result.failure,
+        reason=result.reason,
+        metrics=result.metrics,
+        measured=result.measured,
+        epochs=result.epochs,
+    )

@@ -82,3 +82,15 @@ def search_share(budget: Budget, kept: float) -> Budget:
         kwh=None if budget.kwh is None else budget.kwh * rest,
         money=None if budget.money is None else budget.money * rest,
     )
+
+
+def limit_for(expected: float, spent: Cost) -> Budget | None:
+    """Return the limit of a trial that is expected to cost so much; None where nothing is known.
+
+    Args:
+        expected: What the trial is expected to cost, in money.
+        spent: What all finished trials have cost: it says how long that money lasts.
+    """
+    if expected <= 0 or spent.money <= 0:
+        return None
+    return Budget(seconds=PATIENCE * expected * spent.seconds / spent.money)

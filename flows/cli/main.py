@@ -1,4 +1,4 @@
-"""The command line: `satisfice run STUDY` and what belongs to it."""
+"""The command line of Satisfice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from satisfice.tasks.servers.addresses import MLFLOW_PORT, PREFECT_PORT
 
 
 class Exit(IntEnum):
-    """What the process ends with."""
+    """Exit codes."""
 
     DONE = 0
     FAULT = 1
@@ -33,15 +33,15 @@ class Exit(IntEnum):
 
 
 _MEANING = {
-    Exit.DONE: "the search came to its end, or was not worth beginning (--if-worth)",
-    Exit.FAULT: "a fault of Satisfice itself",
-    Exit.USER_ERROR: "a mistake in the study, its code or the command",
-    Exit.DATA_GATE_FAILED: "the data did not pass its expectations",
-    Exit.NOTHING_AFFORDABLE: "the budget does not pay for a single trial",
+    Exit.DONE: "the search ended, or was skipped (--if-worth)",
+    Exit.FAULT: "internal error",
+    Exit.USER_ERROR: "error in the study, its code or the command",
+    Exit.DATA_GATE_FAILED: "the data does not meet its expectations",
+    Exit.NOTHING_AFFORDABLE: "the budget is too small for a single trial",
     Exit.NOTHING_WORKED: "every trial failed",
     Exit.EXTERNAL_SYSTEM_ERROR: "a database, a server or the disk failed",
-    Exit.NOTHING_FEASIBLE: "no trial fulfilled the soft rules",
-    Exit.INTERRUPTED: "interrupted; `satisfice resume STUDY` goes on",
+    Exit.NOTHING_FEASIBLE: "no trial satisfies the soft rules",
+    Exit.INTERRUPTED: "interrupted; continue with `satisfice resume STUDY`",
 }
 _OF_ENDING = {
     Ending.DATA_GATE_FAILED: Exit.DATA_GATE_FAILED,
@@ -61,14 +61,14 @@ _EPILOG = "\b\nExit codes:\n" + "\n".join(
 
 STUDY = click.argument("study", type=click.Path())
 LIMITS = (
-    click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Limit on the time."),
+    click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Time limit."),
     click.option("--trials", type=click.IntRange(1), help="Limit on the number of trials."),
-    click.option("--workers", type=click.IntRange(1, 64), help="Trials at the same time."),
+    click.option("--workers", type=click.IntRange(1, 64), help="Number of parallel trials."),
 )
 
 
 def limited(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that narrow a study for one run."""
+    """Add the options that replace limits of the study for one run."""
     for option in reversed(LIMITS):
         command = option(command)
     return command
@@ -79,32 +79,33 @@ def limited(command: Callable[..., Any]) -> Callable[..., Any]:
 def cli() -> None:
     """Hyper-parameter searches that stop when the next trial is no longer worth its price.
 
-    A study is a folder with study.yaml (the space, the rules, what a gain is worth, what resources
-    cost), problem.py (load the data, train a model) and expectations.py (what must hold of the
-    data). Begin with:
+    A study is a folder with study.yaml (the search space, the rules, what a gain is worth and what
+    resources cost), problem.py (load the data, train a model) and expectations.py (what the data
+    must meet). To begin:
 
     \b
-      satisfice check studies/digits     everything that can be known before paying
-      satisfice run studies/digits       search until it is no longer worth it
+      satisfice check studies/digits     check the study without training anything
+      satisfice run studies/digits       search until the next trial is not worth its price
       satisfice sweep studies/digits depth=1,2,4 lr=1e-4..1e-1:log:4
-      satisfice why studies/digits       how it decided, and what if
+      satisfice why studies/digits       show how the search decided
     """  # noqa: D301 - click reads the backspace
 
 
 @cli.command()
 @STUDY
 @limited
-@click.option("--seed", type=int, help="Seed of the proposals, in place of the study's.")
-@click.option("--if-worth", is_flag=True, help="As scheduled: only if it is worth it tonight.")
+@click.option("--seed", type=int, help="Seed of the proposals.")
+@click.option("--if-worth", is_flag=True, help="Start only if the expected gain exceeds the cost.")
 def run(study: str, **options: Any) -> None:
-    """Begin a new search of STUDY.
+    """Start a new search of STUDY.
 
-    With --if-worth nothing is begun, and the exit code is 0, where the data, the code and the space
-    are those of earlier searches and no number of further trials would pay for itself; new data is
-    searched for no more than it is expected to be worth.
+    With --if-worth, as in a scheduled run, a search starts only if its expected gain exceeds its
+    cost, judged by earlier searches of the study. If nothing has changed since and no number of
+    further trials would pay for itself, nothing is run and the exit code is 0. On new data the
+    budget is capped at the expected gain.
 
-    Ctrl-C lets what runs save itself and ends; `satisfice resume STUDY` goes on. A second Ctrl-C
-    ends at once, and what was recorded until then is kept.
+    Ctrl-C checkpoints running trials and exits; `satisfice resume STUDY` continues. A second Ctrl-C
+    exits at once; what was recorded by then is kept.
     """
     from satisfice.flows.cli.run import run_flow
 
@@ -114,27 +115,27 @@ def run(study: str, **options: Any) -> None:
 @cli.command()
 @STUDY
 @click.argument("parameters", nargs=-1, required=True, metavar="NAME=VALUES...")
-@click.option("--grid", "whole", is_flag=True, help="Take all combinations (this is the default).")
-@click.option("--random", type=click.IntRange(1), help="Draw this many points instead.")
-@click.option("--again", is_flag=True, help="Train again what was trained before.")
-@click.option("--confirm", is_flag=True, help="Confirm the leaders, and register the winner.")
-@click.option("--dry-run", is_flag=True, help="Show what would run, and run nothing.")
+@click.option("--grid", "whole", is_flag=True, help="Train all combinations (the default).")
+@click.option("--random", type=click.IntRange(1), help="Draw this many points at random instead.")
+@click.option("--again", is_flag=True, help="Also train what was trained before.")
+@click.option("--confirm", is_flag=True, help="Confirm the leaders and register the winner.")
+@click.option("--dry-run", is_flag=True, help="Show what would run, then exit.")
 @limited
-@click.option("--seed", type=int, help="Seed of what is drawn, in place of the study's.")
+@click.option("--seed", type=int, help="Seed of the random points.")
 def sweep(study: str, parameters: tuple[str, ...], **options: Any) -> None:
-    """Train chosen values of some parameters of STUDY, the others at their defaults.
+    """Train chosen values of some parameters. The other parameters keep their defaults.
 
     \b
       groups=1,2,4           these values
       depth=1..4:4           4 values from 1 to 4, evenly spaced
-      lr=1e-4..1e-1:log:7    7 values, evenly spaced in their logarithm
-      lr=1e-4..1e-1          anything in between, with --random
+      lr=1e-4..1e-1:log:7    7 values, evenly spaced on a logarithmic scale
+      lr=1e-4..1e-1          any value in this range, with --random
 
-    The study's rules, data gate and budget hold as for a search. First it says what will run, what
-    the rules exclude, what was trained before and is not trained again, and what it is expected to
-    cost. It trains all of its plan, each trial to its last epoch: whether a search would have
-    stopped is recorded, and does not stop it. Nothing is confirmed or registered without --confirm.
-    `satisfice resume STUDY` goes on with a sweep that was interrupted.
+    The study's rules, data gate and budget apply as in a search. The plan is printed first: what
+    will run, what the rules exclude, what was trained before and is skipped, and the expected cost.
+    Every point is trained to its last epoch. Whether a search would have stopped is recorded, but
+    does not stop the sweep. Nothing is confirmed or registered without --confirm. `satisfice resume
+    STUDY` continues a sweep that was interrupted.
     """  # noqa: D301 - click reads the backspace
     from satisfice.domain.sweep.plan import SweepRequest
 
@@ -142,12 +143,12 @@ def sweep(study: str, parameters: tuple[str, ...], **options: Any) -> None:
         parameters, options.pop("random"), options.pop("again"), options.pop("confirm")
     )
     if options.pop("whole") and asked.random is not None:
-        raise UserError("--grid takes all combinations, and --random draws some", "Ask for one")
+        raise UserError("--grid and --random exclude each other", "Give one of them")
     if options.pop("dry_run"):
-        from satisfice.flows.stages.overrides import Limits
+        from satisfice.domain.study import Overrides
         from satisfice.flows.stages.sweep_plan import show_plan
 
-        for line in show_plan(study, asked, Limits(**options)):
+        for line in show_plan(study, asked, Overrides(**options)):
             click.echo(line)
         return
     from satisfice.flows.cli.run import run_flow
@@ -159,7 +160,7 @@ def sweep(study: str, parameters: tuple[str, ...], **options: Any) -> None:
 @STUDY
 @limited
 def resume(study: str, **options: Any) -> None:
-    """Go on with the last unfinished search or sweep of STUDY: the same one, the same trials."""
+    """Continue the last unfinished search of STUDY. A sweep is continued likewise."""
     from satisfice.flows.cli.run import run_flow
 
     _end(run_flow(study, resume=True, leave=_leave, **options))
@@ -167,12 +168,13 @@ def resume(study: str, **options: Any) -> None:
 
 @cli.command()
 @STUDY
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of text.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document instead of text.")
 def check(study: str, as_json: bool) -> None:
-    """Show everything that can be known of STUDY before paying: specification, rules, data.
+    """Check STUDY without training anything.
 
-    Of each rule: how much of the space it allows, something that it forbids, and the nearest that
-    is allowed. Rules that contradict each other are a mistake in the study: exit code 2.
+    Shows the specification, the rules, and whether the data meets its expectations. For each rule,
+    it shows how much of the space the rule allows, a configuration that it forbids, and the nearest
+    one that is allowed. If rules contradict each other, the exit code is 2.
     """
     from satisfice.flows.stages.preflight import check_study
 
@@ -182,28 +184,28 @@ def check(study: str, as_json: bool) -> None:
 @cli.command()
 @STUDY
 def report(study: str) -> None:
-    """Write the report page of the last search of STUDY again, from what is recorded."""
-    from satisfice.flows.cli.status import report_again
+    """Write the HTML report of the last search of STUDY again."""
+    from satisfice.flows.cli.status import rewrite_report
 
-    click.echo(report_again(study))
+    click.echo(rewrite_report(study))
 
 
 @cli.command()
 @STUDY
-@click.option("--search", help="Another search than the last one, such as digits-3.")
-@click.option("--worth", help="What if a gain were worth this, such as '20 min per point'?")
-@click.option("--price-hour", type=click.FloatRange(0), help="What if an hour cost this?")
+@click.option("--search", help="A search other than the last one, such as digits-3.")
+@click.option("--worth", help="Decide again at this worth, such as '20 min per point'.")
+@click.option(
+    "--price-hour", type=click.FloatRange(0), help="Decide again at this price of an hour."
+)
 @click.option(
     "--until",
     type=click.IntRange(1),
     metavar="N",
-    help="What was known and what would have been decided after N trials, and what came of it? "
-    "Beyond the end of the search: what is expected until there?",
+    help="Show the decision after N trials, and what later trials gained. Beyond the end of the "
+    "search: show what trials up to N are expected to gain and cost.",
 )
-@click.option(
-    "--calibration", is_flag=True, help="How did forecasts of gains compare with what then came?"
-)
-@click.option("--all", "every", is_flag=True, help="Show rows in which nothing changed, too.")
+@click.option("--calibration", is_flag=True, help="Compare forecast gains with realised gains.")
+@click.option("--all", "every", is_flag=True, help="Show all rows of the table.")
 def why(
     study: str,
     search: str | None,
@@ -213,12 +215,13 @@ def why(
     calibration: bool,
     every: bool,
 ) -> None:
-    """Show how a search of STUDY decided, and decide again: what if?
+    """Show how a search of STUDY decided.
 
-    Everything is decided anew from the store, by what was known at each moment: trials, best, the
-    expected gain of more trials with its interval, their expected cost, and the decision. At
-    another --worth or price it says when the search would have stopped, with what. --until asks
-    at one moment, --calibration how far the forecasts can be trusted.
+    Every decision is replayed from the store, with what was known at that moment: the number of
+    trials, the best value, the expected gain of more trials with its interval, their expected cost,
+    and the decision. With another --worth or --price-hour, it shows when the search would have
+    stopped and what it would have found. --until looks at one moment; --calibration shows how far
+    the forecasts can be trusted.
     """
     from satisfice.flows.cli.why import WhatIf, explain
 
@@ -228,71 +231,77 @@ def why(
 
 @cli.command()
 def status() -> None:
-    """List all searches and how they stand."""
+    """List all searches and their states."""
     from satisfice.flows.cli.status import list_searches
 
     list_searches()
 
 
-def _give(command: Command, doc: str) -> Callable[[str], None]:
-    def give(study: str) -> None:
-        from satisfice.flows.cli.status import tell_running
+def _control(command: Command, doc: str) -> Callable[[str], None]:
+    def control(study: str) -> None:
+        from satisfice.flows.cli.status import command_search
 
-        click.echo(tell_running(study, command))
+        click.echo(command_search(study, command))
 
-    give.__doc__ = doc
-    return give
+    control.__doc__ = doc
+    return control
 
 
-cli.command("pause")(STUDY(_give("pause", "Let the running search of STUDY wait; no clock runs.")))
-cli.command("continue")(STUDY(_give("run", "Let a paused search of STUDY go on.")))
-cli.command("stop")(STUDY(_give("stop", "Let the running search of STUDY conclude now.")))
+cli.command("pause")(STUDY(_control("pause", "Pause the running search of STUDY and its clock.")))
+cli.command("continue")(STUDY(_control("run", "Continue a paused search of STUDY.")))
+cli.command("stop")(STUDY(_control("stop", "End the search of STUDY now, and report its results.")))
 
 
 @cli.command()
-@click.option("--prefect-port", default=PREFECT_PORT, show_default=True, help="For Prefect's.")
-@click.option("--mlflow-port", default=MLFLOW_PORT, show_default=True, help="For MLflow's.")
+@click.option("--prefect-port", default=PREFECT_PORT, show_default=True, help="Port of Prefect.")
+@click.option("--mlflow-port", default=MLFLOW_PORT, show_default=True, help="Port of MLflow.")
 def ui(prefect_port: int, mlflow_port: int) -> None:
-    """Serve Prefect's and MLflow's pages on this machine until Ctrl-C."""
+    """Serve the web pages of Prefect and MLflow. They run on this machine until Ctrl-C."""
     from satisfice.tasks.processes.signals import interrupt_when_told
     from satisfice.tasks.servers.pages import pages
 
     interrupt_when_told()
     try:
-        click.echo("starting; the first time takes half a minute ...")
+        click.echo("starting; this takes half a minute the first time ...")
         with pages(prefect_port, mlflow_port) as addresses:
             click.echo(f"Prefect  {addresses.prefect}\nMLflow   {addresses.mlflow}")
-            click.echo("searches that begin now appear there; Ctrl-C ends both")
+            click.echo("searches that start from now on appear there; Ctrl-C ends both")
             while True:
                 signal.pause()
     except KeyboardInterrupt:
-        click.echo("the pages are no longer served")
+        click.echo("stopped")
 
 
 @cli.command()
 @STUDY
-@click.option("--cron", default="0 2 * * *", show_default=True, help="When the nightly one begins.")
-@click.option("--timezone", default="UTC", show_default=True, help="Such as Europe/Berlin.")
+@click.option("--cron", default="0 2 * * *", show_default=True, help="Time of the nightly search.")
+@click.option(
+    "--timezone",
+    default="UTC",
+    show_default=True,
+    help="Time zone of --cron.",
+)
 def deploy(study: str, cron: str, timezone: str) -> None:
-    """Deploy a nightly search of STUDY, one on demand and a sweep to Prefect; again: change them.
+    """Deploy STUDY to Prefect.
 
-    They go to the server of `satisfice ui`, or to that of PREFECT_API_URL, and run with this home
-    and in this working directory once `satisfice worker` is running. The nightly one begins only if
-    that is worth it (`satisfice run --if-worth`).
+    Creates or updates three deployments: a nightly search, a search on demand and a sweep. They go
+    to the server of `satisfice ui` or of PREFECT_API_URL, and run with this home and in this
+    working directory while `satisfice worker` is running. The nightly search starts only if its
+    expected gain exceeds its cost (`satisfice run --if-worth`).
     """
     from satisfice.flows.cli.deploy import deploy as deploy_study
 
     for name in deploy_study(study, cron, timezone):
         click.echo(f"deployed {name}")
-    click.echo("`satisfice worker` runs what is due")
+    click.echo("start `satisfice worker` to run them")
 
 
 @cli.command()
 def worker() -> None:
-    """Run the searches that Prefect's schedules and forms ask for, one at a time, until Ctrl-C.
+    """Run deployed searches until Ctrl-C.
 
-    Ctrl-C lets a search that runs save itself, as it does for `satisfice run`. A second Ctrl-C ends
-    at once.
+    They run one at a time, when Prefect schedules them. Ctrl-C checkpoints the trials of a running
+    search, as in `satisfice run`. A second Ctrl-C exits at once.
     """
     from satisfice.flows.cli.worker import work
 
@@ -301,7 +310,7 @@ def worker() -> None:
 
 @cli.command()
 def schema() -> None:
-    """Print the JSON Schema of study.yaml, for editors."""
+    """Print the JSON schema of study.yaml, for editors."""
     import json
 
     from satisfice.tasks.spec.schema import schema as of_study
@@ -312,13 +321,13 @@ def schema() -> None:
 def _end(ending: Ending | None) -> NoReturn:
     from satisfice.tasks.servers.addresses import reaches_prefect
 
-    if not reaches_prefect():  # Prefect would try for minutes to tell it the rest
+    if not reaches_prefect():  # Prefect would retry for minutes at exit
         _leave(ending)
     sys.exit(_code(ending))
 
 
 def _leave(ending: Ending | None) -> NoReturn:
-    """End at once: no farewell of a library."""
+    """End at once, without the exit handlers of libraries."""
     sys.stdout.flush()
     os._exit(_code(ending))
 
@@ -328,7 +337,7 @@ def _code(ending: Ending | None) -> Exit:
 
 
 def main() -> None:
-    """Run the command line; a mistake is told in a few lines, never as a traceback."""
+    """Run the command line; an error is printed in a few lines, never as a traceback."""
     try:
         sys.exit(cli(standalone_mode=False))
     except click.ClickException as error:
@@ -339,8 +348,8 @@ def main() -> None:
         kinds = [code for kind, code in _OF_ERROR.items() if isinstance(error, kind)]
         sys.exit(kinds[0] if kinds else Exit.FAULT)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("\ninterrupted; what was recorded is kept: see `satisfice status`", err=True)
-        # At once: no farewell of a library, and the processes behind us end when we are gone.
+        click.echo("\ninterrupted; what was recorded is kept, see `satisfice status`", err=True)
+        # At once, without exit handlers; the processes of the search end when this one is gone.
         sys.stdout.flush()
         os._exit(Exit.INTERRUPTED)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any, NoReturn
 
 from satisfice.domain.errors import ExternalSystemError, SatisficeError
+from satisfice.domain.study import Study
 from satisfice.domain.summary import Ending, SearchSummary
 from satisfice.domain.sweep.plan import SweepRequest
-from satisfice.flows.stages.sweep_points import understand
+from satisfice.domain.sweep.points import refuse_invalid
 from satisfice.flows.terminal import console
 from satisfice.tasks import search_processes
 from satisfice.tasks.servers.addresses import reaches_prefect, settle_prefect
@@ -22,71 +23,91 @@ def run_flow(
     resume: bool,
     leave: Callable[[Ending], NoReturn],
     asked: SweepRequest | None = None,
-    **limits: Any,
+    **options: Any,
 ) -> Ending | None:
-    """Search or sweep a study in this process and return how that ended; None: nothing was run.
+    """Search or sweep a study in this process; return how it ended, None where nothing was run.
 
-    The processes behind the search start before Prefect is even imported: their imports take as
-    long as its start-up.
+    The processes of the search start before Prefect is imported, because their imports take as long
+    as Prefect's start-up.
 
     Args:
         study: The study folder.
-        resume: Whether to go on with its last unfinished search or sweep.
-        leave: Ends this process at once; called where Prefect's server has gone away by the end.
-        asked: What to sweep; None: a search.
-        limits: What else the flow takes.
+        resume: Whether to continue its last unfinished search or sweep.
+        leave: Ends this process at once; called if Prefect's server has gone away by the end.
+        asked: The sweep to run; None: a search.
+        options: Further parameters of the flow.
     """
     spec = read_study(study)
     if asked is not None:
-        understand(spec, asked)
+        refuse_invalid(spec, asked)
+    screen, wait_for_server = _start(spec, if_worth=bool(options.get("if_worth")))
+    concluded: list[SearchSummary] = []
+
+    def conclude(summary: SearchSummary) -> None:
+        concluded.append(summary)
+        if not reaches_prefect():
+            screen.say("  note: Prefect's server has gone away, so its pages do not show the end")
+            leave(summary.ending)
+
+    outcome: object
+    try:
+        outcome = _call_flow(spec, resume, conclude, wait_for_server, asked, study=study, **options)
+    except Exception as error:  # noqa: BLE001 - reported below
+        outcome = error
+    finally:
+        search_processes.abandon(spec)
+        screen.close()
+    return _ending(concluded, outcome)
+
+
+def _start(spec: Study, *, if_worth: bool) -> tuple[console.Console, Callable[[], None]]:
+    """Start the processes of a search; return the console, and what waits for Prefect's server."""
     settle_prefect()
     screen = console.for_terminal()
     console.current.set(screen)
     screen.say(f"{spec.name}: starting Prefect, loading {spec.data.source} ...")
     wait_for_server = start_temporary_server()
-    search_processes.begin(spec, bool(limits.get("if_worth")))
-    concluded: list[SearchSummary] = []
+    search_processes.begin(spec, if_worth)
+    return screen, wait_for_server
 
-    def take(summary: SearchSummary) -> None:
-        concluded.append(summary)
-        if not reaches_prefect():
-            screen.say("  note: Prefect's server has gone away, so its pages do not tell this")
-            leave(summary.ending)
 
-    outcome: object
-    nothing_ran = False
-    try:
-        # Here, since their imports take seconds, in which the processes above start.
-        from satisfice.flows.stages.resume import look_ahead
-
-        unfinished = look_ahead(spec, resume)
-        from satisfice.flows.pipeline import when_concluded
-        from satisfice.flows.search import search
-        from satisfice.flows.sweep import sweep
-
-        when_concluded.set(take)
-        wait_for_server()
-        options = {"study": study, "resume": resume, **limits}
-        if asked is not None:
-            options |= {**asdict(asked), "parameters": list(asked.parameters)}
-        swept = asked is not None or (unfinished is not None and unfinished.sweep)
-        state = (sweep if swept else search)(**options, return_state=True)
-        outcome = state.result(raise_on_failure=False)
-        nothing_ran = outcome is None
-    except Exception as error:  # noqa: BLE001 - told below
-        outcome = error
-    finally:
-        search_processes.abandon(spec)
-        screen.close()
+def _ending(concluded: Sequence[SearchSummary], outcome: object) -> Ending | None:
+    """Return how a search ended; None if nothing was run. Raises what ended it too early."""
     if concluded:
         return concluded[0].ending
     if isinstance(outcome, BaseException):
         if not isinstance(outcome, SatisficeError) and not reaches_prefect():
             raise ExternalSystemError(
                 f"Prefect's server does not answer: {outcome}",
-                "start it, or unset PREFECT_API_URL: then a search starts a server of its own",
+                "start it, or unset PREFECT_API_URL, so that a search starts its own server",
             ) from outcome
         raise outcome
-    if nothing_ran:
-        return None
-    raise SatisficeError(f"the flow ended without an outcome: {outcome}")
+    if outcome is not None:
+        raise SatisficeError(f"the flow ended without an outcome: {outcome}")
+    return None
+
+
+def _call_flow(
+    spec: Study,
+    resume: bool,
+    conclude: Callable[[SearchSummary], None],
+    wait_for_server: Callable[[], None],
+    asked: SweepRequest | None,
+    **options: Any,
+) -> object:
+    """Call the flow, and return the result of its final state."""
+    # Imported here, while the processes start: each of these imports takes seconds.
+    from satisfice.flows.stages.resume import look_ahead
+
+    unfinished = look_ahead(spec, resume)
+    from satisfice.flows.pipeline import when_concluded
+    from satisfice.flows.search import search
+    from satisfice.flows.sweep import sweep
+
+    when_concluded.set(conclude)
+    wait_for_server()
+    if asked is not None:
+        options |= {**asdict(asked), "parameters": list(asked.parameters)}
+    is_sweep = asked is not None or (unfinished is not None and unfinished.sweep)
+    state = (sweep if is_sweep else search)(resume=resume, **options, return_state=True)
+    return state.result(raise_on_failure=False)

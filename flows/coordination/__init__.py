@@ -1,1 +1,1 @@
-"""The loop of a search: ask, order, settle, decide."""
+"""The trials of a search: propose, order, record, decide."""

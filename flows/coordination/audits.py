@@ -1,4 +1,4 @@
-"""Audits: now and then a training just outside of a rule, as its share pays for one."""
+"""Audits: trials just outside a rule, as often as the share of the rule pays for one."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from satisfice.flows.coordination.next_trial import TrialRequest
 from satisfice.tasks.files.events import Event, EventLog
 from satisfice.tasks.storage.store import Search
 
-_TRIES = 3  # trials around which nothing was found, before a rule is given up
+_TRIES = 3  # trials beside which nothing was found, before a rule counts as not auditable
 
-# Reserves for an order of so many seconds within a budget, or says that it is not affordable.
-Promise: TypeAlias = Callable[[Budget, float], Cost | None]
+# Returns the most that an order of so many seconds may cost within a budget, if it is affordable.
+Reserve: TypeAlias = Callable[[Budget, float], Cost | None]
 
 
 class Auditor:
-    """Orders audits, each one more answer to the question what is trained next; keeps their book.
+    """Proposes audits, and tracks what they cost.
 
     Args:
         study: The specification.
         search: The search in the store.
         predictor: Gives `predicted.*`.
-        journal: Where it is noted which rules cannot be audited.
+        journal: Where rules that cannot be audited are noted.
         facts: What earlier processes have noted there.
 
     Attributes:
@@ -59,33 +59,33 @@ class Auditor:
             fact["rule"]: fact["reason"] for fact in facts if fact["kind"] == "not audited"
         }
 
-    def next(self, history: History, ledger: Ledger, promise: Promise) -> TrialRequest | None:
+    def next(self, history: History, ledger: Ledger, reserve: Reserve) -> TrialRequest | None:
         """Return the audit that is due; None where none is.
 
         Args:
             history: The finished trials.
-            ledger: The book of the search.
-            promise: Reserves for it.
+            ledger: The ledger of the search.
+            reserve: Says what an audit may cost.
         """
         for rule in self._rules:
             if rule.id not in self.not_auditable:
                 beside = {one.beside for one in self._begun.values() if one.rule == rule.id}
                 trials = partners(history, beside | self._tried[rule.id])
-                wanted = self._beside_one_of(trials, rule, self._left(rule, ledger), promise)
-                if wanted is not None:
-                    return wanted
+                request = self._beside_one_of(trials, rule, self._left(rule, ledger), reserve)
+                if request is not None:
+                    return request
         return None
 
     def begin(self, number: int, audit: Audit) -> None:
-        """Note an audit that begins."""
+        """Register an audit that begins."""
         self._begun[number] = audit
 
     def take_in(self, record: TrialRecord) -> None:
-        """Take in a finished audit."""
+        """Add a finished audit."""
         self.finished.append(record)
 
     def left_for(self, again: TrialRecord, ledger: Ledger) -> Budget:
-        """Return what an audit that is taken up again may take of its rule's share."""
+        """Return what an audit that is resumed may cost, by the share of its rule."""
         about = self._begun[again.number]
         rule = next(one for one in self._rules if one.id == about.rule)
         return self._left(rule, ledger, but=again.number)
@@ -97,29 +97,30 @@ class Auditor:
         return left_of_share(rule.audit, ledger, taken, len(own))
 
     def _beside_one_of(
-        self, trials: Sequence[TrialRecord], rule: Rule, left: Budget, promise: Promise
+        self, trials: Sequence[TrialRecord], rule: Rule, left: Budget, reserve: Reserve
     ) -> TrialRequest | None:
         shortest = min((one.cost.seconds for one in trials), default=math.inf)
-        if not trials or promise(left, ROOM * shortest) is None:  # margins take longer to say so
+        # Checked first, since margins take longer to compute.
+        if not trials or reserve(left, ROOM * shortest) is None:
             return None
         beside = min(trials, key=lambda one: self._margin(rule, one.params))
-        most = promise(left, ROOM * beside.cost.seconds)
+        most = reserve(left, ROOM * beside.cost.seconds)
         if most is None:
             return None
-        wanted = self._outside(rule, beside, most)
-        if wanted is None:
+        request = self._outside(rule, beside, most)
+        if request is None:
             self._tried[rule.id].add(beside.number)
-        return wanted
+        return request
 
     def _outside(self, rule: Rule, beside: TrialRecord, most: Cost) -> TrialRequest | None:
         space, rules = self._study.space, self._study.rules
-        # What was trained can be built, wherever that is possible before training at all.
+        # If the model of a trained configuration can be built untrained, so can others.
         predict = self._predictor if self._predictor.builds(beside.params) else _nothing
-        why = "nothing was found near what was trained that breaks it and no other rule"
+        why = "near the trained configurations, none was found that breaks this rule and no other"
         try:
             params = just_outside(space, rules, rule, predict, beside.params)
-        except StudyCodeError as fault:
-            params, why = None, f"no model can be built outside of it: {fault.message}"
+        except StudyCodeError as error:
+            params, why = None, f"no model can be built outside it: {error.message}"
         if params is None:
             if len(self._tried[rule.id]) + 1 >= _TRIES:
                 self.not_auditable[rule.id] = why
@@ -132,7 +133,7 @@ class Auditor:
         )
 
     def _margin(self, rule: Rule, params: Params) -> float:
-        """Return how far a configuration is from the limit of a rule; infinity if it is silent."""
+        """Return a configuration's margin under a rule; infinity where the rule does not apply."""
         if not rule.applies_to(params):
             return math.inf
         return rule.margin_under(params, self._predictor(params) if rule.needs_prediction else {})

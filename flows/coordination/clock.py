@@ -1,4 +1,4 @@
-"""The wall clock of a search: it outlives the process, and a pause stops it."""
+"""The wall clock of a search: it survives a restart, and a pause stops it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class SearchClock:
     _since: float | None = field(default_factory=time.monotonic)
 
     def elapsed(self) -> float:
-        """Return the seconds so far, pauses not counted."""
+        """Return the seconds so far, without pauses."""
         return self.before + (0.0 if self._since is None else time.monotonic() - self._since)
 
     def pause(self) -> None:
@@ -32,5 +32,5 @@ class SearchClock:
 
     @property
     def paused(self) -> bool:
-        """Whether it stands still."""
+        """Whether it is stopped."""
         return self._since is None

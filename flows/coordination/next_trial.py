@@ -1,9 +1,9 @@
-"""What is trained next: what is known already, then a plan or what the sampler proposes."""
+"""The next trial: known configurations first, then a plan or the sampler's proposals."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,12 +32,12 @@ class TrialRequest:
         params: The active parameters.
         verdict: What the rules say of it.
         purpose: What it is for.
-        notes: What the sampler wants to find in the trial's system attributes later.
-        seconds: How long it took to find.
-        seed: The seed that it is trained with; None: one of its own.
-        audit: What it is about, where it is an audit.
-        most: The most that it may take; None: as much as any trial.
-        offer: What it is expected to bring and to cost; None where nobody knows.
+        notes: What the sampler stores in the trial's system attributes.
+        seconds: How long the proposal took.
+        seed: The seed that it is trained with; None: a new one.
+        audit: The rule that it audits, and beside which trial.
+        most: The most that it may cost; None: as much as any trial.
+        estimate: Its expected gain and cost; None where nothing is known.
     """
 
     params: Params
@@ -48,23 +48,24 @@ class TrialRequest:
     seed: int | None = None
     audit: Audit | None = None
     most: Cost | None = None
-    offer: NextTrialEstimate | None = None
+    estimate: NextTrialEstimate | None = None
 
 
 class TrialQueue:
-    """Says what is trained next, and counts what the rules have turned away on the way.
+    """Gives the next trial, and counts the configurations that the rules reject.
 
     Args:
         study: The specification.
         search: The search in the store.
-        predictor: Gives `predicted.*`; whoever takes in results teaches it.
-        journal: Where what rules turn away is noted.
+        predictor: Gives `predicted.*`; the coordinator teaches it.
+        journal: Where rejected configurations are noted.
         facts: What earlier processes have noted there.
-        plan: The configurations of a sweep, in order; None: whatever the sampler proposes.
-        start: What earlier searches have found out.
+        plan: The configurations of a sweep, in order; None: the sampler proposes.
+        start: What is known from earlier searches.
 
     Attributes:
-        excluded: By rule id, how many configurations the rule has turned away.
+        excluded: By rule id, how many configurations the rule has rejected.
+        examples: By rule id, some of them.
     """
 
     def __init__(
@@ -95,35 +96,33 @@ class TrialQueue:
         known = start.first if default is None else (*start.first, default)
         self._known = self._not_begun({key_of(one): one for one in known}.values())
         self._plan = None if plan is None else self._not_begun(plan)
-        self._exhausted, self._why_exhausted = (
-            -1,
-            "",
-        )  # after how many trials no rule allowed anything
+        self._exhausted, self._why_exhausted = -1, ""  # number of trials when nothing was allowed
         self.excluded: Counter[str] = Counter()
+        self.examples: defaultdict[str, list[Params]] = defaultdict(list)
         for fact in facts:
             if fact["kind"] == "excluded":
-                self.excluded.update(fact["rules"])
+                self._count(fact["rules"], fact.get("examples", {}))
 
     @property
     def is_done(self) -> bool:
-        """Whether all of a plan has been asked for; a search never is."""
+        """Whether all of a plan has begun; never true of a search."""
         return self._plan is not None and not self._plan
 
     @property
     def weighs_cost(self) -> bool:
-        """Whether proposals come with what they are expected to bring and to cost."""
+        """Whether proposals come with an expected gain and cost."""
         return self._plan is None and self._study.sampler == PRICED
 
     def next(self, history: History, in_flight: int) -> TrialRequest | None:
-        """Return what is trained next; None where there is nothing at the moment.
+        """Return the next trial; None where there is none at the moment.
 
         Args:
             history: The finished trials.
-            in_flight: How many trials run.
+            in_flight: How many trials are running.
 
         Raises:
-            NoAllowedConfiguration: The rules allow nothing, and there is nothing to learn from that
-                might change that; says which rule rejected how many.
+            NoAllowedConfiguration: The rules allow nothing, and no trial can change the predictions
+                that they rest on; says which rule rejected how many.
         """
         if self._plan is not None:
             return self._next_of_plan(self._plan)
@@ -138,8 +137,8 @@ class TrialQueue:
         except NoAllowedConfiguration as error:
             if not history.trials and not in_flight:
                 raise
-            # Predictions learn: what they allowed before they may rule out by now. What still runs
-            # may teach them otherwise, so nobody asks again before it has.
+            # Predictions change with every trial: they may rule out now what they allowed before.
+            # Running trials may change that again, so the sampler is not asked until one finishes.
             self._exhausted, self._why_exhausted = len(history.trials), error.message
             return None
         seconds = time.perf_counter() - began
@@ -149,13 +148,13 @@ class TrialQueue:
             proposal.verdict,
             notes=proposal.notes,
             seconds=seconds,
-            offer=proposal.offer,
+            estimate=proposal.offer,
         )
 
-    def offer(self) -> NextTrialEstimate | None:
-        """Return what the next proposal is expected to bring and to cost; None if nobody knows.
+    def estimate(self) -> NextTrialEstimate | None:
+        """Return the expected gain and cost of the next trial; None where nothing is known.
 
-        The store knows all trials that have finished: the next proposal is this one.
+        Until another trial is told to the store, `next` proposes the same configuration.
         """
         try:
             return self._proposer.propose().offer
@@ -163,19 +162,24 @@ class TrialQueue:
             return None
 
     def why_nothing(self, history: History) -> str:
-        """Say why the rules allow nothing any more; empty where that is not so."""
+        """Return why the rules allow no further configuration; empty where they do."""
         return self._why_exhausted if self._exhausted == len(history.trials) else ""
 
     def exclude(self, excluded: Mapping[str, Excluded]) -> None:
-        """Count what rules have turned away, by rule id, and note an example of each."""
+        """Count rejected configurations by rule id, and note an example of each."""
         if excluded:
             rules = {rule: one.count for rule, one in excluded.items()}
             examples = {rule: dict(one.example) for rule, one in excluded.items()}
-            self.excluded.update(rules)
+            self._count(rules, examples)
             self._journal.append("excluded", rules=rules, examples=examples)
 
+    def _count(self, rules: Mapping[str, int], examples: Mapping[str, Params]) -> None:
+        self.excluded.update(rules)
+        for rule, params in examples.items():
+            self.examples[rule].append(params)
+
     def _next_known(self) -> TrialRequest | None:
-        """Return the next of the best known configurations, and then the default, if allowed."""
+        """Return the next of the best known configurations, then the default, if allowed."""
         while self._known:
             params = self._known.popleft()
             is_default = key_of(params) == self._default
@@ -188,7 +192,7 @@ class TrialQueue:
         return None
 
     def _next_of_plan(self, plan: deque[Params]) -> TrialRequest | None:
-        """Return the next of a plan, without what a prediction that has learnt forbids by now."""
+        """Return the next of a plan that the rules still allow, by today's predictions."""
         while plan:
             params = plan.popleft()
             verdict = self._study.rules.judge_asking(params, self._predictor)

@@ -1,9 +1,9 @@
-"""What goes out to a worker and what comes back, as the search writes it down."""
+"""The orders of a search, and what is recorded of them."""
 
 from __future__ import annotations
 
-import hashlib
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -15,9 +15,9 @@ from satisfice.domain.rules.predicted import INFERENCE
 from satisfice.domain.rules.rule import Verdict
 from satisfice.domain.study import Study
 from satisfice.domain.trials.history import Failure, Purpose, TrialRecord, TrialState
-from satisfice.domain.trials.orders import TrialOrder, TrialResult
+from satisfice.domain.trials.orders import TrialOrder
 from satisfice.tasks.files.home import search_folder, trial_folder
-from satisfice.tasks.trial.progress import Progress
+from satisfice.tasks.trial.progress import LOG, Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class OrderBook:
     Attributes:
         study: The specification.
         search: The search's id.
-        digest: Digest of the data that the gate passed.
-        epoch_seconds: A stated duration of an epoch in place of the clock's.
-        prunes: Whether a trial may end before its last epoch where that is not worth its price.
+        digest: Digest of the data that passed the gate.
+        epoch_seconds: A fixed duration of an epoch, used in place of the clock.
+        prunes: Whether a trial may end before its last epoch where the rest is not worth its price.
     """
 
     study: Study
@@ -38,12 +38,6 @@ class OrderBook:
     epoch_seconds: float | None = None
     prunes: bool = True
 
-    def seed(self, number: int) -> int:
-        """Return the seed of a trial: without a state that somebody has to keep."""
-        text = f"{self.study.seed}/trial/{number}"
-        digest = hashlib.blake2b(text.encode(), digest_size=4).digest()
-        return int.from_bytes(digest, "big") >> 1
-
     def order(self, trial: TrialRecord, verdict: Verdict, attempt: int, cost: Cost) -> TrialOrder:
         """Write an order.
 
@@ -51,17 +45,11 @@ class OrderBook:
             trial: The trial as it was begun.
             verdict: What the rules said of it.
             attempt: 1 for the first try; a resumed trial counts on.
-            cost: The most that it may take.
+            cost: The most that it may cost.
         """
         resources = self.study.resources
         folder = search_folder(self.search)
-        competes = trial.purpose.competes
-        asked = {
-            name: rule.id
-            for rule in self.study.soft_rules.rules
-            if rule.applies_to(trial.params)
-            for name in rule.require.names
-        }
+        competes, measured = trial.purpose.competes, self._measured(trial)
         return TrialOrder(
             search=self.search,
             number=trial.number,
@@ -82,49 +70,44 @@ class OrderBook:
             pruning=str(folder / "pruning.json") if competes and self.prunes else None,
             time_inferences=competes
             and any(name in INFERENCE for name in self.study.rules.predictions),
-            measure_inferences=any(name in MEASURED_INFERENCE for name in asked),
-            reported={
-                name.removeprefix(METRICS): rule
-                for name, rule in asked.items()
-                if name.startswith(METRICS)
-            },
+            measure_inferences=any(name in MEASURED_INFERENCE for name in measured),
+            reported=_metrics(measured),
             audit=trial.audit,
         )
 
-
-def trial_of(order: TrialOrder) -> TrialRecord:
-    """Return the trial that an order is about, as it was begun."""
-    return TrialRecord(
-        order.number,
-        order.params,
-        TrialState.RUNNING,
-        seed=order.seed,
-        purpose=order.purpose,
-        audit=order.audit,
-    )
+    def _measured(self, trial: TrialRecord) -> dict[str, str]:
+        """Return what the soft rules need to know of a trial, each with the id of its rule."""
+        return {
+            name: rule.id
+            for rule in self.study.soft_rules.rules
+            if rule.applies_to(trial.params)
+            for name in rule.require.names
+        }
 
 
-def record_of(order: TrialOrder, result: TrialResult) -> TrialRecord:
-    """Return what the store keeps of a result."""
-    failed = result.state is TrialState.RUNNING  # stopped by hand before it was done
-    return replace(
-        trial_of(order),
-        state=TrialState.FAILED if failed else result.state,
-        value=result.value,
-        curve=result.curve,
-        cost=result.cost,
-        failure=Failure.STOPPED if failed else result.failure,
-        reason=result.reason,
-        metrics=result.metrics,
-        measured=result.measured,
-        epochs=result.epochs,
-    )
+def _metrics(measured: Mapping[str, str]) -> dict[str, str]:
+    """Return the metrics among what is measured, by the names under which they are reported."""
+    return {
+        name.removeprefix(METRICS): rule
+        for name, rule in measured.items()
+        if name.startswith(METRICS)
+    }
 
 
 def without_result(
-    trial: TrialRecord, progress: Progress, prices: Prices, failure: Failure, reason: str
+    trial: TrialRecord, search: str, prices: Prices, failure: Failure, reason: str
 ) -> TrialRecord:
-    """Return what the store keeps of a trial that brought no result: what its log tells of it."""
+    """Return the record of a trial that left no result, from its event log.
+
+    Args:
+        trial: The trial as it was begun.
+        search: The search's id.
+        prices: What resources cost.
+        failure: Why it failed.
+        reason: The same in one sentence.
+    """
+    progress = Progress(trial_folder(search, trial.number) / LOG)
+    progress.follow()
     return replace(
         trial,
         state=TrialState.FAILED,
@@ -138,10 +121,10 @@ def without_result(
 
 
 def order_facts(order: TrialOrder, asking: float) -> dict[str, Any]:
-    """Return what tracking wants to know of a trial that begins.
+    """Return what the journal records of a trial that begins.
 
     Args:
-        order: What it was told.
+        order: Its order.
         asking: How many seconds its proposal took.
     """
     verdict = order.verdict
@@ -162,7 +145,7 @@ def order_facts(order: TrialOrder, asking: float) -> dict[str, Any]:
 
 
 def result_facts(record: TrialRecord) -> dict[str, Any]:
-    """Return what tracking wants to know of a finished trial."""
+    """Return what the journal records of a finished trial."""
     return {
         "number": record.number,
         "state": record.state,

@@ -1,4 +1,4 @@
-"""What a search looks like at one moment."""
+"""A search at one moment, as it is shown."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from satisfice.tasks.files.live import Running
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the console and Prefect's pages show of a search at one moment.
+    """What the terminal and Prefect's pages show of a search at one moment.
 
     Attributes:
-        phase: What it is doing.
+        phase: What the search is doing.
         history: The finished trials.
-        running: Those in flight.
-        ledger: What is spent.
+        running: The trials in flight.
+        ledger: What is spent and reserved.
         decision: The last decision.
-        planned: How many trials a sweep has; None for a search.
+        planned: The number of trials of a sweep; None for a search.
     """
 
     phase: str

@@ -1,1 +1,1 @@
-"""Who is told how a search goes."""
+"""What shows a search while it runs."""

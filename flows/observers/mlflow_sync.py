@@ -1,4 +1,4 @@
-"""Keeps MLflow up to date from beside the search, so that no trial waits for it."""
+"""Keeps MLflow up to date in the background, so that no trial waits for it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pathlib import Path
 from satisfice.tasks.search_processes import Backstage
 from satisfice.tasks.tracking.shipping import Shipped, ship
 
-PAUSE = 2.0  # seconds between two batches: often enough to watch, seldom enough to cost nothing
+PAUSE = 2.0  # seconds between two batches: often enough to watch, and cheap
 
 
 @dataclass
 class Shipping:
-    """Sends what the logs of a search hold to MLflow, one batch at a time.
+    """Sends the event logs of a search to MLflow, one batch at a time.
 
     Attributes:
         folder: The folder of the search.
         address: The address of MLflow.
-        backstage: The processes behind the search, MLflow's among them.
+        backstage: The processes of the search, including MLflow's.
     """
 
     folder: Path
@@ -32,9 +32,9 @@ class Shipping:
     _next: float = field(default=0.0, init=False)
 
     def pulse(self) -> None:
-        """Send a batch if the last one is through and some time has passed; never waits.
+        """Send a batch if the last one is done and some time has passed; never waits.
 
-        Whatever becomes of it: the logs keep what was not sent, and the end of the search tells.
+        A batch that fails is sent again with the next one; the end of a search reports the rest.
         """
         if self._batch is not None and self._batch.done():
             self._batch, self._next = None, time.monotonic() + PAUSE
@@ -43,7 +43,7 @@ class Shipping:
                 self._batch = self.backstage.tracking.submit(ship, self.folder, self.address)
 
     def finish(self) -> Shipped:
-        """Send all that is left and wait for it."""
+        """Send the rest, and wait for it."""
         if self._batch is not None:
             wait([self._batch])
         return self.backstage.tracking.run(ship, self.folder, self.address)

@@ -1,4 +1,4 @@
-"""Everybody who watches a search: the terminal, Prefect's pages and MLflow."""
+"""The observers of a search: the terminal, Prefect's pages and MLflow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from threading import Thread
 
 from prefect.logging import get_run_logger
 
-from satisfice.domain.economics.cost import Ledger
+from satisfice.domain.study import Study
 from satisfice.domain.trials.history import TrialRecord
 from satisfice.flows.coordination.snapshot import View
 from satisfice.flows.observers.mlflow_sync import Shipping
@@ -25,8 +25,8 @@ PATIENCE = 5.0
 
 
 @dataclass
-class Watchers:
-    """Passes each view on to whoever is due."""
+class Observers:
+    """Shows a search in the terminal, on Prefect's pages and in MLflow, each at its own pace."""
 
     console: Console
     artifacts: Artifacts
@@ -34,14 +34,27 @@ class Watchers:
     _due: dict[str, float] = field(default_factory=dict, init=False)
     _showing: Thread | None = field(default=None, init=False)
 
+    def say(self, text: str) -> None:
+        """Print a line in the terminal."""
+        self.console.say(text)
+
+    def begin(self, study: Study, search: str) -> None:
+        """Begin to show a search."""
+        self.console.begin(study, search)
+
     def show(self, view: View, finished: TrialRecord | None) -> None:
-        """Show a view; `finished` is the trial that has just ended, if one has."""
+        """Show a search.
+
+        Args:
+            view: The search at this moment.
+            finished: The trial that has just finished, if one has.
+        """
         self.console.show(view, finished)
         if finished is not None:
             get_run_logger().info(line_of(view, finished))
         self.shipping.pulse()
         self._in_prefect(
-            "progress", PROGRESS_EVERY, lambda: self.artifacts.progress(share_used(view.ledger))
+            "progress", PROGRESS_EVERY, lambda: self.artifacts.progress(view.ledger.share_used)
         )
         if view.history.complete:
             self._in_prefect(
@@ -49,16 +62,17 @@ class Watchers:
             )
 
     def close(self) -> None:
-        """Wait a moment for what is under way."""
+        """Wait a moment for an update that is under way, and restore the terminal."""
         if self._showing is not None:
             self._showing.join(PATIENCE)
+        self.console.close()
 
     def _in_prefect(self, what: str, every: float, show: Callable[[], None]) -> None:
         now, showing = time.monotonic(), self._showing
         if now < self._due.get(what, 0.0) or (showing is not None and showing.is_alive()):
             return
         self._due[what] = now + every
-        # In a thread: where the server dies just then, Prefect's client tries for a minute.
+        # In a thread: if the server has just died, Prefect's client retries for a minute.
         work = (self._try_to_show, what, show)
         self._showing = Thread(target=copy_context().run, args=work, daemon=True)
         self._showing.start()
@@ -68,18 +82,6 @@ class Watchers:
             if reaches_prefect():
                 show()
                 return
-        except Exception:  # noqa: BLE001, S110 - a search does not end because nobody can look at it
+        except Exception:  # noqa: BLE001, S110 - a search must not end because it cannot be shown
             pass
         self._due[what] = time.monotonic() + AFTER_FAILURE
-
-
-def share_used(ledger: Ledger) -> float:
-    """Return the share of the scarcest resource that is used, between 0 and 1."""
-    budget, spent = ledger.budget, ledger.spent
-    pairs = (
-        (ledger.trials, budget.trials),
-        (ledger.elapsed, budget.seconds),
-        (spent.kwh, budget.kwh),
-        (spent.money, budget.money),
-    )
-    return max((min(used / limit, 1.0) for used, limit in pairs if limit), default=0.0)

@@ -1,1 +1,1 @@
-"""What happens before and after the loop of a search."""
+"""The stages of a search before and after its trials."""

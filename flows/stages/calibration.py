@@ -1,4 +1,4 @@
-"""How the forecasts of a search, and of those before it, compare with what then happened."""
+"""How the forecasts of a search and of earlier ones compare with the realised gains."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _MOST = 10  # earlier searches, the newest: some tenths of a second each
 
 
 def calibrate(store: Store, study: Study, info: SearchInfo, history: History) -> Calibration:
-    """Compare the forecasts of a search with what came, beside those of earlier searches.
+    """Compare the forecasts of a search, and of earlier ones, with the realised gains.
 
-    Earlier ones are those of the same study and objective; sweeps are left out, as a plan says
-    nothing of what a search proposes. All are priced as this one is.
+    Earlier searches have the same study and objective. Sweeps are left out, because they propose
+    nothing. All are priced as this one is.
 
     Args:
         store: All searches.
-        study: The specification; its worth and prices count.
+        study: The specification, with the worth and the prices that apply.
         info: The search.
         history: Its trials.
     """

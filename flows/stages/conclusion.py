@@ -1,28 +1,25 @@
-"""The end of a search: gates, registry, report, and everybody told."""
+"""The end of a search: quality gates, registry, report, MLflow and Prefect."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from satisfice.domain.audits.savings import Avoided
+from satisfice.domain.audits.savings import PREDICTIONS, Avoided, estimate_avoided
 from satisfice.domain.decisions.calibration import Calibration
 from satisfice.domain.decisions.confirmation import Confirmed
 from satisfice.domain.decisions.decision import Decision
 from satisfice.domain.errors import ExternalSystemError
-from satisfice.domain.quality import GateResult, QualityAttributes
-from satisfice.domain.study import Study
+from satisfice.domain.quality import check_gates
 from satisfice.domain.summary import DataReport, Ending, SearchSummary, decision_of_sweep
 from satisfice.flows.coordination.coordinator import Coordinator
 from satisfice.flows.observers.mlflow_sync import Shipping
-from satisfice.flows.observers.observers import share_used
 from satisfice.flows.stages.calibration import calibrate
-from satisfice.flows.stages.savings import avoided
 from satisfice.tasks.environment import environment
 from satisfice.tasks.files import outcome
-from satisfice.tasks.files.events import read
 from satisfice.tasks.files.home import search_folder, tracking_url, trial_folder
 from satisfice.tasks.prefect_tasks import register_model, write_report
 from satisfice.tasks.reporting.prefect_artifacts import Artifacts
@@ -37,15 +34,15 @@ _Result = TypeVar("_Result")
 
 @dataclass
 class Conclusion:
-    """Concludes one search; what fails on the way becomes a note, and the rest goes on.
+    """Concludes one search; a step that fails becomes a note, and the other steps still run.
 
     Attributes:
         coordinator: The search.
-        backstage: The processes that draw, track and measure.
-        artifacts: What Prefect's pages show.
-        shipping: What MLflow gets.
+        backstage: The processes that measure, track and write the report.
+        artifacts: Prefect's pages.
+        shipping: MLflow.
         store: All searches.
-        notes: What else a person should know of the search.
+        notes: What else a user should know about the search.
     """
 
     coordinator: Coordinator
@@ -62,14 +59,42 @@ class Conclusion:
         data: DataReport,
         confirmations: tuple[Confirmed, ...],
     ) -> SearchSummary:
-        """Sum the search up, register its winner if the gates let it pass, and tell everybody."""
+        """Summarise the search, register its winner if it passes the gates, and publish both.
+
+        Args:
+            ending: Why the search ended.
+            decision: The decision that ended it, or the last one.
+            data: What the data gate found.
+            confirmations: The confirmed configurations, the winner first.
+        """
+        folder = search_folder(self.coordinator.search.info.search)
+        summary = self._summary(ending, decision, data, confirmations)
+        if ending is not Ending.INTERRUPTED:
+            summary = self._with_winner(summary, folder)
+            avoided = self._try("estimate what the rules have saved", self._avoided)
+            summary = replace(summary, avoided=avoided or {})
+        if summary.sweep is None:
+            compared = self._try("compare forecasts with realised gains", self._calibration)
+            summary = replace(summary, calibration=compared)
+        self.coordinator.journal.append("end", ending=ending, reason=summary.decision.reason)
+        summary = self._published(summary, folder)
+        if ending is not Ending.INTERRUPTED:
+            self.coordinator.search.end(ending, self.coordinator.clock.elapsed())
+        return summary
+
+    def _summary(
+        self,
+        ending: Ending,
+        decision: Decision,
+        data: DataReport,
+        confirmations: tuple[Confirmed, ...],
+    ) -> SearchSummary:
         coordinator, search = self.coordinator, self.coordinator.search
-        folder = search_folder(search.info.search)
         sweep, decisions = read_sweep(search.info.sweep), search.decisions()
         if sweep is not None and data.passed:
             trained = len(coordinator.history.trials)
             decision = decision_of_sweep(sweep, decision, decisions, trained)
-        summary = SearchSummary(
+        return SearchSummary(
             search=search.info.search,
             study=coordinator.study,
             ending=ending,
@@ -80,23 +105,19 @@ class Conclusion:
             started=search.info.started,
             seconds=coordinator.clock.elapsed(),
             data=data,
-            excluded=dict(coordinator.asking.excluded),
+            excluded=dict(coordinator.queue.excluded),
             confirmed=confirmations,
             environment=environment(coordinator.study.folder),
             sweep=sweep,
             audits=tuple(coordinator.auditor.finished),
             not_audited=dict(coordinator.auditor.not_auditable),
         )
-        if ending is not Ending.INTERRUPTED:
-            summary = self._with_winner(summary, folder)
-            spared = self._try("estimate what the rules have spared", self._avoided)
-            summary = replace(summary, avoided=spared or {})
-        if sweep is None:
-            compared = self._try("compare forecasts with what came", self._calibration)
-            summary = replace(summary, calibration=compared)
-        coordinator.journal.append("end", ending=ending, reason=decision.reason)
+
+    def _published(self, summary: SearchSummary, folder: Path) -> SearchSummary:
+        """Save the summary, write the report, and send both to MLflow and Prefect."""
         shipped = self._try("send the records to MLflow", self.shipping.finish)
-        links = {"data docs": data.docs, "report": str(folder / "report.html")}
+        docs = summary.data.docs if summary.data else ""
+        links = {"data docs": docs, "report": str(folder / "report.html")}
         if shipped is not None:
             links["MLflow run"] = on_mlflow_pages(shipped.url)
             if shipped.behind:
@@ -108,8 +129,6 @@ class Conclusion:
         )
         self._try("send the outcome to MLflow", lambda: self._track(summary, folder, report))
         self._try("show the outcome in Prefect", lambda: self._show(summary, report))
-        if ending is not Ending.INTERRUPTED:
-            search.end(ending, coordinator.clock.elapsed())
         return replace(summary, notes=tuple(self.notes))
 
     def _with_winner(self, summary: SearchSummary, folder: Path) -> SearchSummary:
@@ -119,13 +138,14 @@ class Conclusion:
         number = winner.numbers[winner.chosen(summary.study.objective.direction)]
         model = trial_folder(summary.search, number) / "model.pt"
         if not model.exists():
-            self.notes.append("no model was saved: `trial.track(model=...)` names it")
+            self.notes.append("no model was saved: pass it to `trial.track(model=...)`")
             return summary
         measure = self.backstage.server.measure
         quality = self._try("measure the winner", lambda: measure(model))
         if quality is None:
             return summary
-        gates = tuple(judged(summary.study, quality, winner))
+        values = {**quality.values(), summary.study.objective.metric: winner.mean}
+        gates = check_gates(summary.study.gates, values)
         summary = replace(summary, quality=quality, gates=gates)
         registration = self._try(
             "register the winner",
@@ -134,10 +154,11 @@ class Conclusion:
         return replace(summary, registration=registration)
 
     def _avoided(self) -> dict[str, Avoided]:
-        study, asking = self.coordinator.study, self.coordinator.asking
-        facts, _ = read(self.coordinator.journal.path)
-        server = self.backstage.server
-        return avoided(study, self.coordinator.history, asking.excluded, facts, server)
+        study, queue = self.coordinator.study, self.coordinator.queue
+        predict = partial(self.backstage.server.predict, predictions=PREDICTIONS)
+        return estimate_avoided(
+            study, self.coordinator.history, queue.excluded, queue.examples, predict
+        )
 
     def _calibration(self) -> Calibration:
         search = self.coordinator.search.info
@@ -150,7 +171,7 @@ class Conclusion:
     def _show(self, summary: SearchSummary, report: Path | None) -> None:
         if not reaches_prefect():
             raise ExternalSystemError("its server does not answer")
-        self.artifacts.progress(share_used(summary.ledger))
+        self.artifacts.progress(summary.ledger.share_used)
         self.artifacts.outcome(summary)
         if summary.history.complete:
             self.artifacts.leaderboard(summary.history)
@@ -166,16 +187,3 @@ class Conclusion:
         except Exception as error:  # noqa: BLE001 - a report that fails must not cost the search
             self.notes.append(f"could not {what}: {error}")
             return None
-
-
-def judged(study: Study, quality: QualityAttributes, winner: Confirmed) -> tuple[GateResult, ...]:
-    """Hold a model against the quality gates of its study."""
-    values = {**quality.values(), study.objective.metric: winner.mean}
-    return tuple(
-        GateResult(
-            gate.require.text,
-            gate.passes(values),
-            {name: values[name] for name in gate.require.names if name in values},
-        )
-        for gate in study.gates
-    )

@@ -1,4 +1,4 @@
-"""Train the leaders again: is the best as good as it looked?"""
+"""Confirmation: the leaders are trained again, because the best of many results is biased."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _CONFIRMED = (
     Ending.STOPPED_BY_HAND,
 )
 
-_MOST = 30  # trainings that nobody has asked for
+_MOST = 30  # trainings beyond those that the study asks for
 
 
 def confirm(coordinator: Coordinator, ending: Ending) -> tuple[Confirmed, ...]:
     """Train the leaders and the default again with fresh seeds, scored on the test split.
 
-    After what the study asks for, a search that nobody has stopped trains a leader again as long as
-    knowing better which one is best is worth its price.
+    Beyond the seeds that the study asks for, a search that was not stopped by hand trains leaders
+    again as long as knowing better which one is best is worth the price.
 
     Returns:
         The winner first (best mean on the validation split), the default configuration last.
@@ -49,23 +49,16 @@ def confirm(coordinator: Coordinator, ending: Ending) -> tuple[Confirmed, ...]:
                 names[one.number] = f"trial {one.number}"
                 leaders += (one,)
                 compared.append(one)
-    return in_order(
-        [
-            confirmed(
-                names[one.number],
-                one.params,
-                one.value if one in leaders else None,
-                _confirmations(coordinator, one),
-                study.objective.metric,
-            )
-            for one in compared
-        ],
-        study.objective.direction,
-    )
+    metric, direction = study.objective.metric, study.objective.direction
+    results = []
+    for one in compared:
+        observed, repeats = one.value if one in leaders else None, _confirmations(coordinator, one)
+        results.append(confirmed(names[one.number], one.params, observed, repeats, metric))
+    return in_order(results, direction)
 
 
 def _train_again(coordinator: Coordinator) -> list[TrialRecord]:
-    """Train one leader after the other again while knowing it better is worth its price."""
+    """Train leaders again, one at a time, while the expected gain of that exceeds its cost."""
     study, search = coordinator.study, coordinator.search
     terms = Terms(study.worth, study.objective.direction)
     tried = {one.number: one for one in coordinator.history.trials}
@@ -79,7 +72,7 @@ def _train_again(coordinator: Coordinator) -> list[TrialRecord]:
         known = len(_confirmations(coordinator, again))
         coordinator.confirm([Candidate(again.params, search.verdict(again.number))], known + 1)
         if len(_confirmations(coordinator, again)) == known:
-            break  # told to end, or nothing more is affordable
+            break  # stopped, or nothing more is affordable
         chosen.append(again)
     return chosen
 

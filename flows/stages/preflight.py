@@ -1,4 +1,4 @@
-"""Everything that can be known of a study before paying: specification, rules, data."""
+"""What can be checked of a study before paying for a trial: specification, rules, data."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ from satisfice.tasks.spec.reader import read_study, rule_lines
 from satisfice.tasks.trial_server.client import TrialServer
 from satisfice.tasks.validation.gate import validate
 
-SAMPLES = 4000  # configurations; their share is known to 1.6 percentage points
-_LOOKS = 100  # at random: mostly one is allowed among them, and then nothing has to be proven
+SAMPLES = 4000  # configurations: a share is then known to 1.6 percentage points
+_DRAWS = 100  # usually one of them is allowed, and then no contradiction has to be searched for
 
 
 def check_study(path: str, as_json: bool = False) -> bool:
-    """Print what is known of a study, and tell whether its data passes the gate.
+    """Print what is known of a study; return whether its data passes the gate.
 
     Args:
         path: The study folder.
-        as_json: Whether to print one JSON document in place of text.
+        as_json: Whether to print a JSON document instead of text.
 
     Raises:
-        NoAllowedConfiguration: Rules contradict each other; what they do is printed all the same.
+        NoAllowedConfiguration: Rules contradict each other. They are printed before it is raised.
     """
     study = read_study(path)
     screen = Console(quiet=as_json, soft_wrap=True, highlight=False)
@@ -74,12 +74,12 @@ def check_study(path: str, as_json: bool = False) -> bool:
 
 
 def refuse_contradictions(study: Study, predict: Predict) -> None:
-    """Refuse a study whose rules contradict each other, before anything is begun.
+    """Refuse a study whose rules contradict each other, before a search starts.
 
     Raises:
-        NoAllowedConfiguration: Names a smallest set of rules that nothing fulfils.
+        NoAllowedConfiguration: Names a smallest set of rules that no configuration satisfies.
     """
-    drawn = random_configurations(study.space, _LOOKS, study.seed)
+    drawn = random_configurations(study.space, _DRAWS, study.seed)
     clash = contradiction(study.space, RuleEvaluator(study.rules, predict), drawn)
     if clash is not None:
         raise _refusal(study, clash)
@@ -90,14 +90,15 @@ def _refusal(study: Study, clash: Clash) -> NoAllowedConfiguration:
 
 
 def _examined(study: Study, judge: RuleEvaluator) -> Findings:
-    """Hold the rules against all configurations where these are few, else against a sample."""
+    """Check the rules on all configurations if there are few, otherwise on a sample."""
     whole, count = enumeration.count(study.space) <= SAMPLES, SAMPLES
     configurations: Iterable[Params] = random_configurations(study.space, SAMPLES, study.seed)
     if whole:
         every = list(enumeration.every_configuration(study.space))
-        chance = np.random.default_rng(study.seed)  # predictions may end before the list does
-        count, configurations = len(every), [every[at] for at in chance.permutation(len(every))]
-    with waiting("holding the rules against configurations", count) as advance:
+        # In random order, since the predictions may end before the list does.
+        order = np.random.default_rng(study.seed).permutation(len(every))
+        count, configurations = len(every), [every[at] for at in order]
+    with waiting("checking the rules on configurations", count) as advance:
 
         def one_by_one() -> Iterator[Params]:
             for params in configurations:
@@ -108,7 +109,7 @@ def _examined(study: Study, judge: RuleEvaluator) -> Findings:
 
 
 def _validated(study: Study, server: TrialServer) -> DataReport:
-    # Not before: what is refused for its rules need not wait until Great Expectations is imported.
+    # Last, so that a study whose rules are refused need not wait for Great Expectations' import.
     with waiting("loading and validating the data"), Companion("great_expectations") as gate:
         ready = server.ready()
         data = gate.run(validate, study, ready.manifest, ready.digest, None)

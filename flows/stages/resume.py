@@ -1,4 +1,4 @@
-"""What has to hold before a search begins or goes on."""
+"""What must hold before a search starts or is resumed."""
 
 from __future__ import annotations
 
@@ -14,52 +14,52 @@ from satisfice.tasks.storage.store import SearchInfo, Store, open_store
 
 
 def look_ahead(study: Study, resume: bool) -> SearchInfo | None:
-    """Refuse in a second or two what would be refused once all processes have started.
+    """Check before all processes have started what would be refused then, seconds later.
 
     Returns:
         The search or sweep that will be resumed.
 
     Raises:
-        UserError: The study is being run, or there is no search of it that could be resumed.
+        UserError: The study is running already, or has no search that can be resumed.
     """
     with open_store() as store, store.lock(study.name):
         return unfinished_search(store, study) if resume else None
 
 
 def unfinished_search(store: Store, study: Study) -> SearchInfo:
-    """Return the search, or the sweep, that `resume` goes on with: the newest unfinished one.
+    """Return the search or sweep that `resume` continues: the newest unfinished one.
 
     Raises:
-        UserError: There is none, or the study has become another one since.
+        UserError: There is none, or the study has changed since.
     """
     found = store.latest(study.name, unfinished=True)
     if found is None:
         raise UserError(
             f"study {study.name!r} has no unfinished search",
-            f"`satisfice run {study.folder}` begins one",
+            f"`satisfice run {study.folder}` starts one",
         )
     before = recorded_study(found.text, found.folder)
     if study_digest(replace(before, seed=study.seed)) != study_digest(study):
         raise UserError(
-            f"study.yaml asks for something else than when search {found.search} began",
-            "only the budget, the resources and prose may change; put the rest back to go on, or "
-            f"begin anew: `satisfice run {study.folder}`",
+            f"study.yaml has changed since search {found.search} started",
+            "only the budget, the resources and descriptions may change; undo the other changes to "
+            f"resume it, or start a new search: `satisfice run {study.folder}`",
         )
     return found
 
 
 def refuse_other_data(unfinished: SearchInfo, digest: str) -> None:
-    """Refuse to go on with a search on other data than it began with.
+    """Refuse to resume a search on other data than it started with.
 
     Raises:
-        UserError: The data's digest is not the one of then.
+        UserError: The digest of the data has changed.
     """
     facts, _ = events.read(search_folder(unfinished.search) / "journal.jsonl")
     before = {fact["data"]["digest"] for fact in facts if fact["kind"] == "search"}
     if before and digest not in before:
         raise UserError(
-            f"the data has changed since search {unfinished.search} began: "
-            f"load() returned {', '.join(before)} then, and {digest} now",
-            "values on different data cannot be compared; begin anew: "
+            f"the data has changed since search {unfinished.search} started: "
+            f"load() returned {', '.join(before)} then and {digest} now",
+            "values on different data cannot be compared; start a new search: "
             f"`satisfice run {unfinished.folder}`",
         )

@@ -1,4 +1,4 @@
-"""A scheduled search: whether it begins tonight, and what it begins with."""
+"""A scheduled run: whether it starts a search, and what that search already knows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from satisfice.domain.space.space import Params, key_of
 from satisfice.domain.study import Study
 from satisfice.domain.summary import SCHEDULE, SearchSummary
 from satisfice.domain.trials.reservation import search_share
-from satisfice.flows.cli.status import recorded
+from satisfice.flows.stages.records import recorded
 from satisfice.tasks.files.home import search_folder, trial_folder
 from satisfice.tasks.sampling.warm_start import (
     Earlier,
@@ -37,11 +37,11 @@ from satisfice.tasks.validation.gate import validate
 
 @dataclass(frozen=True, slots=True)
 class ScheduledRun:
-    """A scheduled search that may begin.
+    """A scheduled run of a study.
 
     Attributes:
-        decision: Whether it does.
-        past: The searches on whose trials that was decided, the newest last; of none: as usual.
+        decision: Whether it starts a search.
+        past: The earlier searches that the decision rests on, the newest last.
     """
 
     decision: Decision
@@ -49,9 +49,10 @@ class ScheduledRun:
 
 
 def consider(study: Study, store: Store, ready: ServerReady, behind: Backstage) -> ScheduledRun:
-    """Decide whether a search is worth beginning, before its data is validated.
+    """Decide whether a search is worth starting, before its data is validated.
 
-    Only on new data anything is run: the gate, and the champion on the validation split.
+    Nothing is run on known data. New data is validated, and the champion is scored on its
+    validation split.
 
     Args:
         study: The study.
@@ -60,26 +61,20 @@ def consider(study: Study, store: Store, ready: ServerReady, behind: Backstage) 
         behind: The processes that validate and score.
     """
     every = earlier_searches(store, study)
-    if not every:
-        return ScheduledRun(Decision.to_continue(f"nothing is known of {study.name} yet"))
     same = [one for one in every if one.same]
     if not same:
-        latest = every[-1].search.info
-        other_code = latest.code != code_digest(study)
-        changed = study.problem if other_code else "the space, the rules or the objective"
-        return ScheduledRun(
-            Decision.to_continue(f"{changed} is not what it was for {latest.search}")
-        )
+        return ScheduledRun(Decision.to_continue(_why_nothing_is_known(study, every)))
     past = on_the_data(same, ready.digest) or on_the_data(same, same[-1].search.info.data)
     latest = past[-1].search.info
     champion = None
     if latest.data != ready.digest:
         try:
             champion = _rescored(study, past, ready, behind)
-        except SatisficeError as obstacle:
-            why = obstacle.message.splitlines()[0]
-            told = f"the data is new since {latest.search}, and no champion was scored on it: {why}"
-            return ScheduledRun(Decision.to_continue(told))
+        except SatisficeError as error:
+            why = error.message.splitlines()[0]
+            changed = f"the data has changed since {latest.search}"
+            reason = f"{changed}, and no champion was scored on it: {why}"
+            return ScheduledRun(Decision.to_continue(reason))
     situation = Situation(
         history=merged(past, study),
         worth=study.worth,
@@ -93,17 +88,26 @@ def consider(study: Study, store: Store, ready: ServerReady, behind: Backstage) 
     return ScheduledRun(decide(situation, Past(latest.search, repeats, champion)), past)
 
 
+def _why_nothing_is_known(study: Study, every: Sequence[Earlier]) -> str:
+    if not every:
+        return f"{study.name} has not been searched yet"
+    latest = every[-1].search.info
+    other_code = latest.code != code_digest(study)
+    changed = study.problem if other_code else "the space, a rule or the objective"
+    return f"{changed} has changed since {latest.search}"
+
+
 def record_skip(run: ScheduledRun) -> None:
-    """Record that no search begins tonight: beside the last one of those that say why."""
+    """Record that a run starts no search, with the last of the searches that it rests on."""
     latest = run.past[-1]
     after = len(latest.history.trials)
     latest.search.decide(DecisionRecord(SCHEDULE, after, run.decision, time.time()))
 
 
 def begin(study: Study, store: Store, ready: ServerReady, run: ScheduledRun) -> Search:
-    """Begin the search of a run that is worth it.
+    """Start the search of a run that is worth it.
 
-    On the data of earlier searches it gets another seed than these, or it would draw the same.
+    On the data of earlier searches it gets another seed, or it would repeat their proposals.
     """
     repeated = sum(one.search.info.data == ready.digest for one in run.past)
     other = replace(study, seed=study.seed + repeated)
@@ -113,22 +117,22 @@ def begin(study: Study, store: Store, ready: ServerReady, run: ScheduledRun) -> 
 
 
 def capped_budget(study: Study, decision: Decision) -> Study:
-    """Return the study with no more budget than a run is expected to be worth."""
+    """Return the study with its budget capped at the expected gain of a scheduled run."""
     most = decision.evidence.get("most")
     budget = study.budget if most is None else study.budget.within(Budget(money=most))
     return replace(study, budget=budget)
 
 
 def head_start(study: Study, store: Store, search: Search) -> HeadStart:
-    """Return what a search that a schedule began, or takes up again, knows before its first trial.
+    """Return what a search that a schedule started knows before its first trial.
 
-    On the data of earlier searches it goes on where these ended. On new data their values do not
-    count, and it tries as many of their best configurations as it has to try at least.
+    On the data of earlier searches it continues them. On new data their values do not count, and it
+    begins with their best configurations, as many as the trials before which no search stops.
 
     Args:
         study: The study.
         store: All searches.
-        search: The search.
+        search: The search, also when it is resumed.
     """
     same = [one for one in earlier_searches(store, study, search.info) if one.same]
     if not same:
@@ -143,17 +147,17 @@ def head_start(study: Study, store: Store, search: Search) -> HeadStart:
 
 
 def _best_known(study: Study, past: Sequence[Earlier]) -> tuple[Params, ...]:
-    """Return what was handed over, and then all others from the best on."""
-    champion = _handed_over(past)
-    winner = None if champion is None else champion.winner
+    """Return the last registered configuration, then all others, best first."""
+    registered = _last_registered(past)
+    winner = None if registered is None else registered.winner
     history = merged(past, study)
     best = [one.params for one in history.leaders(len(history.trials))]
     ranked = best if winner is None else [winner.params, *best]
     return tuple({key_of(one): one for one in ranked}.values())
 
 
-def _handed_over(past: Sequence[Earlier]) -> SearchSummary | None:
-    """Return the search whose model became champion last; if none did, was registered last."""
+def _last_registered(past: Sequence[Earlier]) -> SearchSummary | None:
+    """Return the search of the last champion; if there is none, of the last registered model."""
     summaries = [recorded(one.search) for one in past]
     aliases = {
         one.search: one.registration.alias for one in summaries if one.winner and one.registration
@@ -166,21 +170,21 @@ def _handed_over(past: Sequence[Earlier]) -> SearchSummary | None:
 def _rescored(
     study: Study, past: Sequence[Earlier], ready: ServerReady, behind: Backstage
 ) -> Champion:
-    """Score the model that was handed over on new data.
+    """Score the last registered model on new data.
 
     Raises:
         SatisficeError: That cannot be done; says why.
     """
-    summary = _handed_over(past)
+    summary = _last_registered(past)
     if summary is None or summary.winner is None:
         raise SatisficeError("no earlier search has registered a model")
     winner, metric = summary.winner, study.objective.metric
     number = winner.numbers[winner.chosen(study.objective.direction)]
     model = trial_folder(summary.search, number) / "model.pt"
     trained_on = search_folder(summary.search) / "data" / "manifest.npz"
-    gone = [one.name for one in (model, trained_on) if not one.exists()]
-    if gone:
-        raise SatisficeError(f"{summary.search} has lost its {' and '.join(gone)}")
+    missing = [one.name for one in (model, trained_on) if not one.exists()]
+    if missing:
+        raise SatisficeError(f"{' and '.join(missing)} of {summary.search} is missing")
     if not behind.gate.run(validate, study, ready.manifest, ready.digest, None).passed:
         raise SatisficeError("the data does not pass its expectations")
     scores = behind.server.score(model, trained_on)

@@ -1,4 +1,4 @@
-"""A small chart for a terminal: how the expected gain stood to its cost."""
+"""A small text chart of expected gain over expected cost."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from statistics import median
 
 _WIDTH = 60
 _DECADES = 2  # shown at most, on either side of 1
-_ROWS = 2  # to a decade
+_ROWS = 2  # per decade
 
 
 def chart(ratios: Sequence[tuple[int, float]]) -> list[str]:
     """Draw gain over cost after each trial, on a logarithmic scale around 1.
 
     Args:
-        ratios: Number of finished trials, and the ratio then; a ratio of 0 lies at the bottom. Of
-            more trials than columns, those that share one are drawn at their median.
+        ratios: Number of finished trials, and the ratio then; a ratio of 0 is at the bottom. Trials
+            that share a column are drawn at their median.
 
     Returns:
-        Lines of equal meaning on every terminal: letters, no colours. None for less than two.
+        Lines of plain characters without colours; none for fewer than two ratios.
     """
     if len(ratios) < 2:
         return []
@@ -29,7 +29,7 @@ def chart(ratios: Sequence[tuple[int, float]]) -> list[str]:
         columns.setdefault(at * width // len(ratios), []).append(_height(ratio))
     heights = {column: _row(median(some)) for column, some in columns.items()}
     top, bottom = max(1, *heights.values()), min(-1, *heights.values())
-    lines = ["expected gain over expected cost; from 1 upwards it pays to go on"]
+    lines = ["expected gain over expected cost; above 1 it pays to go on"]
     for row in range(top, bottom - 1, -1):
         label = f"{10 ** (row // _ROWS):g}" if row % _ROWS == 0 else ""
         blank = " " if row else "-"
@@ -41,7 +41,7 @@ def chart(ratios: Sequence[tuple[int, float]]) -> list[str]:
 
 
 def _row(height: float) -> int:
-    """Round to a row; what does not pay never comes to lie on the line."""
+    """Round to a row; a ratio below 1 is never drawn on the line of 1."""
     row = round(_ROWS * height)
     return row if height >= 0 else min(row, -1)
 

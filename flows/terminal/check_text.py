@@ -1,4 +1,4 @@
-"""What `satisfice check` prints: lines for people, one document for machines."""
+"""The output of `satisfice check`: text, or a JSON document."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from satisfice.domain.summary import DataReport
 
 
 def specification(study: Study) -> Iterator[Text]:
-    """Say what is specified."""
+    """Yield the specification."""
     objective, prices = study.objective, study.prices
     yield _headline(f"study {study.name}", f": {objective.direction} {objective.metric}")
     worth = f"{short(study.worth.money)} {prices.currency} a {study.worth.per}"
     yield _line("worth", f"{study.worth.stated}: {worth}")
     yield _line("prices", f"{short(prices.hour)} {prices.currency}/h, {short(prices.kwh)} per kWh")
     yield _line("budget", _budget(study.budget, prices.currency))
-    yield _line("kept", f"{percent(study.confirming.share)} of it for confirming the leaders")
+    yield _line("kept", f"{percent(study.confirming.share)} of the budget, to confirm the leaders")
     yield from _audits(study)
     yield _headline("space")
     for one in study.space.parameters:
@@ -41,7 +41,7 @@ def _audits(study: Study) -> Iterator[Text]:
             most = most_money(rule.audit, study)
             limit = "" if most is None else f", at most {money(most, study.prices.currency)}"
             share = f"{percent(rule.audit)} of what the search spends"
-            yield _line("audits", f"{share} for trainings just outside of {rule.id}{limit}")
+            yield _line("audits", f"{share} on trials just outside {rule.id}{limit}")
         if rule.safety:
             yield _line("safety", f"{rule.id} is never broken, not even by an audit")
 
@@ -61,7 +61,9 @@ def _budget(budget: Budget, currency: str) -> str:
         None if budget.money is None else f"{short(budget.money)} {currency}",
         None if budget.kwh is None else f"{short(budget.kwh)} kWh",
     ]
-    return ", ".join(part for part in parts if part) or "no limit: only the decision ends a search"
+    return (
+        ", ".join(part for part in parts if part) or "no limit: only its own decision ends a search"
+    )
 
 
 def _domain(parameter: Parameter) -> str:
@@ -82,11 +84,11 @@ def _domain(parameter: Parameter) -> str:
 
 
 def rules(findings: Findings) -> Iterator[Text]:
-    """Say what each rule does, what all do together, and what may be wrong with them."""
+    """Yield what each rule does, what they do together, and warnings."""
     if not findings.rules:
         yield _headline("rules", ": none")
         return
-    yield _headline("rules", f", held against {_against(findings)}")
+    yield _headline("rules", f", checked on {_checked(findings)}")
     on_parameters = any(not one.rule.needs_prediction for one in findings.rules)
     for one in findings.rules:
         yield from _stated(one.rule)
@@ -96,9 +98,8 @@ def rules(findings: Findings) -> Iterator[Text]:
             yield _line("forbids", Text(_params(one.forbidden), "red"), 4)
             if findings.clash is None:
                 yield _line("nearest", _nearest(one.forbidden, one.nearest), 4)
-    none = "nothing that was found"
-    together = none if findings.clash else _share(findings.together, "the space")
-    yield Text.assemble("  all together allow ", (together, "bold"))
+    together = "none of them" if findings.clash else _share(findings.together, "the space")
+    yield Text.assemble("  together they allow ", (together, "bold"))
     if findings.default is not None:
         broken = ", ".join(findings.default)
         yield Text(f"  the default configuration {f'BREAKS {broken}' if broken else 'is allowed'}")
@@ -114,18 +115,16 @@ def hidden(libraries: Mapping[str, str]) -> Iterator[Text]:
 
 
 def soft_rules(study: Study) -> Iterator[Text]:
-    """Say which rules only a trained model can be held against."""
+    """Yield the rules that are checked on trained models."""
     if study.soft_rules.rules:
-        yield _headline(
-            "soft rules", ", judged after training: they keep nothing from being trained"
-        )
+        yield _headline("soft rules", ", checked after training")
     for one in study.soft_rules.rules:
         yield from _stated(one)
 
 
 def _stated(rule: Rule) -> Iterator[Text]:
     yield Text.assemble("  ", (rule.id, "bold"), f": {_condition(rule)}")
-    yield _line("because", rule.because or "no reason is given", 4)
+    yield _line("because", rule.because or "no reason given", 4)
     if rule.source:
         yield _line("source", rule.source, 4)
 
@@ -134,21 +133,21 @@ def _condition(rule: Rule) -> str:
     return rule.require.text + ("" if rule.when is None else f", when {rule.when.text}")
 
 
-def _against(findings: Findings) -> str:
-    drawn = f"{findings.seen:,} configurations"
+def _checked(findings: Findings) -> str:
+    seen = f"{findings.seen:,}"
     predictions = f", {findings.predictions} predictions" if findings.predictions else ""
     if findings.whole:
-        return f"all {drawn}{predictions}"
-    return f"{drawn} drawn at random{predictions}; in brackets, 95 % intervals"
+        return f"all {seen} configurations{predictions}"
+    return f"{seen} random configurations{predictions}; 95 % intervals in brackets"
 
 
 def _allows(found: RuleFinding, conditional: bool) -> Text:
     if not found.allows.of:
-        return Text("not known: the rules on parameters allow none that was looked at")
+        return Text("unknown: the rules on parameters allow none of the configurations")
     what = "what the rules on parameters allow" if conditional else "the space"
     silent = Share(found.allows.of - found.applies, found.allows.of)
-    beside = f"; silent about {percent(silent.value)}" if silent.count else ""
-    return Text(f"{_share(found.allows, what)}{beside}")
+    rest = f"; does not apply to {percent(silent.value)}" if silent.count else ""
+    return Text(f"{_share(found.allows, what)}{rest}")
 
 
 def _share(share: Share, what: str) -> str:
@@ -160,7 +159,7 @@ def _share(share: Share, what: str) -> str:
 
 def _nearest(forbidden: Params, nearest: Params | None) -> Text:
     if nearest is None:
-        return Text("none was found")
+        return Text("none found")
     changed = {name: value for name, value in nearest.items() if forbidden.get(name) != value}
     gone = [f"no {name}" for name in forbidden if name not in nearest]
     return Text(" ".join([_params(changed), *gone]).strip(), "green")
@@ -171,63 +170,62 @@ def _params(params: Mapping[str, object]) -> str:
 
 
 def warning(findings: Findings, warned: Warned) -> str:
-    """Return a doubt about a rule as a sentence."""
+    """Return a warning about a rule as a sentence."""
     rule = f"rule {warned.rule!r}"
     if warned.doubt is Doubt.DEFAULT_BREAKS:
         return f"the default configuration breaks {rule}"
     found = next(one for one in findings.rules if one.rule.id == warned.rule)
     those = f"{found.allows.of:,} configurations"
     if warned.doubt is Doubt.ADDS_NOTHING:
-        all_ = "all that it" if findings.whole else "all that it was seen to"
-        forbids = f"{all_} forbid{'s' if findings.whole else ''}"
-        return f"{rule} adds nothing to {warned.beside!r}, which forbids {forbids}, too"
+        among = "" if findings.whole else f", among {those}"
+        return f"{rule} is redundant: {warned.beside!r} forbids all that it forbids{among}"
     if warned.doubt is Doubt.NEVER_TRUE:
-        where = f"of the {found.applies:,} configurations that it applies to"
-        return f"{rule} is never true: it forbids each {where}"
+        where = f"all {found.applies:,} configurations that it applies to"
+        return f"{rule} is never true: it forbids {where}"
     if not found.applies:
-        return f"{rule} never applies: what it names is never there together in {those}"
-    return f"{rule} is always true: it forbids none of {those}, so is it needed?"
+        return f"{rule} never applies: its parameters are never active together in {those}"
+    return f"{rule} is always true: it forbids none of {those}. Is it needed?"
 
 
 def clash(book: RuleBook, found: Clash, lines: Mapping[str, int]) -> tuple[str, str]:
-    """Return what a contradiction is told like, and the way out.
+    """Return the message and the hint for a contradiction.
 
     Args:
         book: All rules.
         found: The contradiction.
-        lines: In which line of its file each rule begins; the space's own have none.
+        lines: The line of study.yaml in which each rule begins; bounds of the space have none.
     """
     names = " and ".join(map(repr, found.rules))
     several = len(found.rules) > 1
     what = f"rules {names} together" if several else f"rule {names}"
     if found.over is None:
-        told = f"nothing was found that fulfils {what}, among {found.looked_at:,} configurations"
+        told = f"none of {found.looked_at:,} configurations satisfies {what}"
     elif not found.over:
-        told = f"nothing fulfils {what}, whatever the parameters are"
+        told = f"no configuration satisfies {what}"
     else:
         each = "values" if len(found.over) == 1 else "combinations"
         tried = f"{found.looked_at:,} {each} of {' and '.join(found.over)}"
-        told = f"nothing fulfils {what}: not one of {tried}"
+        told = f"no configuration satisfies {what}: none of {tried} does"
     texts = {one.id: _condition(one) for one in book.rules}
     places = {name: f"line {line}, " for name, line in lines.items()}
     shown = "".join(f"\n    {places.get(one, '')}{one}: {texts[one]}" for one in found.rules)
-    others = ": without any one of them, the others can be fulfilled" if several else ""
+    others = ": without any one of them, the others can be satisfied" if several else ""
     return told + shown, f"loosen {'one of them' if several else 'it'} or widen the space{others}"
 
 
 def data(study: Study, report: DataReport) -> Iterator[Text]:
-    """Say what the data is, and which expectations it meets."""
+    """Yield the size of the data, and which expectations it meets."""
     rows = ", ".join(f"{count} {split}" for split, count in report.rows.items())
     yield _headline(f"data {study.data.source}", f" ({report.digest}): {rows}")
     for one in report.results:
-        mark = ("holds ", "green") if one.passed else ("BROKEN", "bold red")
+        mark = ("holds ", "green") if one.passed else ("FAILS ", "bold red")
         yield Text.assemble("  ", mark, f" {one.name}")
         if not one.passed:
             yield Text(f"         {one.unexpected} rows, such as {', '.join(one.examples[:5])}")
 
 
 def document(study: Study, findings: Findings, report: DataReport | None) -> dict[str, Any]:
-    """Return the same for machines; shares with their 95 % intervals."""
+    """Return all of it as a JSON document; shares have 95 % intervals."""
     return {
         "study": study.name,
         "objective": asdict(study.objective),

@@ -1,4 +1,4 @@
-"""What a person sees in the terminal while a search runs: a live view, or one line a trial."""
+"""The terminal while a search runs: a live view, or one line per trial."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Console(Protocol):
-    """Shows a search to a person."""
+    """Shows a search in the terminal."""
 
     def say(self, text: str) -> None:
         """Print a line that stays."""
@@ -33,14 +33,14 @@ class Console(Protocol):
         """Begin to show a search."""
 
     def show(self, view: View, finished: TrialRecord | None) -> None:
-        """Show how things stand; `finished` is the trial that has just ended, if one has."""
+        """Show a search now; `finished` is the trial that has just finished, if one has."""
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
 
 
 def line_of(view: View, trial: TrialRecord) -> str:
-    """Return one plain line on a finished trial."""
+    """Return one line about a finished trial."""
     params = " ".join(f"{name}={short(value)}" for name, value in trial.params.items())
     best = view.history.best
     tail = "" if best is None else f" (best {_value(best.value)}, trial {best.number})"
@@ -55,7 +55,7 @@ def line_of(view: View, trial: TrialRecord) -> str:
 
 
 class PlainConsole:
-    """One line a trial: for logs, pipes and Prefect's workers."""
+    """Prints one line per trial: for logs, pipes and Prefect's workers."""
 
     def say(self, text: str) -> None:
         """Print a line."""
@@ -63,20 +63,20 @@ class PlainConsole:
         sys.stdout.flush()
 
     def begin(self, study: Study, search: str) -> None:
-        """Say what begins."""
+        """Print what begins."""
         self.say(f"{search}: {study.objective.direction} {study.objective.metric}")
 
     def show(self, view: View, finished: TrialRecord | None) -> None:
-        """Print a line for a trial that has just ended."""
+        """Print a line for a trial that has just finished."""
         if finished is not None:
             self.say(line_of(view, finished))
 
     def close(self) -> None:
-        """Do nothing: there is nothing to put back."""
+        """Do nothing."""
 
 
 class LiveConsole:
-    """A view that is drawn again several times a second."""
+    """Draws a view several times a second."""
 
     def __init__(self) -> None:
         self._terminal = Terminal()
@@ -95,25 +95,30 @@ class LiveConsole:
         self._live.start()
 
     def show(self, view: View, finished: TrialRecord | None) -> None:
-        """Draw the view, and say why a trial has failed."""
+        """Draw the view, and print why a trial has failed."""
         if finished is not None and finished.state is TrialState.FAILED:
             self.say(line_of(view, finished))
         if self._live is not None and self._study is not None:
             self._live.update(_panel(self._study, self._search, view))
 
     def close(self) -> None:
-        """Take the view away."""
+        """Remove the view."""
         if self._live is not None:
             self._live.stop()
             self._live = None
 
 
 def for_terminal() -> Console:
-    """Return the live view where there is a terminal, and plain lines where there is none."""
+    """Return the live view on a terminal, and plain lines elsewhere."""
     return LiveConsole() if sys.stdout.isatty() else PlainConsole()
 
 
 current: ContextVar[Console | None] = ContextVar("console", default=None)
+
+
+def screen() -> Console:
+    """Return the console of this run; plain lines if the command line has set none."""
+    return current.get() or PlainConsole()
 
 
 def _panel(study: Study, search: str, view: View) -> Group:
@@ -144,7 +149,7 @@ def _headline(study: Study, search: str, view: View) -> Text:
 
 
 def _resources(study: Study, view: View) -> Table:
-    """Return what is spent and what is left of each resource."""
+    """Return the spent and the remaining amount of each resource."""
     ledger, budget = view.ledger, view.ledger.budget
     left: Budget = ledger.left()
     currency = study.prices.currency

@@ -1,4 +1,4 @@
-"""Showing that something takes its time, to a person who waits for it."""
+"""A progress bar for steps that take more than a second."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from functools import partial
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-_PATIENCE = 1.0  # seconds in which nothing is shown: what is over by then needs no progress bar
+_PATIENCE = 1.0  # seconds before it is shown
 
 
 @contextmanager
 def waiting(for_what: str, steps: int | None = None) -> Iterator[Callable[[], None]]:
-    """Show what is waited for once that has taken a second; without a terminal, show nothing.
+    """Show a progress bar after a second; outside a terminal, show nothing.
 
     Args:
-        for_what: What is waited for.
-        steps: In how many steps it is done, where that is known.
+        for_what: What is being waited for.
+        steps: The number of steps; None where it is not known.
 
     Yields:
         A function to call after each step.
@@ -38,5 +38,5 @@ def waiting(for_what: str, steps: int | None = None) -> Iterator[Callable[[], No
         yield partial(progress.advance, task)
     finally:
         begin.cancel()
-        begin.join()  # it may be about to begin just now
+        begin.join()  # it may be starting right now
         progress.stop()

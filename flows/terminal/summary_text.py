@@ -1,4 +1,4 @@
-"""What a person wants to know at the end of a search."""
+"""The summary of a search, printed at its end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from satisfice.tasks.servers.addresses import noted
 
 
 def closing(summary: SearchSummary) -> str:
-    """Sum a search up in a few lines."""
+    """Summarise a search in a few lines."""
     study, metric = summary.study, summary.study.objective.metric
     lines = [f"\n{summary.search}: {summary.ending}", f"  {summary.decision.reason}"]
     spent, currency = summary.ledger.spent, study.prices.currency
@@ -28,10 +28,10 @@ def closing(summary: SearchSummary) -> str:
         lines.append(f"  {summary.registration.reason}")
     lines.extend(f"  note: {note}" for note in summary.notes)
     if summary.ending is Ending.INTERRUPTED:
-        lines.append(f"  go on with: satisfice resume {study.folder}")
+        lines.append(f"  continue with: satisfice resume {study.folder}")
     lines.extend(f"  {name:<12} {address}" for name, address in summary.links.items() if address)
     if noted("mlflow") is None and not tracking_url().startswith("http"):
-        lines.append("  `satisfice ui` serves Prefect's and MLflow's pages")
+        lines.append("  `satisfice ui` serves the pages of Prefect and MLflow")
     return "\n".join(lines)
 
 
@@ -40,7 +40,7 @@ def _of_soft_rules(summary: SearchSummary) -> Iterator[str]:
         margin = "" if one.winner is None else f"; the winner's margin is {number(one.winner)}"
         yield f"{one.rule.id}: broken by {one.broken} of {counted(one.judged, 'trial')}{margin}"
     if summary.confirmed and summary.winner is None:
-        yield "every training that was to confirm a leader breaks a soft rule: there is no winner"
+        yield "no winner: every confirmation breaks a soft rule"
 
 
 def _of_sweep(summary: SearchSummary) -> Iterator[str]:
@@ -50,9 +50,9 @@ def _of_sweep(summary: SearchSummary) -> Iterator[str]:
     if best is not None and not summary.confirmed:
         params = " ".join(f"{name}={short(value)}" for name, value in best.params.items())
         metric = summary.study.objective.metric
-        yield f"best seen: {metric} {best.value:.4f}, trial {best.number} ({params})"
+        yield f"best: {metric} {best.value:.4f}, trial {best.number} ({params})"
     if not summary.sweep.request.confirm:
-        yield "a sweep explores: nothing was confirmed or registered; --confirm does both"
+        yield "nothing was confirmed or registered; --confirm does both"
 
 
 def _confirmed(one: Confirmed, metric: str) -> str:
@@ -64,7 +64,7 @@ def _confirmed(one: Confirmed, metric: str) -> str:
     )
     if one.observed is not None:
         fresh = sum(one.validation) / len(one.validation)
-        text += f"; chosen at {one.observed:.4f}, fresh seeds gave {fresh:.4f}"
+        text += f"; chosen at {one.observed:.4f}, {fresh:.4f} with fresh seeds"
     if len(one.feasible) < len(one.numbers):
         text += f"; {len(one.numbers) - len(one.feasible)} of these break a soft rule"
     return f"{text}\n    {params}"

@@ -1,4 +1,4 @@
-"""Where the command `satisfice` begins, also as `python -m satisfice`."""
+"""The entry point of `satisfice` and of `python -m satisfice`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import sys
 
 
 def main() -> None:
-    """Run the command line, in an interpreter that never imports from the working directory."""
+    """Run the command line in an interpreter that does not import from the working directory."""
     if not sys.flags.safe_path:
-        # What multiprocessing spawns later inherits the flag, but only from the command line.
+        # On the command line, since processes that multiprocessing spawns inherit it from there.
         os.execv(sys.executable, [sys.executable, "-P", *sys.orig_argv[1:]])  # noqa: S606
     from satisfice.flows.cli import main as command_line
 

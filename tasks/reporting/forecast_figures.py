@@ -13,7 +13,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from satisfice.domain.decisions.calibration import NOMINAL, Calibration, Window, tallies, telling
+from satisfice.domain.decisions.calibration import NOMINAL, Calibration, Window, main_tally, tallies
 from satisfice.domain.decisions.forecast import outlooks
 from satisfice.domain.decisions.hindsight import best_stop, gained, utilities
 from satisfice.domain.decisions.situation import Situation
@@ -109,7 +109,7 @@ def utility(summary: SearchSummary) -> str:
 def calibration_plot(calibration: Calibration | None, currency: str) -> str:
     """Draw forecast gains against realised gains, and how often the intervals held."""
     every = calibration.every if calibration is not None else ()
-    shown = telling(every)
+    shown = main_tally(every)
     if calibration is None or shown is None or not any(one.gain or one.realised for one in every):
         return ""
     with mpl.rc_context(STYLE):

@@ -51,7 +51,7 @@ def random_configurations(space: Space, count: int, seed: int) -> Iterator[dict[
     for _ in range(count):
         params: dict[str, Value] = {}
         for one in space.parameters:
-            if one.is_there(params):
+            if one.is_active(params):
                 there = None if one.axis is None else _coordinate(one, kinds[one.name], {}, ask)
                 params[one.name] = one.value(there, params)
         yield params
@@ -207,7 +207,7 @@ class Drawing:
         self.joint = bool(drawn)
         ask: _Ask = partial(self._sampler.sample_independent, self._study, trial)
         for one in self._space.parameters:
-            if not one.is_there(params):
+            if not one.is_active(params):
                 continue
             there: Value | None = None
             if one.axis is not None:

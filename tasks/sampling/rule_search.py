@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from satisfice.domain.decisions.situation import NextTrialEstimate
 from satisfice.domain.errors import NoAllowedConfiguration, UserError
 from satisfice.domain.expressions.types import Value
-from satisfice.domain.rules.batch_repair import first_allowed, mend
+from satisfice.domain.rules.batch_repair import first_allowed, repair
 from satisfice.domain.rules.evaluator import RuleEvaluator
 from satisfice.domain.rules.rule import Excluded, Verdict, exclude
 from satisfice.domain.space import priors
@@ -89,7 +89,7 @@ class ExpertPriors:
         base = whole(params, self._space)
         kept: dict[str, Value] = {}
         for one in self._space.parameters:
-            if one.is_there(kept):
+            if one.is_active(kept):
                 there = one.expected(float(self.random.random()), kept)
                 kept[one.name] = one.value(base.get(one.name) if there is None else there, kept)
         return kept
@@ -163,7 +163,7 @@ class RuleSearch:
             drawn = whole(drawing.draw(), self._space)
             params.clear()
             for one in self._space.parameters:
-                if one.is_there(params):
+                if one.is_active(params):
                     open_ = one.axis is None or one.name not in fixed
                     value = one.value(drawn.get(one.name), params) if open_ else fixed[one.name]
                     params[one.name] = value
@@ -208,7 +208,7 @@ class RuleSearch:
     def _repair(self, drawn: Sequence[Params]) -> Params | None:
         starts = list(self._starts(drawn))
         for start in starts[: _STARTS_WHEN_REPEATED if self._repeated else _MENDINGS]:  # draws
-            mended = mend(start, self._space, self._evaluator.without_predictions, self.wants)
+            mended = repair(start, self._space, self._evaluator.without_predictions, self.wants)
             if mended is not None:
                 return mended
         for tried, start in enumerate(starts):

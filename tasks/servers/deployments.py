@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 POOL = "satisfice"
 FILE = resources.files("satisfice") / "deployments" / "prefect.yaml"
 PREFECT = (sys.executable, "-P", "-m", "prefect")
-ENGINE = shlex.join([sys.executable, "-P", "-m", "prefect.engine"])  # runs one flow run
+ENGINE = shlex.join([sys.executable, "-P", "-m", "satisfice.flows.engine"])  # runs one flow run
 _PAGE = 200  # deployments per request, the most that the server allows
 
 # Deployments that earlier versions made name flows by these entrypoints.
@@ -65,7 +65,12 @@ def deploy(study: str, name: str, cron: str, timezone: str) -> tuple[str, ...]:
     }
     command = [*PREFECT, "--no-prompt", "deploy", "--all", "--prefect-file", str(FILE)]
     done = subprocess.run(
-        command, env={**os.environ, **variables}, capture_output=True, text=True, check=False
+        command,
+        env={**os.environ, **variables},
+        cwd=home(),  # Prefect imports the flows from the working directory first
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise ExternalSystemError(

@@ -61,7 +61,7 @@ def read_prices(amounts: Amounts) -> Prices:
 
 def read_worth(data: Document, prices: Prices) -> Worth:
     """Return what a gain is worth, in the study's unit of money."""
-    offer = units.WORTH.read_offer(data["worth"])
+    offer = units.WORTH.read_worth(data["worth"])
     return Worth(offer.amount.money(prices), offer.per, offer.target, data["worth"])
 
 

@@ -72,7 +72,7 @@ def _read_amounts(document: amounts.Document) -> amounts.Amounts:
 
 
 def _refuse_other_money(worth: str, prices: Prices) -> None:
-    unit = units.WORTH.read_offer(worth).amount.unit
+    unit = units.WORTH.read_worth(worth).amount.unit
     if unit not in {"s", "kWh", prices.currency}:
         raise UserError(
             f"the worth is stated in {unit}, but the prices are in {prices.currency}",

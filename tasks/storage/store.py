@@ -20,6 +20,7 @@ from sqlalchemy import Row, func, select
 from satisfice.domain.errors import StudyBusy, UserError
 from satisfice.domain.study import Study
 from satisfice.domain.suggestions import did_you_mean
+from satisfice.domain.summary import Ending
 from satisfice.tasks.files import home
 from satisfice.tasks.storage.database import (
     Database,
@@ -236,7 +237,7 @@ def _info(row: Row[Any]) -> SearchInfo:
         int(row.seed),
         row.started,
         row.elapsed,
-        row.ending,
+        Ending(row.ending) if row.ending else "",  # earlier versions had other names
         row.data or "",
         row.code or "",
         row.sweep or "",

@@ -1,4 +1,4 @@
-"""A real Prefect server for all searches of a session, and the command line that talks to it."""
+"""A real Prefect server for all searches of a session, and the command line that uses it."""
 
 from __future__ import annotations
 

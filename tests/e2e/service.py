@@ -1,4 +1,4 @@
-"""The command line in processes of its own, a tiny study for it, and ways to look at both."""
+"""The command line in its own process, a tiny study for it, and helpers to inspect both."""
 
 from __future__ import annotations
 

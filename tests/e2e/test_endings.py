@@ -1,4 +1,4 @@
-"""Every way in which a search ends or does not begin, and the exit code that says so."""
+"""All ways in which a search ends or does not start, and their exit codes."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def test_check_prints_the_space_the_rules_and_the_data(service: Service) -> None
     assert "nearest x=0.9" in lines
     assert "the default configuration is allowed" in lines
     assert "12 train, 12 validation, 12 test" in ended.output
-    assert "BROKEN label values must belong to this set: 0" in lines
+    assert "FAILS  label values must belong to this set: 0" in lines
     assert "holds" in ended.output
     assert not (service.home / "optuna.db").exists()
 
@@ -223,11 +223,11 @@ def test_rules_that_contradict_each_other_are_refused(service: Service, command:
     ended = service.run(command, study)
 
     assert ended.code == 2, ended.output
-    assert "nothing was found that fulfils rules 'not-too-large' and 'large'" in ended.output
+    assert "configurations satisfies rules 'not-too-large' and 'large' together" in ended.output
     assert f"line {line}, large: x * x > 0.9" in ended.output
     assert "Traceback" not in ended.output
     if command == "check":
-        assert "all together allow nothing that was found" in ended.output
+        assert "together they allow none of them" in ended.output
     else:
         assert not list((service.home / "searches").glob("*/"))
 
@@ -254,5 +254,5 @@ def test_what_needs_no_study(service: Service) -> None:
     assert version.output.startswith("satisfice, version ")
     for code in (0, 1, 2, 3, 4, 5, 6, 7, 130):
         assert any(line.split()[:1] == [str(code)] for line in help_.output.splitlines())
-    assert "no search was begun here yet" in status.output
+    assert "no searches yet" in status.output
     assert {one.code for one in (schema, version, help_, status)} == {0}

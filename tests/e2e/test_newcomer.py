@@ -1,4 +1,4 @@
-"""A newcomer's study: the folder of the digits copied, and fewer than 30 lines changed in it."""
+"""A newcomer's study: a copy of the digits with fewer than 30 changed lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A search from the command line to its end, and what everybody has of it afterwards."""
+"""A search from the command line to its end, and what it leaves in each system."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_why_comes_to_the_same_decisions(finished: Finished) -> None:
         count = len(store.open("tiny-1").decisions())
 
     assert ended.code == 0, ended.output
-    assert f"{count} of {count} decisions come out the same when replayed" in ended.output
+    assert f"{count} of {count} decisions are the same when replayed" in ended.output
 
 
 def test_why_decides_otherwise_at_another_worth_or_price(finished: Finished) -> None:
@@ -164,7 +164,7 @@ def test_why_looks_at_one_moment_and_at_the_forecasts(finished: Finished) -> Non
     calibration = finished.service.run("why", finished.study, "--calibration")
 
     assert f"after 5 of {count} trials: best score 0." in early.output
-    assert f"until {count + 5} trials: 5 more trials would bring" in late.output
+    assert f"until {count + 5} trials: 5 more trials would gain" in late.output
     assert "this search: the next " in calibration.output
     assert (early.code, late.code, calibration.code) == (0, 0, 0)
 

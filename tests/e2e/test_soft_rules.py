@@ -61,9 +61,9 @@ def test_a_search_under_a_soft_rule_hands_over_what_fulfils_it(service: Service)
     assert {row["breaks"] == "" for row in rows} == {True, False}
     why = service.run("why", study)
     count = len(service.search().journal("decision"))
-    assert f"{count} of {count} decisions come out the same when replayed" in why.output
+    assert f"{count} of {count} decisions are the same when replayed" in why.output
     check = service.run("check", study)
-    assert "soft rules, judged after training" in check.output
+    assert "soft rules, checked after training" in check.output
     assert "  modest: metrics.score + x <= 1.05" in check.output
 
 

@@ -15,7 +15,7 @@ from satisfice.domain.rules.predicted import MEMORY, Forecast
 from satisfice.domain.rules.rule import Rule, RuleBook
 from satisfice.domain.space.space import Int, Parameter, Space
 from satisfice.domain.trials.history import Failure, TrialRecord, TrialState
-from satisfice.flows.coordination.orders import record_of
+from satisfice.domain.trials.orders import record_of
 from satisfice.tasks.trial_server.client import TrialServer
 from satisfice.tasks.trial_server.supervisor import run_order
 from tests.faults.acts import orders, write_study

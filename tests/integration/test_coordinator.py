@@ -1,4 +1,4 @@
-"""The coordinator over a real store, with workers that compute in threads what others train."""
+"""The coordinator over a real store; its workers are threads that simulate trainings."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ def test_four_workers_stay_within_a_budget_of_money(store: Store) -> None:
     assert max(workers.flying) == 4
 
 
-def test_a_promise_that_is_not_needed_is_spent_by_others(store: Store) -> None:
+def test_a_reservation_that_is_not_used_is_spent_by_later_trials(store: Store) -> None:
     study = study_of(money=20.0)  # 15 of it for the search: fifteen trials, one epoch each
     workers = Workers(study.prices)
     coordinator = coordinator_of(store.begin(study), study, workers)
@@ -220,7 +220,7 @@ def test_a_promise_that_is_not_needed_is_spent_by_others(store: Store) -> None:
     assert coordinator.ledger.spent.money > 13.0
 
 
-def test_a_search_stops_by_its_decision_which_stands(store: Store) -> None:
+def test_a_decision_to_stop_ends_a_search_and_stands_after_a_restart(store: Store) -> None:
     study = study_of(worth=1.0)
     workers = Workers(study.prices)
     search = store.begin(study)
@@ -241,7 +241,9 @@ def test_a_search_stops_by_its_decision_which_stands(store: Store) -> None:
 
 
 @pytest.mark.parametrize("elapsed", [0.0, 300.0])
-def test_what_outlasts_the_others_says_that_trials_are_dear(store: Store, elapsed: float) -> None:
+def test_a_trial_that_outlasts_the_others_raises_the_expected_cost(
+    store: Store, elapsed: float
+) -> None:
     """Three of four workers bring cheap results; the fourth has long been at its first trial."""
     study = study_of(worth=30.0, trials=60)
     enough = threading.Event()
@@ -267,7 +269,7 @@ def test_what_outlasts_the_others_says_that_trials_are_dear(store: Store, elapse
     assert [one.again.reason for one in replayed] == [one.decision.reason for one in recorded]
 
 
-def test_another_coordinator_takes_up_what_an_interrupted_one_left(store: Store) -> None:
+def test_another_coordinator_resumes_interrupted_trials(store: Store) -> None:
     study = study_of(trials=12)
     workers = Workers(study.prices, epochs=lambda _order: 5, slow=lambda order: order.number > 3)
     search = store.begin(study)
@@ -303,7 +305,7 @@ def test_another_coordinator_takes_up_what_an_interrupted_one_left(store: Store)
     assert search.running() == ()
 
 
-def test_what_no_budget_is_left_for_is_given_up_with_its_cost(store: Store) -> None:
+def test_without_budget_a_stale_trial_is_recorded_with_its_cost(store: Store) -> None:
     study = study_of(money=100.0, workers=2)
     search = store.begin(study)
     workers = Workers(study.prices)
@@ -351,7 +353,7 @@ def test_a_search_that_is_stopped_by_hand_confirms_its_leaders(store: Store) -> 
     assert search.running() == ()
 
 
-def test_confirmations_wait_for_the_budget_that_others_do_not_need(store: Store) -> None:
+def test_confirmations_wait_for_reservations_to_be_settled(store: Store) -> None:
     study = study_of(money=28.0, workers=3)  # seven EUR are left for six confirmations
     workers = Workers(study.prices)
     coordinator = coordinator_of(store.begin(study), study, workers)
@@ -363,7 +365,7 @@ def test_confirmations_wait_for_the_budget_that_others_do_not_need(store: Store)
     assert [len(one.validation) for one in confirmed] == [2, 2, 2]
 
 
-def test_trials_that_all_overrun_a_small_budget_mean_that_nothing_is_affordable(
+def test_if_all_trials_overrun_a_small_budget_nothing_is_affordable(
     store: Store,
 ) -> None:
     study = study_of(money=1e-9, workers=2)
@@ -374,7 +376,7 @@ def test_trials_that_all_overrun_a_small_budget_mean_that_nothing_is_affordable(
     assert ending is Ending.NOTHING_AFFORDABLE
 
 
-def test_time_stands_still_while_a_search_is_paused(store: Store) -> None:
+def test_the_clock_stops_while_a_search_is_paused(store: Store) -> None:
     study = study_of(trials=20)
     workers = Workers(study.prices)
     seen: list[tuple[str, float, int]] = []
@@ -422,7 +424,7 @@ def test_a_plan_is_trained_to_its_end_whatever_the_decisions_say(store: Store) -
     assert {view.planned for view in views} == {12}
 
 
-def test_another_coordinator_goes_on_with_the_rest_of_a_plan(store: Store) -> None:
+def test_another_coordinator_continues_a_plan(store: Store) -> None:
     study = study_of()
     planned = plan_of(10)
 
@@ -460,19 +462,19 @@ def test_the_budget_ends_a_plan(store: Store) -> None:
     assert coordinator.ledger.spent.money <= 7.5
 
 
-def test_what_a_rule_forbids_by_now_is_passed_over_and_counted(store: Store) -> None:
+def test_points_that_a_rule_forbids_by_now_are_skipped_and_counted(store: Store) -> None:
     study = study_of()
     odd: list[Params] = [{"x": 0.5, "depth": depth, "act": "left"} for depth in (2, 3, 5, 4, 7)]
     workers = Workers(study.prices)
     coordinator = coordinator_of(store.begin(study), study, workers, plan=odd)
-    coordinator.asking.exclude({"even": Excluded(6, odd[1])})
+    coordinator.queue.exclude({"even": Excluded(6, odd[1])})
     ending, _ = coordinator.run()
 
     assert ending is Ending.PLAN_DONE
     assert [order.params["depth"] for order in workers.orders] == [2, 4]
-    assert coordinator.asking.excluded == {"even": 9}
+    assert coordinator.queue.excluded == {"even": 9}
     later = coordinator_of(coordinator.search, study, workers, plan=odd)
-    assert later.asking.excluded == {"even": 9}
+    assert later.queue.excluded == {"even": 9}
 
 
 def test_a_plan_can_be_stopped_by_hand(store: Store) -> None:
@@ -491,7 +493,7 @@ def test_a_plan_can_be_stopped_by_hand(store: Store) -> None:
 
 
 @pytest.mark.parametrize(("worth", "again"), [(10.0, False), (2000.0, True)])
-def test_leaders_are_trained_again_while_that_is_worth_its_price(
+def test_leaders_are_repeated_while_the_gain_exceeds_the_cost(
     store: Store, worth: float, again: bool
 ) -> None:
     study = study_of(trials=30, worth=worth)
@@ -509,7 +511,7 @@ def test_leaders_are_trained_again_while_that_is_worth_its_price(
     assert sum(len(one.validation) for one in confirmed) == len(coordinator.confirmations)
 
 
-def test_a_priced_search_decides_by_its_offer_also_where_it_was_killed_before_it_could(
+def test_a_priced_search_decides_by_its_estimate_even_after_a_kill(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = replace(study_of(trials=60, worth=5.0, workers=1), sampler="priced")
@@ -537,7 +539,7 @@ def test_a_priced_search_decides_by_its_offer_also_where_it_was_killed_before_it
     assert offered[0].after == told
 
 
-def test_where_most_trials_are_given_up_one_that_is_good_has_time_to_end(store: Store) -> None:
+def test_if_most_trials_are_pruned_a_good_one_still_has_time_to_finish(store: Store) -> None:
     study = replace(study_of(trials=25, workers=1), sampler="priced")
     workers = Workers(study.prices, lambda _order: 40, pruned=lambda order: order.number > 4)
     coordinator_of(store.begin(study), study, workers).run()

@@ -1,4 +1,4 @@
-"""Soft rules in a search: judged after each trial, learnt from, and in the way of every winner."""
+"""Soft rules in a search: checked after each trial, learnt from, and required of a winner."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_the_winner_is_feasible_though_better_trials_are_not(store: Store) -> No
     assert all(len(one.margins) == len(one.numbers) for one in confirmed)
 
 
-def test_margins_are_recorded_and_found_again(store: Store) -> None:
+def test_margins_are_recorded_and_read_back(store: Store) -> None:
     study = study_with(FAIR, "measured.seconds <= 0.5", trials=12, workers=1)
     search = store.begin(study)
     coordinator = coordinator_of(search, study, Reporting(study.prices))
@@ -136,7 +136,9 @@ def test_orders_ask_for_what_the_soft_rules_need(store: Store) -> None:
     assert not workers.orders[0].measure_inferences
 
 
-def test_a_search_that_finds_nothing_feasible_says_which_rule_and_how_near(store: Store) -> None:
+def test_a_search_without_a_feasible_trial_names_the_rule_and_the_nearest_trial(
+    store: Store,
+) -> None:
     study = study_with("metrics.gap <= -1", trials=25, workers=2)
     coordinator = coordinator_of(store.begin(study), study, Reporting(study.prices))
     ending, decision = coordinator.run()
@@ -162,7 +164,7 @@ def test_nothing_is_pruned_against_what_breaks_a_soft_rule(store: Store) -> None
     assert snapshot.curves
 
 
-def test_a_sweep_runs_its_plan_whatever_breaks_a_soft_rule(store: Store) -> None:
+def test_a_sweep_trains_its_plan_even_if_soft_rules_are_broken(store: Store) -> None:
     study = study_with("metrics.gap <= -1", trials=30, workers=1)
     plan = [{"x": at / 10, "depth": 1, "act": "left"} for at in range(4)]
     workers = Reporting(study.prices)

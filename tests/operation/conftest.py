@@ -17,7 +17,8 @@ import pytest
 from tests.e2e.service import PATIENCE, Ended, free_port, until
 
 _OURS = ("PREFECT_", "MLFLOW_", "SATISFICE_")
-_HIDING = ("mlflow", "prefect", "tasks", "uvicorn")  # what a working directory must not hide
+# What a working directory must not hide.
+_HIDING = ("mlflow", "numpy", "prefect", "satisfice", "tasks", "uvicorn")
 
 
 @dataclass
@@ -25,11 +26,17 @@ class Machine:
     """A shell on a machine of its own: a working directory, a home, and what was started there."""
 
     folder: Path
+    command: tuple[str, ...] = (sys.executable, "-m", "satisfice")
     started: list[subprocess.Popen[str]] = field(default_factory=list, init=False)
 
     @property
     def home(self) -> Path:
         return self.folder / "home"
+
+    @property
+    def place(self) -> Path:
+        """The working directory."""
+        return self.folder
 
     @property
     def pages(self) -> dict[str, str]:
@@ -47,8 +54,8 @@ class Machine:
             "COLUMNS": "200",
         }
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "satisfice", *map(str, arguments)],
-            cwd=self.folder,
+            [*self.command, *map(str, arguments)],
+            cwd=self.place,
             env=kept | own | settings,
             stdout=(self.folder / f"output-{len(self.started)}").open("w"),
             stderr=subprocess.STDOUT,

@@ -199,7 +199,7 @@ def test_ctrl_c_at_the_worker_lets_a_search_save_itself(
     assert (flow["state"]["type"], flow["state"]["name"]) == ("CANCELLED", Ending.INTERRUPTED)
     assert f"long-1: {Ending.INTERRUPTED}" in machine.output(worker)
     assert "Traceback" not in machine.output(worker)
-    assert "unfinished: resume it" in machine.run("status").output
+    assert "unfinished, can be resumed" in machine.run("status").output
     until(lambda: not any(map(lives, processes)))
 
 

@@ -1,4 +1,4 @@
-"""What holds of worth, costs and the space, whatever they are given."""
+"""Properties of worth, costs and the space, for arbitrary input."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_prices_are_linear(prices: Prices, seconds: float, kwh: float, factor: f
 
 
 @given(budgets, st.lists(st.tuples(costs, costs), max_size=8), st.data())
-def test_the_book_is_right_in_whatever_order_trials_end(
+def test_the_ledger_is_right_in_any_order_of_trials(
     budget: Budget, trials: list[tuple[Cost, Cost]], data: st.DataObject
 ) -> None:
     ledger = Ledger(budget)
@@ -179,7 +179,7 @@ def test_a_configuration_drawn_from_the_space_lies_in_it(
 
 
 @given(configurations(), st.data())
-def test_what_does_not_fit_is_named(
+def test_parameters_that_do_not_fit_are_named(
     drawn: tuple[Space, dict[str, Value]], data: st.DataObject
 ) -> None:
     space, params = drawn

@@ -1,4 +1,4 @@
-"""What holds of the rule language, whatever it is given, texts of ill will included."""
+"""Properties of the rule language, for arbitrary and hostile text."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 @given(terms | conditions, knowledge)
-def test_an_expression_is_worth_what_it_says(formula: Formula, known: dict[str, float]) -> None:
+def test_an_expression_has_the_value_of_python(formula: Formula, known: dict[str, float]) -> None:
     text, independently = formula
     assume(len(text) <= 500)
     expression = Expression(text)
@@ -251,7 +251,7 @@ def test_a_greedy_expression_has_no_result_and_takes_no_time(text: str) -> None:
         Expression(text).evaluate({"a": 1})
 
 
-def test_an_attribute_is_only_ever_a_name_that_was_declared() -> None:
+def test_an_attribute_is_only_ever_a_declared_name() -> None:
     expression = Expression("a.__class__ == 1")
     with pytest.raises(ExpressionError, match=r"unknown name 'a.__class__'"):
         expression.check_names(["a"])

@@ -1,4 +1,4 @@
-"""Soft rules: what holds of margins and constraints whatever was measured."""
+"""Properties of margins and constraints of soft rules, for arbitrary measurements."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_typical_violation_is_of_order_one(violations: list[float]) -> None:
 
 
 @given(states, anything, anything, anything, st.sets(st.sampled_from(["a", "b", "memory_mb"])))
-def test_whatever_is_measured_is_judged_without_an_error(
+def test_any_measurement_is_judged_without_an_error(
     state: TrialState, a: float, b: float, memory: float, there: set[str]
 ) -> None:
     metrics = {name: one for name, one in {"a": a, "b": b}.items() if name in there}
@@ -63,7 +63,7 @@ def test_whatever_is_measured_is_judged_without_an_error(
 
 
 @given(st.lists(st.tuples(margin, margin), min_size=1, max_size=8))
-def test_the_nearest_is_feasible_where_anything_is(seen: list[tuple[float, float]]) -> None:
+def test_the_nearest_is_feasible_if_any_trial_is(seen: list[tuple[float, float]]) -> None:
     trials = tuple(
         TrialRecord(at, {}, TrialState.COMPLETE, 0.5, margins=dict(zip("ab", one, strict=True)))
         for at, one in enumerate(seen)

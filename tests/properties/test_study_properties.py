@@ -1,4 +1,4 @@
-"""What holds of amounts and of the table of keys: its reader and its JSON Schema never disagree."""
+"""Properties of amounts, and of study documents: the reader and the JSON Schema always agree."""
 
 from __future__ import annotations
 
@@ -29,9 +29,7 @@ MEASURES = (DURATION, KILOWATT_HOURS, PRICE, INTENSITY, MEMORY, SPENDING, WORTH)
 
 
 @given(st.sampled_from(MEASURES), st.data())
-def test_what_the_pattern_matches_is_an_amount_and_nothing_else(
-    measure: Measure, data: st.DataObject
-) -> None:
+def test_the_pattern_matches_exactly_the_amounts(measure: Measure, data: st.DataObject) -> None:
     fits = st.from_regex(measure.pattern)
     text = data.draw(fits | st.text(max_size=20))
     if re.search(measure.pattern, text):
@@ -132,7 +130,7 @@ def test_the_table_and_the_schema_accept_the_same_documents(
 
 
 @given(anything)
-def test_whatever_a_document_is_the_table_says_what_the_schema_says(document: Any) -> None:
+def test_the_table_and_the_schema_agree_on_any_document(document: Any) -> None:
     assert (not mistakes(document)) == VALIDATOR.is_valid(document)
 
 

@@ -1,4 +1,4 @@
-"""A plan holds what the rules allow, each configuration once, whatever is swept."""
+"""A plan contains exactly the allowed configurations, each once, for arbitrary sweeps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from satisfice.domain.rules.rule import Rule, RuleBook, Verdict
 from satisfice.domain.space.space import Choice, Float, Int, Parameter, Params, Space, key_of
 from satisfice.domain.study import DataSource, Objective, Study
 from satisfice.domain.sweep.plan import SweepRequest, make_plan
-from satisfice.flows.stages.sweep_points import configurations, understand
+from satisfice.domain.sweep.points import configurations, refuse_invalid
 
 SPACE = Space(
     (
@@ -91,7 +91,7 @@ def by_hand(values: dict[str, list[object]]) -> list[dict[str, object]]:
 
 @settings(max_examples=150, deadline=None)
 @given(swept, limits, rests)
-def test_a_grid_holds_just_what_is_allowed_and_each_once(
+def test_a_grid_contains_exactly_what_is_allowed_each_once(
     values: dict[str, list[object]], limit: int, rest: int
 ) -> None:
     study = study_of(limit, rest)
@@ -99,7 +99,7 @@ def test_a_grid_holds_just_what_is_allowed_and_each_once(
     request = SweepRequest(texts)
     expected = by_hand(values)
     try:
-        understand(study, request)
+        refuse_invalid(study, request)
     except UserError:
         assert any(all(name not in one for one in expected) for name in values)
         return

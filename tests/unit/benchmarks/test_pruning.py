@@ -146,6 +146,7 @@ def test_splits_share_nothing_and_every_configuration_can_be_built(name: str) ->
         assert np.isfinite(problem.metric(outputs, data.train[1][:2]))
 
 
+@pytest.mark.slow  # half a minute of processor time
 def test_the_tables_say_who_is_better_and_who_is_worse() -> None:
     random = np.random.default_rng(0)
     found = {}

@@ -146,7 +146,7 @@ def test_several_workers_pay_for_what_is_in_flight(workers: int) -> None:
 
 def test_tables_that_are_set_apart_are_whole() -> None:
     for name in apart.NAMES:
-        one = apart.table(name)
+        one = tables.table(name)
         assert one.values.shape == one.seconds.shape == (np.prod(one.shape), apart.SEEDS)
         assert np.isfinite(one.values).all()
         assert (one.seconds >= 0).all()

@@ -1,4 +1,4 @@
-"""How much of a space was found, and how sure that is."""
+"""Shares, means and differences, with their uncertainty."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def test_the_interval_is_wilsons(count: int, of: int) -> None:
     assert share.interval == pytest.approx((wilson.low, wilson.high), rel=1e-12, abs=1e-15)
 
 
-def test_what_was_counted_from_end_to_end_is_exact() -> None:
+def test_the_share_of_a_whole_population_is_exact() -> None:
     assert Share(12, 96, whole=True).interval == (0.125, 0.125)
 
 
-def test_nothing_is_known_where_nothing_was_looked_at() -> None:
+def test_an_empty_sample_says_nothing() -> None:
     assert math.isnan(Share(0, 0).value)
     assert Share(0, 0).interval == (0.0, 1.0)
 
 
-def test_an_interval_is_students() -> None:
+def test_an_interval_is_a_t_interval() -> None:
     # Four values of mean 5 and sample deviation 2; t of 3 degrees at 97.5 % is 3.182446.
     mean, low, high = interval([3.0, 4.0, 6.0, 7.0])
     assert mean == 5.0
@@ -44,7 +44,7 @@ def test_an_interval_of_less_confidence_is_narrower() -> None:
     assert wide[1] < narrow[1] < narrow[0] < narrow[2] < wide[2]
 
 
-def test_an_interval_holds_the_truth_as_often_as_it_says() -> None:
+def test_an_interval_has_its_nominal_coverage() -> None:
     generator = np.random.default_rng(0)
     held = 0
     for _ in range(2000):
@@ -53,7 +53,7 @@ def test_an_interval_holds_the_truth_as_often_as_it_says() -> None:
     assert 0.93 < held / 2000 < 0.97
 
 
-def test_one_value_says_nothing_of_the_spread_and_none_nothing_at_all() -> None:
+def test_the_interval_of_one_value_is_infinite_and_of_none_nan() -> None:
     assert interval([0.5]) == (0.5, -math.inf, math.inf)
     assert all(math.isnan(one) for one in interval([]))
 

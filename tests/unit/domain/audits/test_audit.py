@@ -1,4 +1,4 @@
-"""What audits say of a rule: intervals, verdicts, and what may be spent on them."""
+"""Rule audits: intervals, findings, and their budget."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_as_many_more_audits_as_said_settle_it_where_nothing_changes() -> None:
     assert found([9.0, 9.1]).more == 1
 
 
-def test_failures_outside_are_held_against_those_inside() -> None:
+def test_failures_outside_are_compared_with_those_inside() -> None:
     assert found([], failed=3).finding is Finding.HOLDS
     assert found([], failed=FEWEST - 1).finding is Finding.OPEN
     assert found([], failed=3, inside_failed=20).finding is Finding.OPEN
@@ -168,7 +168,7 @@ def test_a_rule_without_audits_says_why() -> None:
     history = History((), Direction.MAXIMIZE)
     (one,) = findings([RULE], [], history, WORTH, {})
     assert one.finding is Finding.NOT_AUDITED
-    assert "did not pay" in one.reason
+    assert "did not cover a training" in one.reason
     (one,) = findings([RULE], [], history, WORTH, {RULE.id: "no model can be built"})
     assert one.reason == "no model can be built"
 

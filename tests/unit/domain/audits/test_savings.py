@@ -1,17 +1,23 @@
-"""What training what rules turned away would have cost."""
+"""What training the configurations that rules rejected would have cost."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from satisfice.domain.audits.savings import by_forecasts, by_history
-from satisfice.domain.economics.cost import Cost
-from satisfice.domain.economics.worth import Direction
-from satisfice.domain.rules.predicted import Forecast
+from satisfice.domain.audits.savings import Avoided, by_forecasts, by_history, estimate_avoided
+from satisfice.domain.economics.cost import Budget, Cost, Prices
+from satisfice.domain.economics.worth import Direction, Worth
+from satisfice.domain.errors import StudyCodeError
+from satisfice.domain.expressions.expression import Expression
+from satisfice.domain.rules.predicted import EXAMPLES, MACS, OPERATIONS, SIZE, Forecast
+from satisfice.domain.rules.rule import Rule, RuleBook
+from satisfice.domain.space.space import Int, Parameter, Params, Space
+from satisfice.domain.study import DataSource, Objective, Study
 from satisfice.domain.trials.history import CurvePoint, History, TrialRecord, TrialState
 
 COMPLETE = TrialState.COMPLETE
@@ -90,3 +96,89 @@ def test_the_interval_covers_what_so_many_trials_would_have_taken() -> None:
         assert one is not None
         covered.append(one.low <= taken[8:].sum() <= one.high)
     assert np.mean(covered) == pytest.approx(0.9, abs=0.05)
+
+
+# -- from builds ------------------------------------------------------------------------------
+
+STUDY = Study(
+    "s", "/s", "problem.py", DataSource("d"), Objective("score", Direction.MAXIMIZE), Worth(1.0),
+    Prices("EUR", hour=36.0), Budget(), Space((Parameter("width", Int(1, 1000)),)),
+    RuleBook(
+        (Rule("narrow", Expression("width <= 10")), Rule("even", Expression("width % 2 == 0")))
+    ),
+)  # fmt: skip
+
+
+class Builder:
+    """Builds models of an even width, whose epochs take a second for each ten of it."""
+
+    def __init__(self, builds: bool = True) -> None:
+        self.builds, self.asked = builds, list[int]()
+
+    def __call__(self, params: Params) -> Mapping[str, float]:
+        width = int(params["width"])
+        self.asked.append(width)
+        if not self.builds or width % 2:
+            raise StudyCodeError("no such model")
+        return {MACS: width * 1e7, EXAMPLES: 5 / 0.3, OPERATIONS: 1.0, SIZE: 4.0 * width}
+
+
+def trained(*widths: int) -> History:
+    """Trials of three epochs, as long as their width says, and half an epoch to set up."""
+    trials = []
+    for number, width in enumerate(widths):
+        epoch = width / 10
+        curve = tuple(CurvePoint(at, 0.5, (at + 0.5) * epoch) for at in (1, 2, 3))
+        cost = Cost(3.5 * epoch, money=0.01 * 3.5 * epoch)
+        params = {"width": width}
+        trials.append(TrialRecord(number, params, TrialState.COMPLETE, 0.5, curve, cost))
+    return History(tuple(trials), Direction.MAXIMIZE)
+
+
+def estimated(
+    builder: Builder, counts: Mapping[str, int], **widths: Sequence[int]
+) -> dict[str, Avoided]:
+    """The estimate for rejected configurations of these widths, by rule."""
+    done = trained(2, 4, 6, 8, 10, 8, 6, 4, 2, 10, 4, 8)
+    examples = {rule: [{"width": width} for width in some] for rule, some in widths.items()}
+    return estimate_avoided(STUDY, done, counts, examples, builder)
+
+
+def test_wide_models_are_forecast_to_take_as_long_as_they_are_wide() -> None:
+    found = estimated(Builder(), {"narrow": 2}, narrow=[40, 80])
+    one = found["narrow"]
+    expected = 3.5 * (40 + 80) / 10
+    assert one.seconds == pytest.approx(expected, rel=0.5)  # forecast, far beyond what was seen
+    assert one.low < one.seconds < one.high
+    assert one.rate == pytest.approx(0.01)
+    assert (one.looked_at, one.unbuildable) == (2, 0)
+
+
+def test_unbuildable_configurations_are_counted() -> None:
+    found = estimated(Builder(), {"even": 9, "narrow": 1}, even=[7, 9], narrow=[40])
+    assert (found["even"].seconds, found["even"].unbuildable) == (0.0, 2)
+    assert found["narrow"].seconds > 0
+
+
+def test_if_nothing_can_be_built_a_configuration_costs_what_a_trial_did() -> None:
+    builder = Builder(builds=False)
+    found = estimated(builder, {"narrow": 4}, narrow=[40])
+    assert found["narrow"].looked_at == 0
+    assert found["narrow"].seconds == pytest.approx(4 * 3.5 * 0.6)
+    assert builder.asked == [8]  # the last trial, and nothing after it
+
+
+def test_no_more_than_thirty_of_many_are_looked_at() -> None:
+    builder = Builder()
+    found = estimated(builder, {"narrow": 494}, narrow=[2 * at for at in range(6, 500)])
+    assert found["narrow"].looked_at == 30
+    beyond = [width for width in builder.asked if width > 10]
+    assert len(beyond) == 30
+    assert max(beyond) > 900
+    assert found["narrow"].count == 494
+
+
+def test_without_rejected_configurations_nothing_is_built() -> None:
+    builder = Builder()
+    assert estimated(builder, {}, narrow=[40]) == {}
+    assert builder.asked == []

@@ -1,4 +1,4 @@
-"""Forecasts held against what came of them."""
+"""Forecasts compared with realised gains."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from satisfice.domain.decisions.calibration import (
     Calibration,
     Window,
     compare,
+    main_tally,
     tallies,
-    telling,
     verdict,
     verdicts,
 )
@@ -52,7 +52,7 @@ def window(came: float, trials: int = 1, gain: float = 1.0, high: float = 3.0) -
     return Window(after=5, trials=trials, gain=gain, low=0.0, high=high, realised=came)
 
 
-def test_a_forecast_is_held_against_the_best_of_what_came() -> None:
+def test_a_forecast_is_compared_with_the_best_later_value() -> None:
     end = situation([1.0, 3.0, 2.0, 2.5, 1.5, 1.0, 4.0, 3.5])
     found = list(compare(end))
 
@@ -66,7 +66,7 @@ def test_a_forecast_is_held_against_the_best_of_what_came() -> None:
     assert (found[1].gain, found[1].low, found[1].high) == (said.gain, said.low, said.high)
 
 
-def test_what_came_later_has_no_say_in_a_forecast() -> None:
+def test_later_trials_do_not_affect_a_forecast() -> None:
     values: list[float | None] = [1.0, 3.0, 2.0, 2.5, 1.5, 1.0]
     first = next(compare(situation([*values, 4.0])))
     assert first == next(compare(situation([*values, 400.0])))
@@ -137,7 +137,7 @@ def test_a_forecaster_that_knows_the_distribution_is_found_to_be_right() -> None
     windows = [one for end in searches for one in compare(end)]
     for one in tallies(windows):
         assert one.covered.value > 0.8, one
-    assert telling(windows) == tallies(windows)[-1]
+    assert main_tally(windows) == tallies(windows)[-1]
 
 
 def test_tallies_are_means_by_length() -> None:
@@ -160,10 +160,10 @@ def test_the_longest_look_ahead_with_enough_windows_tells_most() -> None:
         (ones + fives + [window(0.0, trials=10)] * 9, 5),
         ([window(0.0)] * 3 + [window(0.0, trials=5)], 1),
     ):
-        found = telling(windows)
+        found = main_tally(windows)
         assert found is not None
         assert found.trials == trials
-    assert telling([]) is None
+    assert main_tally([]) is None
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_the_longest_look_ahead_with_enough_windows_tells_most() -> None:
         ),
     ],
 )
-def test_the_verdict_is_a_sentence_for_people(windows: list[Window], told: str) -> None:
+def test_the_verdict_is_one_sentence(windows: list[Window], told: str) -> None:
     assert verdict(windows, "EUR") == told
 
 

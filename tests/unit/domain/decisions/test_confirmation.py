@@ -1,4 +1,4 @@
-"""The leaders, trained again."""
+"""Confirmation of the leaders."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def trial(number: int, value: float | None, test: float | None = None) -> TrialR
     )
 
 
-def test_the_mean_is_of_the_test_split_where_it_was_scored() -> None:
+def test_the_mean_is_that_of_the_test_split_if_it_was_scored() -> None:
     trials = [trial(7, 0.9, 0.8), trial(8, None), trial(9, 0.7, 0.6)]
     one = confirmed("trial 3", {"x": 1}, 0.95, trials, "accuracy")
     assert one.mean == pytest.approx(0.7)
@@ -36,7 +36,7 @@ def test_the_mean_is_of_the_test_split_where_it_was_scored() -> None:
     assert one.high > 0.8
 
 
-def test_the_mean_is_of_the_validation_split_where_nothing_else_was_scored() -> None:
+def test_the_mean_is_that_of_the_validation_split_otherwise() -> None:
     one = confirmed("trial 3", {"x": 1}, 0.95, [trial(7, 0.9), trial(8, 0.7)], "accuracy")
     assert one.mean == pytest.approx(0.8)
     assert one.test == ()

@@ -1,4 +1,4 @@
-"""How long trials take, where some of them still run."""
+"""Durations of trials, with some still running."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What more trials are expected to bring and to cost."""
+"""The expected gain and cost of more trials."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_likely_zero_is_the_lower_end_and_where_it_is_sure_enough_the_upper_to
     assert many.low == 0.0 < many.upper < many.high
 
 
-def test_the_first_values_say_where_the_way_began() -> None:
+def test_the_gap_is_measured_from_the_first_values() -> None:
     """A sampler that has learnt proposes near the best: the way is not shorter for that."""
     first, later = [0.1, 0.5, 0.3, 0.7, 0.2, 0.4, 0.3, 0.5, 0.2, 0.6], [0.69, 0.7, 0.68] * 6
     learnt, turned = situation(first + later), situation(later + first)
@@ -92,7 +92,7 @@ def test_where_the_best_values_crowd_little_is_left() -> None:
         assert close.low <= close.gain <= close.high
 
 
-def test_values_that_lie_apart_say_no_more_than_the_way_does() -> None:
+def test_values_far_apart_do_not_enlarge_the_gap() -> None:
     begun = [0.1, 0.5, 0.3, 0.7, 0.2, 0.4, 0.3, 0.5]
     one, other = situation([*begun, 0.0, 0.95]), situation([*begun, -9.0, 0.95])
     assert outlooks(one, 1)[0].gain == pytest.approx(outlooks(other, 1)[0].gain)
@@ -106,7 +106,7 @@ def test_ties_at_the_top_leave_half_a_step() -> None:
     assert 0.0 == gains[0] < gains[1] < gains[2]
 
 
-def test_costs_that_differ_by_much_make_further_trials_dearer() -> None:
+def test_costs_with_a_large_variance_raise_the_expected_cost() -> None:
     even = situation([0.1, 0.5, 0.3, 0.7, 0.2, 0.4])
     costs = (0.0001, 0.03, 0.0003, 0.0296, 0.0, 0.0)
     uneven = tuple(
@@ -165,7 +165,7 @@ def next_cost(one: Situation) -> float:
     return outlooks(one, 1)[0].cost.money
 
 
-def test_what_is_still_in_flight_may_be_what_is_dear() -> None:
+def test_running_trials_may_be_the_expensive_ones() -> None:
     """Cheap trials come back first; what outlasts them says so, the more the longer it runs."""
     alone = situation([0.1, 0.5, 0.3, 0.7, 0.2])
     costs = [
@@ -186,7 +186,7 @@ def test_what_outlasts_the_others_makes_costs_differ_by_more() -> None:
     assert loads[1] > 1.2 * loads[0]
 
 
-def test_what_was_begun_just_now_does_not_hide_that_trials_grow_dearer() -> None:
+def test_a_trial_just_started_does_not_hide_that_costs_grow() -> None:
     trials = tuple(trial(n, 0.1 * n, 0.01 if n < 30 else 0.05) for n in range(40))
     alone = replace(situation([]), history=History(trials, Direction.MAXIMIZE))
     beside = replace(alone, pending=in_flight(*[1e-4] * 15))
@@ -199,7 +199,7 @@ def test_where_only_money_is_known_seconds_say_nothing() -> None:
     assert next_cost(replace(alone, pending=in_flight(5.0))) == next_cost(alone)
 
 
-def test_a_dearer_second_makes_what_runs_dearer_too() -> None:
+def test_a_higher_price_of_a_second_applies_to_running_trials() -> None:
     alone = situation([0.1, 0.5, 0.3, 0.7, 0.2], pending=in_flight(0.2))
     dear = tuple(
         replace(one, cost=replace(one.cost, money=3 * one.cost.money))

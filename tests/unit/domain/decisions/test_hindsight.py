@@ -1,4 +1,4 @@
-"""What a search was worth at each of its moments."""
+"""The utility of a search after each trial."""
 
 from __future__ import annotations
 

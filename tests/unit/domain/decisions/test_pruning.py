@@ -1,4 +1,4 @@
-"""Whether a trial is trained further; the snapshot by which a training process knows the others."""
+"""Whether a trial is trained further, and where pruned trials would have ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A search's decisions, decided again."""
+"""Replayed decisions of a search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a night is worth beginning, and what it says."""
+"""Whether to start a scheduled run, and the reason."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_where_nothing_is_new_and_nothing_pays_it_is_not_worth_it() -> None:
     assert decision.evidence["expected_gain"] < decision.evidence["expected_cost"]
 
 
-def test_where_nothing_is_new_and_a_gain_is_dear_it_begins() -> None:
+def test_on_the_same_data_it_starts_if_a_gain_is_worth_enough() -> None:
     decision = decide(situation(worth=100.0), PAST)
     assert not decision.stop
     assert decision.reason.endswith(", plus 0.1 EUR for confirmation")
@@ -87,7 +87,7 @@ def test_what_tells_nothing_is_no_reason_not_to_begin(
     assert told in decision.reason
 
 
-def test_a_target_that_is_reached_ends_the_nights() -> None:
+def test_a_target_that_is_reached_ends_the_scheduled_runs() -> None:
     reached = replace(situation(worth=100.0), worth=Worth(100.0, target=0.96))
     assert decide(reached, PAST).stop
     assert decide(reached, on_new_data((0.97, 0.98), 0.96)).stop
@@ -108,7 +108,7 @@ def test_what_the_champion_has_lost_is_to_be_gained() -> None:
     assert ", and the run may spend at most " in decision.reason
 
 
-def test_a_night_in_proportion_may_spend_more_for_a_larger_loss() -> None:
+def test_a_run_may_spend_more_for_a_larger_loss() -> None:
     small, large = (decide(situation(), on_new_data((0.97,), now)) for now in (0.93, 0.80))
     lost = large.evidence["most"] - small.evidence["most"]
     assert lost == pytest.approx(13 * 0.1)
@@ -150,7 +150,7 @@ def test_luck_from_seed_to_seed_is_worth_an_expected_improvement() -> None:
 def test_a_loss_is_shrunk_by_the_noise_of_both_splits(
     noise: float, share: float, sign: int
 ) -> None:
-    """Or new examples would look like a model that has aged, half of the nights."""
+    """Otherwise new examples would look like a worse model half of the time."""
     deviation = noise * 10**0.5 * (9 / 10) ** 0.5  # of ten parts, half of them above
     parts = tuple(0.92 + (deviation if one % 2 else -deviation) for one in range(10))
     champion = Champion((0.92 + sign * 0.05,), 0.92, parts)

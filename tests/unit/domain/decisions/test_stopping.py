@@ -1,4 +1,4 @@
-"""When a search stops, and what it says."""
+"""When a search stops, and the reason."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def situation(values: list[float | None], worth: Worth = TENTH, seconds: float =
     return Situation(History(trials, Direction.MAXIMIZE), worth, EUROS)
 
 
-def test_a_cheap_trial_goes_on_and_a_dear_one_stops() -> None:
+def test_a_cheap_trial_continues_and_an_expensive_one_stops() -> None:
     cheap, dear = decide(situation(SPREAD)), decide(situation(SPREAD, seconds=3600 * 20))
     assert not cheap.stop
     assert dear.stop
@@ -54,7 +54,7 @@ def test_the_reason_is_a_sentence_with_its_numbers() -> None:
     assert "e-" not in decision.reason
 
 
-def test_hours_of_the_machine_are_told_as_time() -> None:
+def test_hours_of_the_machine_are_shown_as_time() -> None:
     hours = replace(situation(SPREAD, seconds=3600.0), prices=Prices())
     assert decide(hours).reason.startswith(
         "1 more trial would bring 10 min (1.7 points) and cost 45 min"
@@ -127,13 +127,13 @@ def test_equal_values_stop_and_say_so() -> None:
 def test_a_metric_at_its_ceiling_promises_nothing_more() -> None:
     decision = decide(situation([0.9, 1.0, 0.95, 1.0, 1.0, 0.9, 1.0, 1.0]))
     assert decision.stop
-    assert decision.reason.startswith("half of the first values equal the best, so that 1 more")
+    assert decision.reason.startswith("half of the first values equal the best, so 1 more")
 
 
 @pytest.mark.parametrize(
     ("left", "said"),
     [
-        (Budget(trials=0), "0 trials, and one more trial would take 1 trial"),
+        (Budget(trials=0), "0 trials, but one more trial would take 1 trial"),
         (Budget(seconds=1.0), "the remaining budget is 1 s"),
         (Budget(money=0.0001), "the remaining budget is 0.0001 EUR"),
     ],
@@ -163,7 +163,7 @@ def test_while_nothing_is_feasible_the_budget_decides() -> None:
     assert not limited.stop
     assert limited.reason == (
         "no trial fulfils rule 'fast' (of 150 trials with a value); the closest, trial 0, breaks "
-        "'fast' by 1; until then no gain can be priced, and only the budget ends the search"
+        "'fast' by 1; until a trial is feasible no gain can be priced, and the budget decides"
     )
     assert (limited.evidence["values"], limited.evidence["infeasible"]) == (0, 150)
     assert not {"incumbent", "expected_gain"} & limited.evidence.keys()

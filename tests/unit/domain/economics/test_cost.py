@@ -1,4 +1,4 @@
-"""Costs, prices, and the book that is kept of a budget."""
+"""Costs, prices and the ledger of a search."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def test_a_reservation_counts_until_its_trial_is_settled() -> None:
     assert (ledger.spent, ledger.trials, ledger.promised) == (euros(1.0), 1, NOTHING)
 
 
-def test_two_workers_cannot_promise_the_same_money_twice() -> None:
+def test_two_workers_cannot_reserve_the_same_money() -> None:
     ledger = Ledger(Budget(money=10.0)).reserve(0, euros(6.0))
     assert ledger.left().money == 4.0
 
 
-def test_what_never_ran_costs_nothing() -> None:
+def test_a_released_reservation_costs_nothing() -> None:
     ledger = Ledger(Budget(trials=1, money=10.0)).reserve(0, euros(6.0))
     assert ledger.left().trials == 0
     assert ledger.release(0) == Ledger(Budget(trials=1, money=10.0))
@@ -74,7 +74,7 @@ def test_a_trial_is_reserved_once_and_settled_once() -> None:
         ledger.settle(3, euros(1.0)).settle(3, euros(1.0))
 
 
-def test_the_wall_clock_is_told_and_not_summed() -> None:
+def test_the_wall_clock_is_set_and_not_summed() -> None:
     ledger = Ledger(Budget(seconds=60.0))
     for number in range(4):
         ledger = ledger.reserve(number, Cost(seconds=30.0))
@@ -82,7 +82,7 @@ def test_the_wall_clock_is_told_and_not_summed() -> None:
     assert ledger.at(50.0).left().seconds == 10.0
 
 
-def test_what_was_overspent_leaves_nothing_rather_than_less() -> None:
+def test_an_overspent_budget_leaves_zero() -> None:
     ledger = Ledger(Budget(trials=1, seconds=5.0, kwh=0.05, money=1.0)).at(7.0)
     ledger = ledger.reserve(0, euros(2.0)).settle(0, euros(3.0)).reserve(1, euros(1.0))
     assert ledger.left() == Budget(trials=0, seconds=0.0, kwh=0.0, money=0.0)
@@ -91,3 +91,11 @@ def test_what_was_overspent_leaves_nothing_rather_than_less() -> None:
 def test_nothing_limits_an_empty_budget() -> None:
     ledger = Ledger(Budget()).reserve(0, euros(1e9))
     assert ledger.left() == Budget()
+
+
+def test_the_share_used_is_that_of_the_scarcest_resource() -> None:
+    budget = Budget(trials=10, seconds=100.0, money=4.0)
+    ledger = Ledger(budget, Cost(money=3.0, kwh=9.0), trials=5).at(60.0)
+    assert ledger.share_used == 0.75
+    assert ledger.at(1000.0).share_used == 1.0
+    assert Ledger(Budget(), Cost(money=3.0)).share_used == 0.0

@@ -1,4 +1,4 @@
-"""Numbers as a sentence says them."""
+"""Numbers for sentences."""
 
 from __future__ import annotations
 

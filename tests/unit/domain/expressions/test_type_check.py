@@ -1,4 +1,4 @@
-"""What an expression can be is known before anything is run."""
+"""Type checking of expressions."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_what_makes_sense_is_accepted(text: str) -> None:
             "optimizer < 3",
             "optimizer",
             "optimizer is a word, expected a number",
-            "words have no order: list those that are meant, with in [...]",
+            "words have no order: list the ones you mean, with in [...]",
         ),
         (
             "optimizer * 2 < 3",
@@ -116,13 +116,13 @@ def test_what_makes_sense_is_accepted(text: str) -> None:
             "workers < 2",
             "workers",
             "workers may be a word, expected a number",
-            "say first what holds for a word: workers == 'auto' or ...",
+            "handle the words first: workers == 'auto' or ...",
         ),
         (
             "workers != 'auto' or workers < 2",
             "workers",
             "workers is a word, expected a number",
-            "words have no order: list those that are meant, with in [...]",
+            "words have no order: list the ones you mean, with in [...]",
         ),
         ("lr == 'sgd'", "'sgd'", "lr is a number and 'sgd' is a word: they are never equal", ""),
         (
@@ -134,31 +134,31 @@ def test_what_makes_sense_is_accepted(text: str) -> None:
         (
             "optimizer in ['sdg']",
             "'sdg'",
-            "'sdg' is none of the choices of optimizer",
+            "'sdg' is not one of the choices of optimizer",
             "did you mean 'sgd'? The choices are: 'sgd', 'adamw'",
         ),
         (
             "optimizer != 'lion'",
             "'lion'",
-            "'lion' is none of the choices of optimizer",
+            "'lion' is not one of the choices of optimizer",
             "The choices are: 'sgd', 'adamw'",
         ),
         (
             "'adamv' == optimizer",
             "'adamv'",
-            "'adamv' is none of the choices of optimizer",
+            "'adamv' is not one of the choices of optimizer",
             "did you mean 'adamw'? The choices are: 'sgd', 'adamw'",
         ),
         (
             "workers == 'auto' or workers == 'atuo'",
             "'atuo'",
-            "'atuo' is none of the choices of workers",
+            "'atuo' is not one of the choices of workers",
             "did you mean 'auto'? The choices are: 'auto', 1, 2",
         ),
         (
             "(optimizer, channels) in [('sgd', 2), ('adam', 4)]",
             "'adam'",
-            "'adam' is none of the choices of optimizer",
+            "'adam' is not one of the choices of optimizer",
             "did you mean 'adamw'? The choices are: 'sgd', 'adamw'",
         ),
         (

@@ -1,4 +1,4 @@
-"""Forecasts that learn: what a trial says, what the prior says, and what comes of both."""
+"""Learnt forecasts: observations, the prior, and the combination of both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mending by what the broken rules are about."""
+"""Repair of configurations by the parameters of the broken rules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from satisfice.domain.expressions.expression import Expression
-from satisfice.domain.rules.batch_repair import mend
+from satisfice.domain.rules.batch_repair import repair
 from satisfice.domain.rules.rule import Rule, RuleBook
 from satisfice.domain.space.space import (
     Choice,
@@ -41,9 +41,9 @@ def start(**params: object) -> Params:
 
 
 def mended(params: Params, rules: RuleBook) -> Params | None:
-    found = mend(params, SPACE, rules, lambda one: rules.allow(one, {}))
+    found = repair(params, SPACE, rules, lambda one: rules.allow(one, {}))
     assert found is None or (rules.allow(found, {}) and SPACE.outside(found) == ())
-    assert found == mend(params, SPACE, rules, lambda one: rules.allow(one, {}))
+    assert found == repair(params, SPACE, rules, lambda one: rules.allow(one, {}))
     return found
 
 
@@ -86,5 +86,5 @@ def test_what_nobody_wants_is_looked_at_a_few_times_only() -> None:
         return False
 
     wanted: Callable[[Params], bool] = never
-    assert mend(start(), SPACE, book("a < 30"), wanted) is None
+    assert repair(start(), SPACE, book("a < 30"), wanted) is None
     assert asked <= 48

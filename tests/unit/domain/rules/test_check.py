@@ -1,4 +1,4 @@
-"""What rules do to a space, and which of them may be a mistake."""
+"""The effect of rules on a space, and warnings about them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def listed(*requirements: str) -> Findings:
     )
 
 
-def test_each_rule_is_told_with_its_share_and_an_example() -> None:
+def test_each_rule_is_reported_with_its_share_and_an_example() -> None:
     findings = examined("groups <= 8", "channels * groups < 1000", "optimizer == 'adamw'")
     first = findings.rules[0]
     assert (first.allows.of, first.applies) == (DRAWS, DRAWS)
@@ -89,7 +89,7 @@ def test_the_nearest_is_as_near_as_a_real_number_can_be() -> None:
     assert float(rule.nearest["lr"]) * int(rule.nearest["channels"]) == pytest.approx(1, rel=1e-4)
 
 
-def test_a_small_space_is_told_exactly() -> None:
+def test_a_small_space_is_examined_completely() -> None:
     findings = listed("a % b == 0", "c < 2")
     assert [one.allows.value for one in findings.rules] == [12 / 24, 1 / 2]
     assert findings.together.interval == (6 / 24, 6 / 24)
@@ -176,7 +176,7 @@ def test_what_only_a_search_finds_is_no_contradiction() -> None:
     assert (nearest["channels"], nearest["groups"]) == (127, 13)
 
 
-def test_a_contradiction_is_told_with_what_each_rule_does() -> None:
+def test_a_contradiction_is_reported_with_the_effect_of_each_rule() -> None:
     findings = examined("channels > 64", "channels * groups <= 64", "lr < 0.01")
     assert findings.clash is not None
     assert findings.clash.rules == ("r0", "r1")
@@ -193,7 +193,7 @@ def test_a_model_that_cannot_be_built_is_a_fault_of_the_study() -> None:
         examined("predicted.parameters <= 6400")
 
 
-def test_what_the_space_asks_for_by_itself_is_told_of_only_where_it_forbids() -> None:
+def test_implied_rules_are_reported_only_if_they_forbid_something() -> None:
     bounded = Parameter("y", Bounded(Expression("x"), Expression("0.5")))
     half = Parameter("half", Derived(Expression("x / 2")))
     space = Space((Parameter("x", Float(0.0, 1.0)), bounded, half))

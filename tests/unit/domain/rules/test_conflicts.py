@@ -1,4 +1,4 @@
-"""Which rules contradict each other."""
+"""Conflicting rules."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ broken_sets = st.frozensets(st.sampled_from("abcdef"), max_size=6)
 
 @given(st.lists(broken_sets, min_size=1, max_size=12), st.integers(1, 3))
 def test_the_smallest_clash_is_a_smallest_one(world: list[frozenset[str]], known: int) -> None:
-    """The world is every configuration there is, each told by the rules that it breaks."""
+    """The world is all configurations, each given by the rules that it breaks."""
 
     def fulfil(rules: frozenset[str]) -> frozenset[str] | None:
         return next((one for one in world if not one & rules), None)
@@ -157,7 +157,7 @@ def test_what_no_model_can_be_built_for_is_no_way_out_of_a_rule() -> None:
     assert clash.rules == ("large",)
 
 
-def test_a_model_that_cannot_be_built_is_told_where_all_rules_on_parameters_hold() -> None:
+def test_a_model_that_cannot_be_built_is_an_error_if_all_rules_on_parameters_hold() -> None:
     judge = RuleEvaluator(
         RuleBook((Rule("large", Expression("predicted.macs >= 0")),)), build_shallow
     )

@@ -1,4 +1,4 @@
-"""What the rules say of a configuration."""
+"""Rules and verdicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns hold the values that single configurations have."""
+"""Columns have the same values as single configurations."""
 
 from __future__ import annotations
 

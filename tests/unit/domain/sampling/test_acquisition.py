@@ -1,4 +1,4 @@
-"""Fair prices of candidates, and of looking at a leader again."""
+"""Fair prices of candidates, and of training a leader again."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_where_costs_do_not_matter_the_best_place_is_proposed() -> None:
     assert abs(CANDIDATES[found.order[0], 0] - 0.7) < 0.15
 
 
-def test_what_is_dear_has_to_be_better() -> None:
+def test_an_expensive_candidate_has_to_be_better() -> None:
     past = tried()
     rich, poor = offers(past, CANDIDATES, step=1e9), offers(past, CANDIDATES, step=300.0)
     assert rich is not None

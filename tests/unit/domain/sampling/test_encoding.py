@@ -1,4 +1,4 @@
-"""Configurations as columns: distances say what is alike."""
+"""Configurations as columns: similar ones are close."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Gaussian process: its gradient, what it learns, and what it says where it knows nothing."""
+"""The Gaussian process: its gradient, its fit, and its prior."""
 
 from __future__ import annotations
 

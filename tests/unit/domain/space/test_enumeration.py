@@ -1,4 +1,4 @@
-"""Spaces that are gone through from end to end."""
+"""Enumeration of finite spaces."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def test_what_a_change_brings_into_being_gets_its_default_or_the_middle() -> Non
     assert found == {**adamw, "optimizer": "sgd", "momentum": 0.9, "nesterov": True}
 
 
-def test_what_a_change_takes_away_is_gone() -> None:
+def test_parameters_that_a_change_deactivates_are_removed() -> None:
     found = nearest_allowed(SGD, SPACE, lambda one: "nesterov" not in one, WIDE)
     assert found is not None
     assert changed(SGD, found) == {"momentum", "nesterov"}

@@ -1,4 +1,4 @@
-"""Parameters of all kinds: what a trial sees of them, and what is searched."""
+"""Parameters of all kinds: configurations and coordinates."""
 
 from __future__ import annotations
 

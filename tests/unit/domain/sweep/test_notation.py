@@ -110,7 +110,7 @@ def test_what_is_asked_for_is_read_by_the_domain_of_the_parameter(
         (["lr=1e-4..1e-1:log:9999999999"], "is not a number", "Write name=1,2,4"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_with_the_way_out(texts: list[str], message: str, hint: str) -> None:
+def test_a_mistake_is_reported_with_a_hint(texts: list[str], message: str, hint: str) -> None:
     with pytest.raises(UserError) as mistake:
         read_swept(texts, SPACE, drawn=False)
     assert message in mistake.value.message

@@ -1,4 +1,4 @@
-"""Soft rules: what is known of a trained trial, its margins, and what they are worth together."""
+"""Soft rules: measurements of a trial, margins and constraints."""
 
 from __future__ import annotations
 

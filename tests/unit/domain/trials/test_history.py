@@ -1,4 +1,4 @@
-"""What a search has seen."""
+"""The history of a search."""
 
 from __future__ import annotations
 

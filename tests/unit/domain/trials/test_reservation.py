@@ -1,4 +1,4 @@
-"""How much an order may take."""
+"""Reservations of orders."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import pytest
 
 from satisfice.domain.economics.cost import Budget, Cost, EnergyMode
-from satisfice.domain.trials.reservation import PATIENCE, reservation, search_share
+from satisfice.domain.trials.reservation import PATIENCE, limit_for, reservation, search_share
 
 RATE = Cost(1.0, kwh=0.5, kgco2e=0.25, money=2.0, energy=EnergyMode.ESTIMATED)
 
@@ -76,3 +76,10 @@ def test_the_share_of_the_search_leaves_the_rest_for_confirmations() -> None:
     whole = Budget(trials=10, seconds=60.0, kwh=1.0, money=8.0)
     assert search_share(whole, 0.25) == Budget(10, 45.0, 0.75, 6.0)
     assert search_share(Budget(), 0.25) == Budget()
+
+
+def test_an_expected_cost_limits_the_duration_of_a_trial() -> None:
+    spent = Cost(seconds=40.0, money=2.0)  # 20 s for 1 EUR
+    assert limit_for(0.5, spent) == Budget(seconds=PATIENCE * 10.0)
+    assert limit_for(0.0, spent) is None
+    assert limit_for(0.5, Cost()) is None

@@ -18,7 +18,7 @@ def rows(lines: list[str]) -> dict[str, str]:
 def test_what_pays_lies_on_or_above_the_line_of_1() -> None:
     drawn = chart([(5, 10.0), (6, 1.0), (7, 0.1)])
     assert drawn == [
-        "expected gain over expected cost; from 1 upwards it pays to go on",
+        "expected gain over expected cost; above 1 it pays to go on",
         "   10 |*",
         "      |",
         "    1 |-*-",

@@ -54,7 +54,7 @@ def test_a_small_space_is_told_in_full() -> None:
     predicted = book("a % b == 0", "predicted.macs < 5", "c == 'x'")
     judge = RuleEvaluator(predicted, lambda params: {"predicted.macs": float(params["a"])})
     assert told(examine(SMALL, judge, every_configuration(SMALL), whole=True)) == [
-        "rules, held against all 36 configurations, 12 predictions",
+        "rules, checked on all 36 configurations, 12 predictions",
         "  r1: a % b == 0",
         "    because reason 1",
         "    allows  19 of 36 (53 % of the space)",
@@ -67,10 +67,10 @@ def test_a_small_space_is_told_in_full() -> None:
         "    nearest a=4",
         "  r3: c == 'x'",
         "    because reason 3",
-        "    allows  24 of 36 (67 % of the space); silent about 33 %",
+        "    allows  24 of 36 (67 % of the space); does not apply to 33 %",
         "    forbids a=4 b=1 c=y",
         "    nearest a=3 no c",
-        "  all together allow 8 of 36 (22 % of the space)",
+        "  together they allow 8 of 36 (22 % of the space)",
         "  the default configuration is allowed",
     ]
 
@@ -79,17 +79,15 @@ def test_a_sample_is_told_with_intervals_and_doubts() -> None:
     doubtful = book("lr <= 0.5", "lr <= 0.6", "lr >= 0", "a < 3")
     judge = RuleEvaluator(doubtful, lambda params: {})
     lines = told(examine(LARGE, judge, random_configurations(LARGE, 1000, 0)))
-    assert lines[0] == (
-        "rules, held against 1,000 configurations drawn at random; in brackets, 95 % intervals"
-    )
+    assert lines[0] == ("rules, checked on 1,000 random configurations; 95 % intervals in brackets")
     assert lines[3] == "    allows  52 % of the space (49 % to 55 %)"
     assert "    allows  100 % of the space (99.6 % to 100 %)" in lines
-    assert "    allows  100 % of the space (99.6 % to 100 %); silent about 100 %" in lines
+    assert "    allows  100 % of the space (99.6 % to 100 %); does not apply to 100 %" in lines
     warnings = [line.removeprefix("  warning rule ") for line in lines[-3:]]
     assert warnings == [
-        "'r3' is always true: it forbids none of 1,000 configurations, so is it needed?",
-        "'r4' never applies: what it names is never there together in 1,000 configurations",
-        "'r2' adds nothing to 'r1', which forbids all that it was seen to forbid, too",
+        "'r3' is always true: it forbids none of 1,000 configurations. Is it needed?",
+        "'r4' never applies: its parameters are never active together in 1,000 configurations",
+        "'r2' is redundant: 'r1' forbids all that it forbids, among 1,000 configurations",
     ]
 
 
@@ -99,29 +97,29 @@ def test_a_sample_is_told_with_intervals_and_doubts() -> None:
         (
             Clash(("r1", "r2"), 2000, ("a", "b")),
             """\
-nothing fulfils rules 'r1' and 'r2' together: not one of 2,000 combinations of a and b
+no configuration satisfies rules 'r1' and 'r2' together: none of 2,000 combinations of a and b does
     line 7, r1: a > b
     line 9, r2: a < b
-  loosen one of them or widen the space: without any one of them, the others can be fulfilled""",
+  loosen one of them or widen the space: without any one of them, the others can be satisfied""",
         ),
         (
             Clash(("r2",), 125, ("a",)),
             """\
-nothing fulfils rule 'r2': not one of 125 values of a
+no configuration satisfies rule 'r2': none of 125 values of a does
     line 9, r2: a < b
   loosen it or widen the space""",
         ),
         (
             Clash(("r2",), 1, ()),
             """\
-nothing fulfils rule 'r2', whatever the parameters are
+no configuration satisfies rule 'r2'
     line 9, r2: a < b
   loosen it or widen the space""",
         ),
         (
             Clash(("r1",), 12974),
             """\
-nothing was found that fulfils rule 'r1', among 12,974 configurations
+none of 12,974 configurations satisfies rule 'r1'
     line 7, r1: a > b
   loosen it or widen the space""",
         ),
@@ -152,7 +150,7 @@ def test_soft_rules_are_told_apart_from_what_keeps_a_configuration_out() -> None
         SMALL, RuleEvaluator(hard, lambda _: {}), every_configuration(SMALL), whole=True
     )
     assert [line.plain for line in soft_rules(study)] == [
-        "soft rules, judged after training: they keep nothing from being trained",
+        "soft rules, checked after training",
         "  fast: measured.latency_ms_p95 <= 2",
         "    because users wait",
         "    source  page 3",
@@ -178,14 +176,11 @@ def test_the_specification_says_what_is_audited_and_what_never_is() -> None:
     )  # fmt: skip
     lines = [line.plain.strip() for line in specification(study)]
     assert lines[5:7] == [
-        (
-            "audits  5 % of what the search spends for trainings just outside of small, at most "
-            "0.75 EUR"
-        ),
+        ("audits  5 % of what the search spends on trials just outside small, at most 0.75 EUR"),
         "safety  sure is never broken, not even by an audit",
     ]
     unlimited = [line.plain.strip() for line in specification(replace(study, budget=Budget()))]
-    assert unlimited[5].endswith("just outside of small")
+    assert unlimited[5].endswith("just outside small")
 
 
 def test_a_module_that_hides_a_library_is_a_warning() -> None:
