@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all."""
+"""Atomic writes: a file has its old content or its new one, never a part."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes | memoryview) -> None:
-    """Write a file so that a reader, or a crash in between, finds the old content or the new."""
+    """Replace the content of a file atomically and durably."""
     temporary = write_beside(path, content)
     temporary.replace(path)
     sync_folder(path.parent)
 
 
 def write_beside(path: Path, content: bytes | memoryview) -> Path:
-    """Write what shall become `path` into a file next to it, down to the disk, and return it."""
+    """Write the future content of `path` to a file beside it, sync it, and return that file."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     with temporary.open("wb") as file:
         file.write(content)
@@ -25,7 +25,7 @@ def write_beside(path: Path, content: bytes | memoryview) -> Path:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring renames in a folder down to the disk."""
+    """Sync renames in a folder to the disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""The control file of a search: how a running trial is told to pause, to go on, or to stop."""
+"""The control file of a search, which pauses, resumes and stops its running trials."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ Command: TypeAlias = Literal["run", "pause", "stop"]
 
 
 def command(path: Path) -> Command:
-    """Return what the trials of a search shall do; `run` where nothing readable says otherwise."""
+    """Return the command to the trials of a search; `run` if there is none that can be read."""
     try:
-        said = json.loads(path.read_bytes())["command"]
+        given = json.loads(path.read_bytes())["command"]
     except (OSError, ValueError, LookupError, TypeError):
         return "run"
-    return said if said in get_args(Command) else "run"
+    return given if given in get_args(Command) else "run"
 
 
 def give(path: Path, what: Command) -> None:
-    """Tell the trials of a search what to do; each obeys at its next epoch."""
+    """Give a command to the trials of a search; each follows it at its next epoch."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, json.dumps({"command": what}).encode())

@@ -1,4 +1,4 @@
-"""Append-only logs of facts, one JSON object a line: the live channel and the spool for MLflow."""
+"""Append-only event logs with one JSON object a line, for the live view and for MLflow."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Event = dict[str, Any]
 class EventLog:
     """The writing end of a log.
 
-    A line is written by one call, so readers never see a mixture of two. A line that a killed
-    process left unfinished is closed off by the next writer, and readers skip it.
+    Each line is written by one system call, so that lines never mix. A line that a killed process
+    left unfinished is terminated by the next writer and skipped by readers.
     """
 
     path: Path
@@ -32,7 +32,7 @@ class EventLog:
             os.write(self._file, b"\n")
 
     def append(self, kind: str, **facts: Any) -> None:
-        """Write one event, stamped with the time (`at`, seconds since the epoch, UTC)."""
+        """Write one event with the time (`at`, seconds since the epoch, UTC)."""
         line = json.dumps({"kind": kind, "at": time.time(), **facts}, separators=(",", ":"))
         os.write(self._file, line.encode() + b"\n")
 
@@ -42,14 +42,14 @@ class EventLog:
 
 
 def read(path: Path, offset: int = 0) -> tuple[list[Event], int]:
-    """Read the whole lines after an offset.
+    """Read the complete lines after an offset.
 
     Args:
-        path: The log; one that does not exist yet is empty.
-        offset: Bytes that were read before.
+        path: The log; if it does not exist, there are no events.
+        offset: The offset in bytes.
 
     Returns:
-        The events, and the offset from which to go on. Lines that are no JSON object are skipped.
+        The events, and the offset to continue from. Lines that are not JSON objects are skipped.
     """
     try:
         with path.open("rb") as file:

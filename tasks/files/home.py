@@ -1,4 +1,4 @@
-"""Where Satisfice keeps what it writes: everything lives under one folder."""
+"""The home, the folder in which Satisfice keeps everything that it writes."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def tracking_url() -> str:
 
 
 def search_folder(search: str) -> Path:
-    """Return the folder of one search, made if need be."""
+    """Return the folder of a search; it is created if needed."""
     path = home() / "searches" / search
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def trial_folder(search: str, number: int) -> Path:
-    """Return the folder of one trial, made if need be."""
+    """Return the folder of a trial; it is created if needed."""
     path = search_folder(search) / "trials" / f"{number:05d}"
     path.mkdir(parents=True, exist_ok=True)
     return path

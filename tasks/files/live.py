@@ -1,4 +1,4 @@
-"""What running trials have written so far: the coordinator's view of their event logs."""
+"""The coordinator's view of running trials, from their event logs."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A trial in flight, as far as its log tells.
+    """A running trial, according to its log.
 
     Attributes:
         number: The trial's number.
         params: Its parameters.
         epoch: The last epoch that it reported; 0 before the first.
-        value: The objective's metric at that epoch; None before the first.
+        value: The objective at that epoch; None before the first.
         seconds: Seconds of training so far.
         kwh: Energy so far.
-        paused: Whether it waits at an epoch boundary.
+        paused: Whether it is paused between two epochs.
     """
 
     number: int
@@ -38,22 +38,22 @@ class Running:
 
 @dataclass
 class LiveView:
-    """Follows the event logs of all trials in flight; each line is read once."""
+    """Follows the event logs of all running trials; each line is read once."""
 
     _trials: dict[int, Running] = field(default_factory=dict)
     _logs: dict[int, tuple[Path, int]] = field(default_factory=dict)
 
     def follow(self, number: int, params: Params, log: Path) -> None:
-        """Start to follow a trial, from the end of what its log holds already."""
+        """Start following a trial, from the current end of its log."""
         self._trials[number] = Running(number, params)
         self._logs[number] = (log, log.stat().st_size if log.exists() else 0)
 
     def forget(self, number: int) -> None:
-        """Stop to follow a trial."""
+        """Stop following a trial."""
         del self._trials[number], self._logs[number]
 
     def refresh(self) -> tuple[Running, ...]:
-        """Read what is new and return all trials in flight, by number."""
+        """Read what is new, and return all running trials by number."""
         for number, (log, read) in self._logs.items():
             news, offset = events.read(log, read)
             self._logs[number] = (log, offset)

@@ -1,4 +1,4 @@
-"""What a search leaves beside the store, as JSON: data report, confirmations, quality, links."""
+"""The outcome of a search that is kept beside the store: data report, confirmations, quality."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from satisfice.tasks.files.codec import from_json, to_json
 
 @dataclass(frozen=True)
 class Outcome:
-    """The part of a `SearchSummary` that the store does not hold."""
+    """The part of a `SearchSummary` that is not in the store."""
 
     data: DataReport | None = None
     excluded: Mapping[str, int] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
     def parts(self) -> dict[str, Any]:
-        """Return the fields by name, to be put into a summary."""
+        """Return the fields by name, for a summary."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 

@@ -1,4 +1,4 @@
-"""What can be counted of a model before it is trained: its size and its work for one example."""
+"""The size and the operations of a model, counted before it is trained."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ def predict(
     example_shape: tuple[int, ...] | None = None,
     names: Collection[str] = COUNTED,
 ) -> dict[str, float]:
-    """Count the weights and the work of the model that a configuration would build.
+    """Count the weights and operations of the model that a configuration would build.
 
-    The model is built on PyTorch's meta device: shapes without memory, so that a configuration
-    which is far too large costs no more than a small one. The first count of MACs in a process
-    takes seconds, because it imports much of PyTorch; weights alone are counted at once.
+    The model is built on PyTorch's meta device, which has shapes but no memory, so that a model
+    that is far too large costs no more than a small one. The first count of MACs in a process takes
+    seconds, because it imports much of PyTorch; counting only weights does not.
 
     Args:
         problem: The study's code, with `build(params)` and, optionally, `example_input(params)`.
         params: The configuration.
-        example_shape: The shape of one training example, for a problem without `example_input`.
-        names: What is wanted of them.
+        example_shape: The shape of a training example, for a problem without `example_input`.
+        names: The names to return.
 
     Returns:
-        `predicted.parameters`, the number of weights; `predicted.size_bytes`, the bytes of these
-        and of the model's buffers; of one inference on one example `predicted.macs`, the
-        multiply-accumulates, `operations`, their number, `activation_bytes`, all that they make,
-        and `largest_bytes`, what goes into and comes out of the largest of them.
+        `predicted.parameters`, the number of weights; `predicted.size_bytes`, the bytes of weights
+        and buffers; and for one inference on one example: `predicted.macs`, the
+        multiply-accumulates; `operations`, the number of operations; `activation_bytes`, the bytes
+        of their outputs; `largest_bytes`, the inputs and outputs of the largest of them.
 
     Raises:
-        StudyCodeError: There is no `build`, or the model cannot be built or run without its values.
+        StudyCodeError: There is no `build`, or the model cannot be built or run on the meta device.
     """
     if getattr(problem, "build", None) is None:
         raise StudyCodeError(
-            "the rules ask for predicted.*, but problem.py defines no build(params)",
-            "move the making of the model into build(params), and let train() call it",
+            "the rules use predicted.*, but problem.py does not define build(params)",
+            "build the model in build(params), and call that in train()",
         )
     model = _build(problem, params)
     said: dict[str, float] = {}
@@ -78,13 +78,13 @@ def _build(problem: Any, params: Params) -> torch.nn.Module:
     except Exception as fault:
         raise StudyCodeError(
             f"build(params) failed on PyTorch's meta device: {type(fault).__name__}: {fault}",
-            "predictions build the model without memory: build() must not read values of tensors",
+            "predictions have shapes but no values, so build() must not read values of tensors",
         ) from fault
     return model
 
 
 def _is_lazy(model: torch.nn.Module) -> bool:
-    """Tell whether some weights have no shape before the model has run once."""
+    """Tell whether some weights have no shape until the model has run once."""
     from torch.nn.parameter import is_lazy
 
     return any(is_lazy(weight) for weight in model.parameters())
@@ -96,7 +96,7 @@ def _example(problem: Any, params: Params, shape: tuple[int, ...] | None) -> tor
     own = getattr(problem, "example_input", None)
     if own is None and shape is None:
         raise StudyCodeError(
-            "there is neither an example_input(params) nor a training example to run the model on",
+            "there is neither an example_input(params) nor a training example",
             "define example_input(params), which returns the input for one example",
         )
     try:
@@ -106,7 +106,7 @@ def _example(problem: Any, params: Params, shape: tuple[int, ...] | None) -> tor
     except Exception as fault:
         raise StudyCodeError(
             f"example_input(params) failed: {type(fault).__name__}: {fault}",
-            "it returns a tensor: the input for one example, as a batch of one",
+            "it must return a tensor: the input for one example, as a batch of one",
         ) from fault
 
 
@@ -116,7 +116,7 @@ def count_parameters(model: torch.nn.Module) -> int:
 
 
 def count_bytes(model: torch.nn.Module) -> int:
-    """Count the bytes of a model's weights and of the buffers that are saved with them."""
+    """Count the bytes of a model's weights and of its persistent buffers."""
     kept = {id(one): one for one in model.state_dict(keep_vars=True).values()}  # shared ones once
     return sum(int(one.nbytes) for one in kept.values())
 
@@ -127,10 +127,10 @@ def count_macs(model: torch.nn.Module, example: torch.Tensor) -> int:
 
 
 def count_work(model: torch.nn.Module, example: torch.Tensor) -> dict[str, float]:
-    """Count the operations of one inference: multiply-accumulates, number, bytes.
+    """Count the operations of one inference: multiply-accumulates, number and bytes.
 
-    Matrix products, convolutions and attention are counted, as PyTorch's own counter defines them;
-    additions, normalisation and activations are not. One multiply-accumulate is two of its FLOPs.
+    Multiply-accumulates are those of matrix products, convolutions and attention, as PyTorch's own
+    counter defines them: two of its FLOPs each.
 
     Args:
         model: The model.
@@ -146,7 +146,7 @@ def count_work(model: torch.nn.Module, example: torch.Tensor) -> dict[str, float
 
 
 def _tally(model: torch.nn.Module) -> Any:
-    """Return a mode of PyTorch's under which the operations and their bytes are counted."""
+    """Return a PyTorch dispatch mode that counts the operations and their bytes."""
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -169,7 +169,7 @@ def _tally(model: torch.nn.Module) -> Any:
             known = places(given)
             made = [one for one in results if isinstance(one, torch.Tensor)]
             made = [one for one in made if not places([one]) <= known]
-            if made:  # a view, or what is changed in place, takes no room
+            if made:  # a view or an in-place result takes no memory
                 size = sum(one.nbytes for one in made)
                 moved = size + sum(one.nbytes for one in given if not places([one]) <= own)
                 self.said[OPERATIONS] += 1
@@ -182,7 +182,7 @@ def _tally(model: torch.nn.Module) -> Any:
 
 @contextmanager
 def evaluating(model: torch.nn.Module) -> Iterator[None]:
-    """Put a model into evaluation mode, and each part of it back into its own afterwards."""
+    """Put a model into evaluation mode, and restore the mode of each module afterwards."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -194,10 +194,10 @@ def evaluating(model: torch.nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _without_fused_kernels() -> Iterator[None]:
-    """Have attention and recurrent layers run as plain products.
+    """Run attention and recurrent layers as plain products.
 
-    PyTorch's counter does not know their fused kernels on the processor, and counts nothing for
-    a transformer layer or an LSTM that runs in one.
+    PyTorch's counter does not know their fused CPU kernels, and counts nothing for a transformer
+    layer or an LSTM that uses one.
     """
     import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel

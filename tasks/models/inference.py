@@ -19,14 +19,14 @@ from satisfice.tasks.models.counting import count_macs, count_parameters, evalua
 if TYPE_CHECKING:
     import torch
 
-FEWEST = 3  # of a model so slow that the time is up before that
+FEWEST = 3  # inferences, even if they exceed the time
 WARM_UP_ROUND = 10
 STABLE = 0.05  # relative change of the median between two rounds
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is run: inferences in a round, its seconds at least and at most, and rounds."""
+    """How much to measure: inferences of a round, its minimum and maximum seconds, and rounds."""
 
     times: int
     at_least: float
@@ -34,23 +34,23 @@ class Effort:
     rounds: int = 1
 
 
-THOROUGH = Effort(200, 0.2, 2.0)  # counters of energy tick in thousandths to tenths of a second
-# As much in all. Trials beside it make a latency worse and never better: the best round counts.
+THOROUGH = Effort(200, 0.2, 2.0)  # energy counters update every 1 to 100 ms
+# The same total. Trials running at the same time only increase latency, so the best round counts.
 BESIDE_TRIALS = Effort(25, 0.025, 0.25, rounds=8)
-GLANCE = Effort(50, 0.0, 0.4)  # a trial of seconds is not made longer by more than that
+GLANCE = Effort(50, 0.0, 0.4)  # short beside a trial of seconds
 
 
 def measure(
     model: torch.nn.Module, example_input: torch.Tensor, watts_per_core: float, path: Path
 ) -> QualityAttributes:
-    """Measure what a model is like to run, with the threads and on the device that it is on.
+    """Measure the quality attributes of a model, on its device and with the current threads.
 
-    Nothing else should run meanwhile: a trial beside it makes the latency worse than it is.
+    Nothing else should run at the same time, since that increases the latency.
 
     Args:
         model: The trained model.
-        example_input: Its input; of a batch only the first example is used.
-        watts_per_core: Power of a busy core, where energy has to be estimated.
+        example_input: Its input; only the first example of a batch is used.
+        watts_per_core: Power of a busy core, if energy has to be estimated.
         path: The saved weights.
     """
     example = example_input[:1]
@@ -68,10 +68,10 @@ def measure(
 def measure_inferences(
     model: torch.nn.Module, example_input: torch.Tensor, watts_per_core: float, effort: Effort
 ) -> dict[str, float]:
-    """Measure how fast a model is, beside whatever else runs.
+    """Measure the speed of a model while other trials may be running.
 
     Returns:
-        `latency_ms_p50`, `latency_ms_p95` (of the round in which that is smallest) and
+        `latency_ms_p50`, `latency_ms_p95` (of the round with the lowest p95) and
         `energy_wh_per_1000`.
     """
     return _speed(model, example_input[:1], watts_per_core, effort)[0]
@@ -107,7 +107,7 @@ def _speed(
 
 
 def _warm_up(infer: Callable[[], None], most: float) -> None:
-    """Run rounds of inferences until the medians of two agree, or the time for it is used up."""
+    """Run rounds of inferences until two successive medians agree or the time is up."""
     before, end = math.inf, time.perf_counter() + most
     while time.perf_counter() < end:
         median = float(np.median(_repeat(infer, Effort(WARM_UP_ROUND, 0.0, most))))
@@ -117,7 +117,7 @@ def _warm_up(infer: Callable[[], None], most: float) -> None:
 
 
 def _repeat(infer: Callable[[], None], effort: Effort) -> list[float]:
-    """Run inferences so many times, but for no fewer seconds and no more; return each one's."""
+    """Run a number of inferences within limits of time; return the seconds of each."""
     seconds: list[float] = []
     total = 0.0
     while (len(seconds) < effort.times or total < effort.at_least) and (

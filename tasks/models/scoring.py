@@ -1,4 +1,4 @@
-"""The model that was handed over, scored on new data."""
+"""The score of an earlier model on new data."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from satisfice.tasks.problem.contract import Problem, describe
 from satisfice.tasks.problem.data import Split
 from satisfice.tasks.validation.manifest import unseen
 
-PARTS = 10  # into which the examples are divided, to see how much the choice of them matters
+PARTS = 10  # of the examples, whose spread is the sampling error
 FEWEST = 2  # examples of a part
 
 
 def score(
     problem: Problem, model: Path, validation: Split, manifest: Path, trained_on: Path
 ) -> list[dict[str, float]]:
-    """Score a model on those examples of a split that it was not trained on.
+    """Score a model on the examples of a split that it was not trained on.
 
     Args:
         problem: The study's code.
         model: The file of the model.
         validation: The validation split of the new data.
         manifest: The manifest of the new data.
-        trained_on: That of the data that the model was trained on.
+        trained_on: The manifest of the data that the model was trained on.
 
     Returns:
-        Metrics by name: on all of these examples, and then on equal parts of them, drawn at random;
-        no parts where these are too small for the study's `evaluate`.
+        Metrics by name: first on all of these examples, then on random parts of equal size, unless
+        these are too small for the study's `evaluate`.
 
     Raises:
-        StudyCodeError: The study's code raised, a file is not what it was, or no example is left.
+        StudyCodeError: The study's code raised, a file has changed, or no example is left.
     """
     evaluate = problem.evaluate
     if evaluate is None:
-        raise StudyCodeError(f"{problem.file} defines no evaluate(model, split)")
+        raise StudyCodeError(f"{problem.file} does not define evaluate(model, split)")
 
     def on(rows: Any) -> dict[str, float]:
         scores = evaluate(loaded, validation.take(rows))

@@ -28,23 +28,23 @@ DECISION = "satisfice:decision"
 
 
 class MarginalGainCallback:
-    """Stop a study when no number of further trials is expected to pay for itself.
+    """Stops a study when no number of further trials is expected to be worth its cost.
 
-    The latest decision is kept as the study's user attribute `satisfice:decision` (`stop`,
+    The latest decision is stored as the study's user attribute `satisfice:decision` (`stop`,
     `reason`, `evidence`, `after`: the number of finished trials).
 
     Args:
-        worth: What a gain is worth: `"10 min per point"`, or a `Worth`.
-        prices: What resources cost: `{"hour": "0.60 EUR"}`, or `Prices`; None: time is counted in
-            hours of the machine.
-        min_trials: Trials with a value before which the study is not stopped.
-        workers: Number of trials that run at the same time.
+        worth: The worth of a gain: `"10 min per point"`, or a `Worth`.
+        prices: The prices of resources: `{"hour": "0.60 EUR"}`, or `Prices`; None: an hour of the
+            machine costs 1 h.
+        min_trials: The number of trials with a value before the study may stop.
+        workers: The number of trials that run at the same time.
 
     Attributes:
-        decisions: Every decision of this process, in order.
+        decisions: The decisions of this process, in order.
 
     Raises:
-        UserError: Worth or prices cannot be read, or do not meet in one unit of money.
+        UserError: Worth or prices cannot be read, or are in different currencies.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class MarginalGainCallback:
             study.stop()
 
     def decide(self, study: Study) -> Decision:
-        """Decide on the study as it stands, for whoever asks and tells in a loop of their own."""
+        """Decide on a study, for loops of `ask` and `tell`."""
         with self._lock:
             situation = self._reader.situation(study, self.worth, self.workers)
             decision = decide(situation, self.policy)

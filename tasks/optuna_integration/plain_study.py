@@ -1,7 +1,4 @@
-"""A plain Optuna study, as anybody may have one -> the situation that our decisions look at.
-
-Imports optuna: only for whoever has a study.
-"""
+"""Any Optuna study as the situation that our decisions need."""
 
 from __future__ import annotations
 
@@ -30,10 +27,10 @@ _STATES = {
 
 @dataclass
 class PlainStudy:
-    """Reads a study again and again: each finished trial is converted once.
+    """Reads a study repeatedly, converting each finished trial once.
 
     Attributes:
-        prices: What resources cost.
+        prices: The prices of resources. A trial of plain Optuna is charged for its duration only.
     """
 
     prices: Prices
@@ -82,15 +79,15 @@ class PlainStudy:
 
 
 def direction_of(study: Study) -> Direction:
-    """Return which way a study's only objective gets better.
+    """Return the direction of a study's only objective.
 
     Raises:
         UserError: It has several.
     """
     if len(study.directions) != 1:
         raise UserError(
-            f"study {study.study_name!r} has {len(study.directions)} objectives, and a worth is "
-            "stated for one",
+            f"study {study.study_name!r} has {len(study.directions)} objectives, but a worth is "
+            "for one",
             "Keep one as the objective, and make the others constraints (trial.set_constraint)",
         )
     maximised = study.direction is StudyDirection.MAXIMIZE
@@ -98,7 +95,7 @@ def direction_of(study: Study) -> Direction:
 
 
 def record_of(trial: FrozenTrial, prices: Prices) -> TrialRecord:
-    """Convert a finished trial; one that our own store wrote keeps its cost and its curve."""
+    """Convert a finished trial; one from our own store keeps its cost and curve."""
     begun, result = (trial.user_attrs.get(name) for name in (BEGUN, RESULT))
     if begun is not None and result is not None:
         return read_record(trial.number, begun, result)
@@ -111,14 +108,14 @@ def record_of(trial: FrozenTrial, prices: Prices) -> TrialRecord:
         value=trial.value,
         curve=curve_of(trial, seconds),
         cost=prices.of(max(seconds, 0.0), 0.0, EnergyMode.UNKNOWN),
-        seed=trial.number,  # Optuna knows no seeds: each run is taken to draw its own
+        seed=trial.number,  # Optuna has no seeds: each trial is assumed to have a different one
         failure=Failure.CRASHED if state is TrialState.FAILED else None,
         margins={name: -value for name, value in trial.constraints.items()},
     )
 
 
 def seconds_so_far(trial: FrozenTrial) -> float:
-    """Return how long a running trial has taken; 0 where its beginning is not known."""
+    """Return how long a trial has been running; 0 if its start is not known."""
     if trial.datetime_start is None:
         return 0.0
     now = datetime.now()  # noqa: DTZ005 - Optuna's own times are local and naive
@@ -126,11 +123,11 @@ def seconds_so_far(trial: FrozenTrial) -> float:
 
 
 def curve_of(trial: FrozenTrial, seconds: float) -> tuple[CurvePoint, ...]:
-    """Return a trial's reports with epochs from 1; Optuna keeps no times: they are spread evenly.
+    """Return a trial's reports by epoch, from 1, at equal intervals: Optuna stores no times.
 
     Args:
-        trial: The trial; its steps may count from 0 or from 1.
-        seconds: How long it has taken so far.
+        trial: The trial, with steps from 0 or 1.
+        seconds: Its duration so far.
     """
     steps = sorted(trial.intermediate_values)
     if not steps:

@@ -27,23 +27,23 @@ from satisfice.tasks.trial.pruning import Snapshot, snapshot_of, standing
 
 
 class PricedPruner(BasePruner):
-    """Prune a trial when the rest of its epochs is not expected to pay for itself.
+    """Prunes a trial when its remaining epochs are not expected to be worth their cost.
 
-    A trial reports once an epoch, with steps that count from 0 or from 1. Optuna keeps no times of
-    reports: an epoch is taken to cost what the trial took so far, divided by its epochs.
+    Trials must report once an epoch, with steps from 0 or 1. Optuna does not store the times of
+    reports, so the duration of an epoch is that of the trial so far divided by its epochs.
 
     Args:
-        worth: What a gain over the best trial is worth: `"10 min per point"`, or a `Worth`.
-        prices: What resources cost: `{"hour": "0.60 EUR"}`, or `Prices`; None: time is counted in
-            hours of the machine.
-        max_epochs: The number of epochs that a trial plans.
-        min_curves: Finished trials before which nothing is pruned.
+        worth: The worth of a gain over the best trial: `"10 min per point"`, or a `Worth`.
+        prices: The prices of resources: `{"hour": "0.60 EUR"}`, or `Prices`; None: an hour of the
+            machine costs 1 h.
+        max_epochs: The number of epochs of a full trial.
+        min_curves: The number of finished trials before any is pruned.
 
     Attributes:
         decisions: The decision for each trial that was pruned, by its number.
 
     Raises:
-        UserError: Worth or prices cannot be read, or do not meet in one unit of money.
+        UserError: Worth or prices cannot be read, or are in different currencies.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Domain rules in anybody's Optuna code: a sampler around a sampler.
+"""An Optuna sampler that makes another sampler obey rules.
 
 ```python
 import optuna
@@ -55,25 +55,24 @@ from satisfice.tasks.storage.optuna_private import FIXED_PARAMS, storage_of, tri
 
 
 class RuleAwareSampler(BaseSampler):
-    """Lets another sampler propose, and lets no configuration through that breaks a rule.
+    """Lets another sampler propose, but only configurations that break no rule.
 
-    Whole configurations are drawn, held against the rules, drawn again a few times, and at last
-    moved to the nearest allowed one, so the objective must ask for its parameters by the names and
-    with the bounds of `space`. Rules hold for queued configurations too: a forbidden one is
-    refused, and its trial has failed.
+    Whole configurations are drawn and checked; after a few draws, the nearest allowed configuration
+    is taken. So the objective must suggest its parameters with the names and bounds in `space`.
+    Rules also apply to queued configurations: a forbidden one is refused, and its trial fails.
 
     Args:
-        sampler: Any sampler of Optuna's.
-        space: Optuna's distributions by name, in an order in which conditions look upwards; or a
-            space of ours.
-        rules: Conditions such as `channels % groups == 0`; or rules of ours.
-        when: The condition of each parameter that is not always there.
-        predict: Gives `predicted.*` for a configuration, where a rule speaks of it.
-        seed: For what is drawn besides the other sampler's draws: give it, and that sampler's own,
-            for a study that can be repeated.
+        sampler: Any Optuna sampler.
+        space: Optuna's distributions by name, each after those that its condition uses; or a
+            `Space`.
+        rules: Conditions such as `channels % groups == 0`; or a `RuleBook`.
+        when: The conditions of conditional parameters by name.
+        predict: Predicts `predicted.*` for a configuration, if rules use it.
+        seed: The seed of everything that the other sampler does not draw; a study is repeatable if
+            both have one.
 
     Raises:
-        UserError: A rule or a condition cannot be read, or names what is not in the space.
+        UserError: A rule or condition cannot be read, or uses a name that is not in the space.
     """
 
     def __init__(
@@ -102,7 +101,7 @@ class RuleAwareSampler(BaseSampler):
         study: optuna.Study,  # noqa: ARG002
         trial: FrozenTrial,  # noqa: ARG002
     ) -> dict[str, BaseDistribution]:
-        """Return all that the objective may ask for, so that Optuna takes it as drawn together."""
+        """Return every parameter, so that Optuna takes all of them from `sample_relative`."""
         return {one.name: _widest(one) for one in self._space.parameters if one.axis is not None}
 
     def sample_relative(
@@ -111,7 +110,7 @@ class RuleAwareSampler(BaseSampler):
         trial: FrozenTrial,
         search_space: dict[str, BaseDistribution],  # noqa: ARG002
     ) -> dict[str, Any]:
-        """Return a whole configuration that the rules allow.
+        """Return a configuration that the rules allow.
 
         Raises:
             NoAllowedConfiguration: No allowed configuration was found.
@@ -120,17 +119,17 @@ class RuleAwareSampler(BaseSampler):
         for key, note in found.notes.items():
             storage_of(study).set_trial_system_attr(trial_id(trial), key, note)
         if found.repeated and drawing.listed:
-            with suppress(RuntimeError):  # outside of `optimize` there is nothing to stop
+            with suppress(RuntimeError):  # outside `optimize` there is nothing to stop
                 study.stop()
         return {name: found.params[name] for name in found.params if name in self._space.axes}
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Refuse a queued configuration that no draw of what it leaves open makes allowed.
+        """Refuse a queued configuration if no draw of its other parameters makes it allowed.
 
         Raises:
-            UserError: Says which rule it breaks, and what is allowed near it.
+            UserError: The message names the rule that it breaks and an allowed neighbour.
         """
-        if trial.system_attrs.get(FIXED_PARAMS):  # Optuna would not even ask for what is queued
+        if trial.system_attrs.get(FIXED_PARAMS):  # Optuna does not sample what is queued
             try:
                 self._found(study, trial)
             except SatisficeError:
@@ -144,17 +143,17 @@ class RuleAwareSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Ask the other sampler for a parameter that the rules know nothing of.
+        """Let the other sampler draw a parameter that is not in the space.
 
         Raises:
-            UserError: The rules know of it, and the objective asks for it in another way.
+            UserError: It is in the space, but the objective suggests it differently.
         """
         if param_name in self._space.names:
             raise UserError(
-                f"the objective asks for {param_name!r} as {param_distribution}, and no such value "
-                "was held against the rules",
+                f"the objective suggests {param_name!r} as {param_distribution}, which is not what "
+                "the rules were checked with",
                 "give RuleAwareSampler the distributions that the objective uses, and in `when` "
-                "the conditions under which it asks for them",
+                "the conditions under which it suggests them",
             )
         return self._sampler.sample_independent(study, trial, param_name, param_distribution)
 
@@ -165,7 +164,7 @@ class RuleAwareSampler(BaseSampler):
         state: TrialState,
         values: Sequence[float] | None,
     ) -> None:
-        """Let the other sampler know that a trial has ended."""
+        """Tell the other sampler that a trial has ended."""
         self._sampler.after_trial(study, trial, state, values)
 
     def _found(self, study: optuna.Study, trial: FrozenTrial) -> tuple[Drawing, Proposal]:
@@ -179,7 +178,7 @@ class RuleAwareSampler(BaseSampler):
         return drawing, search.complete(drawing, fixed) if fixed else search.run(drawing)
 
     def reseed_rng(self) -> None:
-        """Draw other numbers from now on, as in another process."""
+        """Reseed both generators, for another process."""
         self._random = np.random.default_rng()
         self._sampler.reseed_rng()
 
@@ -211,11 +210,11 @@ def _domain(kind: BaseDistribution) -> Float | Int | Choice:
         return Int(kind.low, kind.high, kind.log, kind.step)
     if isinstance(kind, CategoricalDistribution):
         return Choice(tuple(kind.choices))  # type: ignore[arg-type]
-    raise UserError(f"{kind} is no distribution of Optuna's")
+    raise UserError(f"{kind} is not an Optuna distribution")
 
 
 def _widest(parameter: Parameter) -> BaseDistribution:
-    """Return a distribution of the kind that the objective will ask with."""
+    """Return a distribution of the type that the objective uses."""
     domain = parameter.domain
     if isinstance(domain, Bounded):
         return distribution(Int(1, 2, domain.log) if domain.whole else Float(1.0, 2.0, domain.log))

@@ -1,4 +1,4 @@
-"""A study's own code: `problem.py`, imported by its path and held to its contract."""
+"""A study's own code: `problem.py`, imported by its path and checked against its contract."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from satisfice.domain.errors import StudyCodeError
 from satisfice.tasks.problem.data import Data
 from satisfice.tasks.problem.siblings import Siblings, hidden_by, siblings_in
 
-TELLING_LINES = 12  # the end of a traceback says what went wrong; the rest says how one got there
+TELLING_LINES = 12  # of a traceback, whose end says what went wrong
 
-# What a problem may define, how often it is called with what, and whether it has to be there.
+# What a problem may define: the arguments, and whether it is required.
 _CONTRACT: dict[str, tuple[tuple[str, ...], bool]] = {
     "load": ((), True),
     "train": (("trial", "data"), True),
@@ -38,11 +38,12 @@ class Problem:
         file: The file.
         load: `load() -> Data`.
         train: `train(trial, data)`.
-        build: `build(params) -> torch.nn.Module`; None where the study does not define it.
-        example_input: `example_input(params) -> torch.Tensor`, a batch of one; None likewise.
-        evaluate: `evaluate(model, split) -> {metric: value}`; None likewise.
+        build: `build(params) -> torch.nn.Module`; None if it is not defined.
+        example_input: `example_input(params) -> torch.Tensor`, a batch of one; None if it is not
+            defined.
+        evaluate: `evaluate(model, split) -> {metric: value}`; None if it is not defined.
         example: The first training example as a batch of one, as `load()` returned it; None until
-            the data is there.
+            the data is loaded.
     """
 
     file: Path
@@ -54,10 +55,10 @@ class Problem:
     example: Any = None
 
     def input_for(self, params: Mapping[str, Any]) -> Any:
-        """Return a batch of one for a model of these parameters, as a tensor; None: none is known.
+        """Return an input tensor, a batch of one, for a model of these parameters, if one is known.
 
-        It is `example_input(params)` where the study defines that, or else the first training
-        example as float32.
+        It is `example_input(params)` if the study defines that, or else the first training example
+        as float32.
         """
         import numpy as np
         import torch
@@ -68,7 +69,7 @@ class Problem:
             return None
         try:
             return torch.as_tensor(np.asarray(self.example, dtype=np.float32))
-        except (TypeError, ValueError):  # a table with texts in it
+        except (TypeError, ValueError):  # a table that contains text
             return None
 
 
@@ -84,8 +85,8 @@ def load_problem(study_folder: Path, file: str) -> Problem:
         file: The file in it.
 
     Raises:
-        StudyCodeError: The file is missing or raised, or a function is missing or takes other
-            arguments than it will be given.
+        StudyCodeError: The file is missing or raised, or a function is missing or has other
+            parameters than expected.
     """
     path = (study_folder / file).resolve()
     if not path.is_file():
@@ -104,7 +105,7 @@ def load_data(problem: Problem) -> Data:
     """Run the problem's `load()`.
 
     Raises:
-        StudyCodeError: It raised, or returned something else than `Data`.
+        StudyCodeError: It raised, or did not return `Data`.
     """
     try:
         data = problem.load()
@@ -119,12 +120,12 @@ def load_data(problem: Problem) -> Data:
 
 
 def study_code_error(error: BaseException, file: Path, what: str) -> StudyCodeError:
-    """Turn an error that the study's code raised into one that names the user's own line.
+    """Return an error raised by the study's code as one that names the line in it.
 
     Args:
         error: What was raised.
         file: The study's `problem.py`.
-        what: What was going on, `load() raised`.
+        what: What failed, such as `load() raised`.
     """
     lines = telling_lines(error, file)
     hint = error.hint if isinstance(error, StudyCodeError) else _hint(error, file)
@@ -132,7 +133,7 @@ def study_code_error(error: BaseException, file: Path, what: str) -> StudyCodeEr
 
 
 def describe(error: BaseException, file: Path) -> str:
-    """Say in one line what was raised and where in the study's code: `problem.py:12: KeyError`."""
+    """Return in one line what was raised, and where in the study: `problem.py:12: KeyError`."""
     text = str(error).strip().splitlines() or [""]
     said = f"{type(error).__name__}: {text[0]}" if text[0] else type(error).__name__
     if isinstance(error, SyntaxError) and error.filename:
@@ -143,7 +144,7 @@ def describe(error: BaseException, file: Path) -> str:
 
 
 def telling_lines(error: BaseException, file: Path) -> str:
-    """Return the last lines of an error's traceback, from the study's own code on.
+    """Return the last lines of an error's traceback, starting in the study's code.
 
     Args:
         error: What was raised.
@@ -202,7 +203,7 @@ def _function(
     if function is None and not needed:
         return None
     if not callable(function):
-        fault = "is missing" if function is None else "is no function"
+        fault = "is missing" if function is None else "is not a function"
         raise StudyCodeError(f"{path}: {name} {fault}", f"Define `def {signature}:` in this file.")
     try:
         inspect.signature(function).bind(*wanted)

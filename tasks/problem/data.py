@@ -1,4 +1,4 @@
-"""The data that a study's `load()` returns: three splits, told apart by what they are for."""
+"""The data that a study's `load()` returns: the splits for training, validation and test."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from satisfice.domain.errors import StudyCodeError
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Examples with their answers.
+    """Examples with their targets.
 
     Attributes:
         x: The examples: an array whose first axis counts them (images: n, channels, height, width
             or n, height, width), or a pandas DataFrame with one row each.
-        y: The answers, n of them.
-        group: What an example comes from (a game, a photograph, a patient), n of them; None where
-            each example stands for itself. A group never spans two splits.
+        y: The targets, n of them.
+        group: The group of each example (a game, a photograph, a patient), n of them; None if
+            there are no groups. A group must not span two splits.
     """
 
     x: Any
@@ -47,12 +47,12 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """What a search trains on, chooses by, and is finally judged by.
+    """The splits for training, for choosing a model, and for scoring it.
 
     Attributes:
-        train: What models are fitted to.
-        validation: What trials report their metric on; the search chooses by it.
-        test: What only confirmations are scored on; reading it during the search is refused.
+        train: Models are fitted to it.
+        validation: Trials report their metric on it, and the search chooses by that.
+        test: Only confirmations are scored on it; trials of the search do not get it.
     """
 
     train: Split
@@ -65,11 +65,11 @@ class Data:
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
     def without_test(self) -> Data:
-        """Return what a trial of the search may see: its test split is empty."""
+        """Return the data with an empty test split, as the trials of a search get it."""
         return replace(self, test=self.test.take(np.arange(0)))
 
     def digest(self) -> str:
-        """Return a digest of all values, types and shapes, in order; 16 hexadecimal digits."""
+        """Return 16 hexadecimal digits that depend on all values, types, shapes and their order."""
         digest = hashlib.sha256()
         for name, split in self.splits.items():
             digest.update(name.encode())

@@ -44,7 +44,7 @@ class Siblings:
         names = _names(self.folder)
         self._replaced = {
             name: module
-            for name, module in sys.modules.items()
+            for name, module in sys.modules.copy().items()
             if (top := name.partition(".")[0]) in names
             if not (self._owns(top) or _is_installed(top))
         }
@@ -57,19 +57,24 @@ class Siblings:
     def deactivate(self) -> None:
         """Stop importing from the folder, and put back the modules that its own had replaced."""
         global _active  # noqa: PLW0603
-        self._modules = {
-            name: module
-            for name, module in sys.modules.items()
-            if self._owns(name.partition(".")[0])
-        }
+        self._modules = self._imported()
         _remove(self._modules)
         sys.modules.update(self._replaced)
         sys.path[:] = [one for one in sys.path if one != str(self.folder)]
         _active = None
 
+    @property
+    def imported(self) -> frozenset[ModuleType]:
+        """The modules of the folder that were imported, while it is active."""
+        return frozenset(self._imported().values())
+
     def may_be_called(self, name: str) -> bool:
         """Tell whether a module of the folder can have this name without hiding a library."""
         return name.isidentifier() and (name not in sys.modules or self._owns(name))
+
+    def _imported(self) -> dict[str, ModuleType]:
+        loaded = sys.modules.copy().items()
+        return {name: one for name, one in loaded if self._owns(name.partition(".")[0])}
 
     def _owns(self, name: str) -> bool:
         """Tell whether a module that was imported under this top-level name is in the folder."""

@@ -1,4 +1,4 @@
-"""Divide examples into training, validation and test so that none of them leaks into another."""
+"""Stratified splits into training, validation and test, without leaks between them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from satisfice.domain.arrays import Array, Floats, Indices
 from satisfice.domain.errors import StudyCodeError
 from satisfice.tasks.problem.data import Data, Split
 
-_TIE_BREAK = 1e-3  # weight of a part's size against its mixture of answers
+_TIE_BREAK = 1e-3  # weight of the size of a split relative to its mixture of targets
 
 
 def split(
@@ -26,29 +26,28 @@ def split(
     validation: float = 0.2,
     seed: int = 0,
 ) -> Data:
-    """Divide examples at random, with the same mixture of answers in each part.
+    """Split examples at random, stratified by their targets.
 
-    What belongs together stays together: the examples of a group, and examples whose `x` is exactly
-    the same. The larger these families, the further the parts may be from what was asked for; the
-    log tells how large they became.
+    Examples of a group, and examples with identical `x`, stay together. The larger these families,
+    the more the sizes may differ from the shares asked for; the log reports the sizes.
 
     Args:
         x: The examples: an array whose first axis counts them, or a pandas DataFrame.
-        y: The answers, n of them. Real numbers are balanced by tenths of their distribution.
-        group: What each example comes from; None where each stands for itself.
-        test: The share of examples for the test part, between 0 and 1.
-        validation: The share of examples for the validation part, between 0 and 1.
-        seed: The same seed and the same examples give the same parts.
+        y: The targets, n of them. Real numbers are stratified by deciles.
+        group: The group of each example; None if there are no groups.
+        test: The share of examples in the test split, between 0 and 1.
+        validation: The share of examples in the validation split, between 0 and 1.
+        seed: The same seed and examples give the same splits.
 
     Raises:
-        StudyCodeError: The shares leave nothing for training, or too little holds together to fill
-            each part.
+        StudyCodeError: The shares leave nothing for training, or there are too few families to
+            fill every split.
     """
     shares = np.array([1 - test - validation, validation, test])
     if (shares <= 0).any():
         raise StudyCodeError(
-            f"split(test={test}, validation={validation}) leaves one of the three parts empty",
-            "each share is above 0, and together they stay below 1, as in test=0.2, validation=0.2",
+            f"split(test={test}, validation={validation}) leaves one of the three splits empty",
+            "both shares must be above 0, and their sum below 1, as in test=0.2, validation=0.2",
         )
     y = np.asarray(y)
     whole = Split(x if hasattr(x, "iloc") else np.asarray(x), y, _array(group))
@@ -62,8 +61,8 @@ def split(
     families = int(family.max(initial=-1)) + 1
     if not all(map(len, parts)):
         raise StudyCodeError(
-            f"{len(whole)} examples in {families} families cannot fill three parts: {sizes}",
-            "examples of one group, or with the same x, stay together; give more and finer groups",
+            f"{len(whole)} examples in {families} families cannot fill three splits: {sizes}",
+            "examples of a group, or with the same x, stay together; use more and smaller groups",
         )
     logging.getLogger(__name__).info("split of %d examples: %s", len(whole), sizes)
     return Data(*parts)
@@ -74,7 +73,7 @@ def _array(group: Array | None) -> Array | None:
 
 
 def _families(whole: Split) -> Indices:
-    """Number the sets of examples that groups and duplicates hold together, n numbers."""
+    """Return the number of each example's family: groups and duplicates, joined transitively."""
     same = _ids(_fingerprints(whole.x))
     group = same if whole.group is None else _ids(whole.group)
     links = coo_array(
@@ -107,11 +106,11 @@ def _ids(values: Array) -> Indices:
 def _assign(
     family: Indices, stratum: Indices, shares: Floats, random: np.random.Generator
 ) -> Indices:
-    """Give each family, the largest first, to the part that lacks most of what it brings.
+    """Assign each family, the largest first, to the split that lacks its targets most.
 
     This is the iterative stratification of Sechidis, Tsoumakas and Vlahavas (ECML PKDD 2011,
-    algorithm 1) with families in the place of examples. Folds of equal size, as scikit-learn
-    makes them, would only do for shares that divide one.
+    algorithm 1), applied to families instead of examples. Folds of equal size, as in scikit-learn,
+    would only allow shares that divide one.
     """
     brings = np.zeros((family.max() + 1, stratum.max() + 2))
     np.add.at(brings, (family, stratum), 1)

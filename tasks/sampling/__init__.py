@@ -1,1 +1,1 @@
-"""Optuna's samplers under the rules."""
+"""Optuna's samplers, kept within the rules."""

@@ -1,8 +1,7 @@
-"""What earlier searches and sweeps of a study have found out, for the searches that come later.
+"""Trials of a study's earlier searches and sweeps, for later searches to learn from.
 
-A value can be compared with that of another trial where the same code was trained on the same data
-for the same metric. Budget, worth, space and rules may have changed since: whether a configuration
-may be learned from is asked of today's.
+Values of trials are comparable if they have the same code, data and metric. Budget, worth, space
+and rules may have changed: whether a trial may be learned from depends on the current ones.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from satisfice.tasks.storage.optuna_private import renumber
 from satisfice.tasks.storage.store import Search, SearchInfo, Store
 from satisfice.tasks.storage.trial_records import BEGUN, constraints, for_optuna, write_begun
 
-MOST = 500  # trials, the newest first: a model of thousands takes a sampler seconds a proposal
+MOST = 500  # trials, the newest: with thousands, a sampler takes seconds for a proposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class Found:
     Attributes:
         search: The search's id, `digits-3`.
         record: The trial.
-        verdict: What the rules said of it then.
+        verdict: The verdict of the rules at that time.
     """
 
     search: str
@@ -50,13 +49,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class PriorTrials:
-    """What a sampler may learn from before the search's own trials.
+    """Earlier trials that a sampler may learn from.
 
     Attributes:
         found: The trials, in the order in which they finished, older searches first.
-        frozen: The same in Optuna's words, numbered below 0: they come before the search's own.
-        refused: How many others today's space or rules do not allow, or were not measured as
-            today's soft rules ask.
+        frozen: The same as Optuna's trials, with numbers below 0.
+        refused: The number of trials that the current space or rules do not allow, or that lack
+            measurements for the current soft rules.
     """
 
     found: tuple[Found, ...]
@@ -65,7 +64,7 @@ class PriorTrials:
 
     @property
     def searches(self) -> dict[str, int]:
-        """How many of the trials are from which search."""
+        """The number of trials from each search."""
         counts: dict[str, int] = {}
         for one in self.found:
             counts[one.search] = counts.get(one.search, 0) + 1
@@ -77,10 +76,10 @@ class HeadStart:
     """What a search knows before its first trial.
 
     Attributes:
-        lessons: Earlier trials, for the sampler alone.
-        first: The configurations that are trained first.
-        known: Earlier trials that the stop counts as if they were the search's own.
-        seconds: How long a trial is expected to take; None: nothing is known of that.
+        lessons: Earlier trials for the sampler only.
+        first: The configurations to train first.
+        known: Earlier trials that the stopping decision treats as trials of the search.
+        seconds: The expected duration of a trial; None if it is not known.
     """
 
     lessons: tuple[FrozenTrial, ...] = ()
@@ -91,12 +90,12 @@ class HeadStart:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """An earlier search of a study that has finished a trial at least; no sweep.
+    """An earlier search of a study, not a sweep, with at least one finished trial.
 
     Attributes:
         search: The search.
         history: Its trials.
-        same: Whether it had the same space, rules, objective and code as it is compared with.
+        same: Whether it had the same space, rules, objective and code.
     """
 
     search: Search
@@ -113,12 +112,13 @@ def code_digest(study: Study) -> str:
 def earlier_searches(
     store: Store, study: Study, before: SearchInfo | None = None
 ) -> tuple[Earlier, ...]:
-    """Return the earlier searches of a study, on whatever data; the newest is the last.
+    """Return the earlier searches of a study on any data; the newest is the last.
 
     Args:
         store: All searches.
         study: The study.
-        before: Only those that began before this one, and with its code; None: all, with today's.
+        before: Only those that began before this one; `same` refers to its code. None: all, and the
+            current code.
     """
     code = code_digest(study) if before is None else before.code
     found = []
@@ -134,20 +134,20 @@ def earlier_searches(
 
 
 def on_the_data(searches: Iterable[Earlier], digest: str) -> tuple[Earlier, ...]:
-    """Return those of some searches that were on this data."""
+    """Return the searches that were on this data."""
     return tuple(one for one in searches if one.search.info.data == digest)
 
 
 def why_begun(search: Search) -> Decision | None:
-    """Return the decision by which a schedule began a search; None: somebody else began it."""
+    """Return the decision by which a schedule began a search; None if no schedule did."""
     records = search.decisions(SCHEDULE)
     return next((one.decision for one in records if not one.decision.stop), None)
 
 
 def known_before(store: Store, study: Study, search: Search) -> tuple[TrialRecord, ...]:
-    """Return the earlier trials that the stop of a search counts as if they were its own.
+    """Return the earlier trials that the stopping decision of a search treats as its own.
 
-    Only a search that a schedule began goes on where others on the same data ended.
+    Only a search that a schedule began continues earlier ones on the same data.
     """
     if why_begun(search) is None:
         return ()
@@ -156,10 +156,10 @@ def known_before(store: Store, study: Study, search: Search) -> tuple[TrialRecor
 
 
 def merged(searches: Iterable[Earlier], study: Study) -> History:
-    """Return the trials of several searches as one history, priced as the study prices them now.
+    """Return the trials of several searches as one history, at the study's current prices.
 
-    A search that was repeated as it was brings no second look: of two trainings of a configuration
-    with the same seed, the first one stands.
+    An exactly repeated search adds nothing: of two trainings of a configuration with the same seed,
+    only the first is kept.
     """
     trials: dict[Hashable, TrialRecord] = {}
     for one in (record for each in searches for record in each.history.trials):
@@ -177,19 +177,19 @@ def comparable(
     *,
     sweeps: bool = False,
 ) -> Iterator[Found]:
-    """Yield the finished trials of earlier searches whose values can be compared with new ones.
+    """Yield the finished trials of earlier searches whose values are comparable with new ones.
 
-    Confirmations are left out: they repeat a leader for its good luck. The searches come newest
-    first, their trials in the order in which they finished.
+    Confirmations are left out, since they repeat leaders, which were chosen for good luck. The
+    newest search comes first; its trials come in the order in which they finished.
 
     Args:
         store: All searches.
-        study: The study of today.
+        study: The study.
         data: Digest of its data.
         code: Digest of its code.
-        before: Only searches that began before this one; None: all. A search that is resumed then
-            learns from what it learned from when it began.
-        sweeps: Whether only sweeps count.
+        before: Only searches that began before this one, so that a resumed search learns from the
+            same trials as when it began; None: all.
+        sweeps: Whether to use only sweeps.
     """
     for info in reversed(store.searches(study.name)):
         if before is not None and info.started >= before.started:
@@ -216,20 +216,20 @@ def lessons(
     *,
     sweeps: bool = True,
 ) -> PriorTrials:
-    """Return what a sampler may learn from: earlier trials that today's space and rules allow.
+    """Return the earlier trials that a sampler may learn from under the current space and rules.
 
-    Earlier searches are left out unless they are asked for, so that a search that is repeated
-    stays the same search. The trials are lessons for the sampler alone. They cost this search
-    nothing, and those of a sweep say nothing of what one more of its own trials will bring.
+    By default, only sweeps are used, so that a repeated search gives the same result. The trials
+    are for the sampler only: they cost this search nothing, and those of a sweep do not tell how
+    much one more trial will gain.
 
     Args:
         store: All searches.
-        study: The study of today.
+        study: The study.
         data: Digest of its data.
         code: Digest of its code.
-        predict: Gives `predicted.*`; asked only where a rule speaks of what was not predicted then.
+        predict: Predicts `predicted.*`; called only if a rule uses what was not predicted then.
         before: As for `comparable`.
-        sweeps: Whether only sweeps count.
+        sweeps: Whether to use only sweeps.
     """
     by_search: dict[str, list[Found]] = {}
     refused = count = 0
@@ -251,7 +251,7 @@ def lessons(
 
 
 def _asks_the_same(info: SearchInfo, study: Study) -> bool:
-    """Tell whether a search had today's space, rules and objective; all else may be another one."""
+    """Tell whether a search had the same space, rules and objective; the rest may differ."""
     other = ("problem", "data", "worth", "prices", "gates", "confirming", "sampler", "seed")
     today = {name: getattr(study, name) for name in other}
     before = replace(recorded_study(info.text, info.folder), **today)
@@ -259,11 +259,11 @@ def _asks_the_same(info: SearchInfo, study: Study) -> bool:
 
 
 def open_comparable(store: Store, info: SearchInfo, study: Study) -> Search | None:
-    """Open a search of the same metric, unless it cannot be read any more."""
+    """Open a search with the same objective; None if it differs or can no longer be read."""
     try:
         same = recorded_study(info.text, info.folder).objective == study.objective
         return store.open(info.search) if same else None
-    except UserError:  # deleted behind our back, or written in words that we no longer know
+    except UserError:  # deleted, or in a notation that is no longer supported
         return None
 
 
@@ -277,7 +277,7 @@ def _is_allowed(study: Study, one: Found, predict: Predict) -> bool:
 
 
 def is_judged(study: Study, record: TrialRecord) -> bool:
-    """Tell whether all was measured that today's soft rules ask of a complete trial."""
+    """Tell whether a complete trial has all measurements that the current soft rules use."""
     if record.state is not TrialState.COMPLETE:
         return True
     values = {*record.params, *known(record)}
@@ -287,7 +287,7 @@ def is_judged(study: Study, record: TrialRecord) -> bool:
 
 def _frozen(study: Study, one: Found, number: int) -> FrozenTrial:
     record, kinds = one.record, distributions(study.space, one.record.params)
-    state, value, steps = for_optuna(record)  # as the store itself has it
+    state, value, steps = for_optuna(record)  # as in the store
     begun = write_begun(record.params, record.seed, record.purpose, one.verdict)
     frozen = create_trial(
         state=state,
@@ -298,6 +298,6 @@ def _frozen(study: Study, one: Found, number: int) -> FrozenTrial:
         user_attrs={BEGUN: begun},
         system_attrs=constraints(margins(study.soft_rules, record)),
     )
-    # Each with a number and an id of its own, none of which a trial of the search will have.
+    # Numbers and ids that no trial of the search will have.
     renumber(frozen, number, STAND_IN + number)
     return frozen

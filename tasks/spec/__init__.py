@@ -1,1 +1,1 @@
-"""`study.yaml` -> `Study`, or an error that names the line."""
+"""Reads `study.yaml` into a `Study`, or reports the line of a mistake."""

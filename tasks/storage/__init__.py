@@ -1,1 +1,1 @@
-"""The Optuna store and our tables beside it."""
+"""The Optuna store, with our tables beside its own."""

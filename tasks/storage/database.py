@@ -1,7 +1,4 @@
-"""The database under the store: its address, its connections, our tables, and what fails in it.
-
-Imports optuna and sqlalchemy: only for whoever opens a store.
-"""
+"""The database under the store: its address, its connections, our tables and its errors."""
 
 from __future__ import annotations
 
@@ -50,12 +47,12 @@ searches = Table(
     Column("number", Integer, nullable=False),
     Column("folder", Text, nullable=False),
     Column("text", Text, nullable=False),
-    Column("seed", String(100), nullable=False),  # in digits: a seed may be wider than 64 bits
+    Column("seed", String(100), nullable=False),  # as text, since it may exceed 64 bits
     Column("started", Double, nullable=False),
     Column("elapsed", Double, nullable=False),
     Column("ending", String(100), nullable=False),
 )
-# A table of its own, so that stores from before it open as they are: their searches have no row.
+# A separate table, so that older stores open unchanged; their searches have no row in it.
 grounds = Table(
     "satisfice_grounds",
     _metadata,
@@ -88,12 +85,12 @@ coordinators = Table(
 
 
 class _SQLite(sqlite3.Connection):
-    """A connection that lets readers and one writer work side by side, and forgets nothing.
+    """A connection for concurrent readers and one writer that loses no commit.
 
-    With a write-ahead log, `kill -9` loses nothing at either level of `synchronous`. A power cut
-    under NORMAL would take back the last commits: the row of a trial would be gone while its
-    folder is still there, and the next trial would get its number and its checkpoint. FULL syncs
-    each commit, at about half a millisecond where this was measured (three commits a trial).
+    With a write-ahead log, `kill -9` loses nothing at either level of `synchronous`. Under NORMAL,
+    a power failure could undo the last commits: the row of a trial would be gone while its folder
+    is still there, and the next trial would get its number and its checkpoint. FULL syncs each
+    commit, which took about half a millisecond when measured (three commits a trial).
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -112,19 +109,19 @@ def read_address(text: str) -> URL:
     """Read the address of a store.
 
     Raises:
-        UserError: It is none, or neither SQLite's nor PostgreSQL's.
+        UserError: It is not an address, or of a database other than SQLite and PostgreSQL.
     """
     hint = "Write sqlite:////folder/optuna.db or postgresql://user@host/database"
     try:
         url = make_url(text)
     except ArgumentError as error:
-        raise UserError("SATISFICE_STORE is no address of a database", hint) from error
+        raise UserError("SATISFICE_STORE is not the address of a database", hint) from error
     if url.drivername in {"postgres", "postgresql"}:
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername not in _ENGINE:
-        raise UserError(f"a store cannot live in {url.drivername!r}", hint)
+        raise UserError(f"a store cannot use {url.drivername!r}", hint)
     if url.drivername == "sqlite" and url.database in {None, "", ":memory:"}:
-        raise UserError("a store in memory would be lost with its process", hint)
+        raise UserError("a store cannot be in memory: it would be lost with its process", hint)
     return url
 
 
@@ -133,9 +130,9 @@ class Database:
     """An open database.
 
     Attributes:
-        url: Its address, for people: without the password.
-        storage: Optuna's way into it.
-        engine: Ours; both share their connections.
+        url: Its address without the password.
+        storage: Optuna's storage in it.
+        engine: Our engine; both share the connections.
     """
 
     url: str
@@ -149,7 +146,7 @@ class Database:
 
 
 def open_database(url: URL) -> Database:
-    """Connect, and make the tables that are not there yet, Optuna's and ours.
+    """Connect, and create the missing tables, Optuna's and ours.
 
     Raises:
         UserError: The store was written by another version, or its driver is not installed.
@@ -157,15 +154,15 @@ def open_database(url: URL) -> Database:
     """
     text = url.render_as_string(hide_password=False)
     options = _ENGINE[url.drivername]
-    with outside_faults(str(url)):
+    with reported_errors(str(url)):
         try:
-            door = create_engine(url, poolclass=NullPool, **options)
+            engine = create_engine(url, poolclass=NullPool, **options)
         except ImportError as error:
             raise UserError(
                 "PostgreSQL's driver is not installed", "pip install 'satisfice[postgresql]'"
             ) from error
-        with hold(door, ".opening", wait=True):  # two processes may open a new store at once
-            _refuse_newer(door)
+        with hold(engine, ".opening", wait=True):  # two processes may open a new store at once
+            _refuse_newer(engine)
             try:
                 storage = RDBStorage(
                     text.replace("{", "{{").replace("}", "}}"),  # Optuna formats the address
@@ -195,30 +192,30 @@ def _refuse_newer(engine: Engine) -> None:
         )
 
 
-_WAYS_OUT = (
+_HINTS = (
     (
         ("not a database", "malformed"),
-        "The file is damaged, or is no SQLite database: move it away, or set SATISFICE_STORE",
+        "The file is damaged, or not an SQLite database: move it away, or set SATISFICE_STORE",
     ),
     (
         ("disk is full", "disk i/o error", "no space left", "file too large"),
-        "Free some space; what was recorded is safe, and `satisfice resume` goes on from it",
+        "Free some space; what was recorded is safe, and `satisfice resume` continues from it",
     ),
     (
         ("readonly", "read-only", "unable to open", "permission denied", "not a directory"),
         "Make the folder and the file writable, or set SATISFICE_HOME or SATISFICE_STORE",
     ),
-    (("locked",), "Another process has been writing for a minute: see which, and end it"),
+    (("locked",), "Another process has been writing for a minute: find it and end it"),
 )
-_ELSE = "See whether the database runs and SATISFICE_STORE names it; then `satisfice resume`"
+_ELSE = "Check that the database is running and SATISFICE_STORE is right; then `satisfice resume`"
 
 
 @contextmanager
-def outside_faults(store: str) -> Iterator[None]:
-    """Tell the database's errors as `ExternalSystemError`, with the way out.
+def reported_errors(store: str) -> Iterator[None]:
+    """Raise errors of the database as `ExternalSystemError`, with a hint.
 
     Args:
-        store: The address for the message, without its password.
+        store: The address without the password.
     """
     try:
         yield
@@ -229,9 +226,9 @@ def outside_faults(store: str) -> Iterator[None]:
         optuna.exceptions.StorageInternalError,
     ) as error:
         cause = _first_line(error)
-        ways = (way for words, way in _WAYS_OUT if any(word in cause.lower() for word in words))
+        hints = (hint for words, hint in _HINTS if any(word in cause.lower() for word in words))
         raise ExternalSystemError(
-            f"the store {store} failed: {cause}", next(ways, _ELSE)
+            f"the store {store} failed: {cause}", next(hints, _ELSE)
         ) from error
 
 
@@ -245,11 +242,11 @@ _Result = TypeVar("_Result")
 
 
 def guarded(method: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
-    """Let a method of something with a `database` tell its errors as `ExternalSystemError`."""
+    """Make a method of an object with a `database` raise its errors as `ExternalSystemError`."""
 
     @wraps(method)
     def call(*args: _Given.args, **kwargs: _Given.kwargs) -> _Result:
-        with outside_faults(cast(_InDatabase, args[0]).database.url):
+        with reported_errors(cast(_InDatabase, args[0]).database.url):
             return method(*args, **kwargs)
 
     return call

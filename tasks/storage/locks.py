@@ -1,7 +1,7 @@
-"""Locks that the system frees when their holder dies, however it dies.
+"""Locks that the system releases whenever and however their holder dies.
 
-SQLite: `flock` on a file beside the database. PostgreSQL: an advisory lock on a connection of its
-own. Neither needs a clean-up after `kill -9`, and neither goes stale.
+SQLite: `flock` on a file beside the database. PostgreSQL: an advisory lock on its own connection.
+Neither needs to be cleaned up after `kill -9`.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from sqlalchemy.exc import SQLAlchemyError
 _held: set[int] = set()
 
 
-def _let_go() -> None:
-    # A forked child shares the open files of its parent: without this, a process that outlives the
-    # coordinator for a moment would keep its lock. Not closed: the numbers must stay taken, for
-    # the objects that own them live on in the child.
+def _release_in_child() -> None:
+    # A forked child shares the open files of its parent: without this, a child that outlives the
+    # coordinator would keep its lock. They are replaced, not closed, since the objects that own the
+    # descriptors still exist in the child.
     nowhere = os.open(os.devnull, os.O_RDWR)
     for file in _held:
         os.dup2(nowhere, file, inheritable=False)
     os.close(nowhere)
 
 
-os.register_at_fork(after_in_child=_let_go)
+os.register_at_fork(after_in_child=_release_in_child)
 
 
 @contextmanager
@@ -48,11 +48,11 @@ def hold(engine: Engine, name: str, wait: bool) -> Iterator[bool]:
 
     Args:
         engine: The database.
-        name: What is locked; for SQLite a file name, too.
-        wait: Whether to wait until the lock is free.
+        name: The name of the lock; for SQLite, part of a file name.
+        wait: Whether to wait for the lock.
 
     Yields:
-        Whether the lock is held; always true with `wait`.
+        Whether the lock was acquired; always true with `wait`.
     """
     if engine.dialect.name == "sqlite":
         folder = Path(engine.url.database or "").resolve().parent / "locks"
@@ -82,7 +82,7 @@ def _lock_file(file: int, wait: bool) -> bool:
     return True
 
 
-# Without these a holder whose machine lost its power would keep the lock for two hours.
+# Without these, a holder whose machine lost power would keep the lock for two hours.
 _KEEPALIVE = {"tcp_keepalives_idle": 30, "tcp_keepalives_interval": 10, "tcp_keepalives_count": 3}
 
 
@@ -92,7 +92,7 @@ def _hold_advisory(engine: Engine, name: str, wait: bool) -> Iterator[bool]:
     key = int.from_bytes(digest[:8], "big", signed=True)
     with engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
-        connection.detach()  # closed for good at the end, as no other may have its lock
+        connection.detach()  # not returned to a pool, where another user would get its lock
         for setting, value in _KEEPALIVE.items():
             connection.execute(select(func.set_config(setting, str(value), False)))
         socket: Any = connection.connection.dbapi_connection
@@ -105,6 +105,6 @@ def _hold_advisory(engine: Engine, name: str, wait: bool) -> Iterator[bool]:
             try:
                 yield held
             finally:
-                if held:  # the server takes a moment to notice that a connection was closed
-                    with suppress(SQLAlchemyError):  # it is gone already, and the lock with it
+                if held:  # the server notices only later that a connection was closed
+                    with suppress(SQLAlchemyError):  # the connection is lost, and the lock with it
                         connection.execute(select(func.pg_advisory_unlock(key)))

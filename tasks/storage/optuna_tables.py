@@ -1,7 +1,4 @@
-"""Optuna's tables, written to where its interface would take a dozen queries for one trial.
-
-Imports optuna and sqlalchemy: only for whoever opens a store.
-"""
+"""Direct writes to Optuna's tables, where its interface would take a dozen queries for a trial."""
 
 from __future__ import annotations
 
@@ -25,17 +22,17 @@ system_attributes = table("TrialSystemAttributeModel")
 
 
 def insert_trial(connection: Connection, study_id: int, trial: FrozenTrial) -> tuple[int, int]:
-    """Insert a trial that begins now, as Optuna's `create_new_trial` would.
+    """Insert a trial that starts now, as Optuna's `create_new_trial` would.
 
     Args:
-        connection: In a transaction.
-        study_id: The Optuna study.
-        trial: Parameters and attributes; the rest of it is not looked at.
+        connection: A connection in a transaction.
+        study_id: The id of the Optuna study.
+        trial: The trial; only its parameters and attributes are used.
 
     Returns:
         The trial's id and its number in the study.
     """
-    # A lock, where the database has one for a row: whoever counts next counts this trial too.
+    # Locks the row if the database can, so that the next count includes this trial.
     lock = select(studies.c.study_id).where(studies.c.study_id == study_id).with_for_update()
     connection.execute(lock).one()
     number = select(func.count()).where(trials.c.study_id == study_id).scalar_subquery()

@@ -1,8 +1,7 @@
-"""One search in the store: its trials, its decisions, its clock.
+"""One search in the store: its trials, its decisions and its elapsed time.
 
-Trials are Optuna's, each with attributes of ours. Whatever a method has returned from is there
-after `kill -9` and after a power cut; what was cut short is not there at all, since each method
-writes once. Imports optuna and sqlalchemy: only for whoever opens a store.
+Trials are Optuna's, with attributes of ours. Each method writes in one transaction: once it has
+returned, its changes survive `kill -9` and a power failure, and an interrupted one changes nothing.
 """
 
 from __future__ import annotations
@@ -58,19 +57,19 @@ from satisfice.tasks.storage.trial_records import (
 
 @dataclass(frozen=True, slots=True)
 class SearchInfo:
-    """What the store knows of a search without looking at its trials.
+    """What the store knows about a search without reading its trials.
 
     Attributes:
         search: The search's id, `digits-3`; also the name of its Optuna study.
         study: The study's name.
         folder: Path of the study folder.
         text: `study.yaml` as it was when the search began.
-        seed: Seeds the proposals.
+        seed: The seed of the proposals.
         started: Seconds since the epoch (UTC).
-        elapsed: Wall-clock seconds so far, pauses not counted.
-        ending: Why it ended; empty while it has not.
-        data: Digest of the data that it began with; empty where none was recorded.
-        code: Digest of the study's code, likewise.
+        elapsed: Wall-clock seconds so far without pauses.
+        ending: Why it ended; empty until then.
+        data: Digest of its data; empty if none was recorded.
+        code: Digest of the study's code; empty if none was recorded.
         sweep: The request and the plan of a sweep (`tasks.storage.sweep_records`); empty for a
             search.
     """
@@ -89,14 +88,14 @@ class SearchInfo:
 
 
 class Search:
-    """One search in the store. A single coordinator writes; anybody may read.
+    """One search in the store. Only its coordinator writes; any process may read.
 
     Attributes:
-        database: Where it stands.
-        info: What is known without the trials; follows `advance` and `end`.
-        optuna_study: The Optuna study with the trials, for samplers. The default configuration and
-            confirmations and audits are in it too: the purpose in the attribute `satisfice` tells
-            them apart.
+        database: The database.
+        info: What is known without the trials; updated by `advance` and `end`.
+        optuna_study: The Optuna study with all trials, for samplers. Trials of the default
+            configuration, confirmations and audits differ in the purpose in the attribute
+            `satisfice`.
     """
 
     def __init__(self, database: Database, info: SearchInfo, optuna_study: optuna.Study) -> None:
@@ -106,11 +105,11 @@ class Search:
         self._engine = database.engine
         self._storage = database.storage
         self._study_id = study_id(optuna_study)
-        self._ids: dict[int, int] = {}  # Optuna's, by number
+        self._ids: dict[int, int] = {}  # Optuna's ids by number
 
     @guarded
     def next_number(self) -> int:
-        """Return the number that the next trial will get."""
+        """Return the number of the next trial."""
         query = select(func.count()).where(_trials.c.study_id == self._study_id)
         with self._engine.connect() as connection:
             return int(connection.execute(query).scalar_one())
@@ -126,16 +125,16 @@ class Search:
         notes: Mapping[str, Any] = MappingProxyType({}),
         audit: Audit | None = None,
     ) -> int:
-        """Record that a trial begins, in one write and before it runs.
+        """Record that a trial begins, before it runs.
 
         Args:
             params: The active parameters.
-            space: The space that they are from.
-            seed: The seed that it will be trained with.
-            purpose: What it is for.
-            verdict: What the rules said.
-            notes: What the sampler wants to find in Optuna's system attributes later.
-            audit: What it is about, where it is an audit.
+            space: Their space.
+            seed: The seed of the training.
+            purpose: Its purpose.
+            verdict: The verdict of the rules.
+            notes: Optuna's system attributes that the sampler wants the trial to have.
+            audit: The rule and trial that it is an audit of, if it is one.
 
         Returns:
             The trial's number, counted from 0.
@@ -143,7 +142,7 @@ class Search:
         kinds = distributions(space, params)
         return self._insert(
             FrozenTrial(
-                number=-1,  # Optuna gives number and id
+                number=-1,  # number and id are assigned when it is inserted
                 trial_id=-1,
                 state=OptunaState.RUNNING,
                 value=None,
@@ -159,20 +158,20 @@ class Search:
 
     @guarded
     def tell(self, record: TrialRecord, decided: DecisionRecord | None = None) -> None:
-        """Record how a trial ended, in one write; of two tellings the first one stands.
+        """Record how a trial ended; if it was recorded before, nothing changes.
 
         Args:
             record: The trial.
-            decided: What was decided with it, for the same write.
+            decided: The decision after it, to be written together.
 
-        Parameters, seed and purpose are those that the trial was begun with. Optuna's interface
-        would take a transaction for each report of the curve, so this goes to its tables.
+        Parameters, seed and purpose stay those that the trial began with. Optuna's interface
+        would take a transaction for each point of the curve, so this writes to its tables.
 
         Raises:
-            ValueError: The record says that the trial still runs, or there is no such trial.
+            ValueError: The trial is still running according to the record, or it does not exist.
         """
         if record.state is TrialState.RUNNING:
-            raise ValueError(f"trial {record.number} still runs: there is nothing to tell")
+            raise ValueError(f"trial {record.number} is still running")
         state, value, steps = for_optuna(record)
         trial_id = self._trial_id(record.number)
         ended = (
@@ -202,7 +201,7 @@ class Search:
 
     @guarded
     def verdict(self, number: int) -> Verdict:
-        """Return what the rules said of a trial when it began.
+        """Return the verdict of the rules on a trial when it began.
 
         Raises:
             ValueError: There is no such trial.
@@ -215,7 +214,7 @@ class Search:
 
     @guarded
     def verdicts(self) -> dict[int, Verdict]:
-        """Return, by number, what the rules said of each trial when it began."""
+        """Return the verdict of the rules on each trial when it began, by number."""
         query = (
             select(_trials.c.number, _attributes.c.value_json)
             .join(_attributes, _attributes.c.trial_id == _trials.c.trial_id)
@@ -227,7 +226,7 @@ class Search:
 
     @guarded
     def next_attempt(self, number: int) -> int:
-        """Record that a running trial is taken up again; return which attempt this is, from 2 on.
+        """Record that a running trial is resumed; return the number of the attempt, from 2.
 
         Raises:
             ValueError: There is no such trial.
@@ -245,7 +244,7 @@ class Search:
     def history(self) -> History:
         """Return the finished trials that compete, in the order in which they finished.
 
-        Reads all of them: the coordinator does so once and then keeps its own.
+        This reads all of them; the coordinator does it once and then keeps its own history.
         """
         direction = Direction(self.optuna_study.direction.name.lower())
         return History(tuple(one for one in self._finished() if one.purpose.competes), direction)
@@ -259,10 +258,10 @@ class Search:
         return tuple(one for one in self._finished() if one.purpose is Purpose.AUDIT)
 
     def ledger(self, budget: Budget) -> Ledger:
-        """Return the book of the search so far; what still runs is neither spent nor promised.
+        """Return what the search has spent so far; running trials are not counted.
 
         Args:
-            budget: The limits; confirmations count towards all of them but the number of trials.
+            budget: The limits. Confirmations do not count towards the number of trials.
         """
         finished = self._finished()
         return Ledger(
@@ -274,7 +273,7 @@ class Search:
 
     @guarded
     def running(self) -> tuple[TrialRecord, ...]:
-        """Return the trials that were begun and not told, by number."""
+        """Return the trials that have begun and not ended, by number."""
         query = (
             select(_trials.c.number, _attributes.c.value_json)
             .join(_attributes, _attributes.c.trial_id == _trials.c.trial_id)
@@ -311,8 +310,8 @@ class Search:
         """Return the decisions of one kind, in the order in which they were made.
 
         Args:
-            place: As in `DecisionRecord`. Those of the schedule are the one that began this search
-                and, since it ended, those to begin no other one.
+            place: As in `DecisionRecord`. Those of `schedule` are the decision that began this
+                search and, since it ended, those not to begin another.
         """
         query = (
             select(decisions)
@@ -334,7 +333,7 @@ class Search:
         )
 
     def advance(self, elapsed: float) -> None:
-        """Record the wall-clock seconds so far, pauses not counted."""
+        """Record the wall-clock seconds so far without pauses."""
         self._update(elapsed=elapsed)
 
     def end(self, ending: Ending, elapsed: float) -> None:
@@ -357,7 +356,7 @@ class Search:
             .join(begun, and_(begun.c.trial_id == _trials.c.trial_id, begun.c.key == BEGUN))
             .join(result, and_(result.c.trial_id == _trials.c.trial_id, result.c.key == RESULT))
             .where(_trials.c.study_id == self._study_id)
-            .order_by(result.c.trial_user_attribute_id)  # counts up; a clock may be set back
+            .order_by(result.c.trial_user_attribute_id)  # increases, while a clock may be set back
         )
         with self._engine.connect() as connection:
             rows = connection.execute(query).all()

@@ -1,7 +1,6 @@
-"""The store of all searches: Optuna's tables for the trials, a few of our own beside them.
+"""The store of all searches: Optuna's tables for the trials, and a few tables of ours.
 
-The store is the truth of a search, and all that survives of it. Imports optuna and sqlalchemy: only
-for whoever opens a store.
+The store is the only record of a search; everything else can be lost.
 """
 
 from __future__ import annotations
@@ -40,14 +39,14 @@ __all__ = ["Search", "SearchInfo", "Store", "open_store"]
 
 
 def open_store(url: str | None = None) -> Store:
-    """Open a store, and make its tables if need be; use it in a `with`, or close it.
+    """Open a store, creating its tables if needed; use it in a `with` statement, or close it.
 
     Args:
         url: Address of a SQLite file or a PostgreSQL database; None:
             `tasks.files.home.store_url()`.
 
     Raises:
-        UserError: The address is wrong, or the store was written by a newer version.
+        UserError: The address is wrong, or a newer version wrote the store.
         ExternalSystemError: The database cannot be reached, read or written.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -58,7 +57,7 @@ class Store:
     """All searches of a home.
 
     Attributes:
-        database: Where they stand.
+        database: The database.
     """
 
     def __init__(self, database: Database) -> None:
@@ -84,8 +83,8 @@ class Store:
     def begin(self, study: Study, data: str = "", code: str = "", sweep: str = "") -> Search:
         """Begin a new search of a study.
 
-        Processes may do so at the same time: each gets a number of its own, counted from 1. One
-        that is killed halfway leaves an empty Optuna study, whose number is then skipped.
+        Several processes may do so at the same time; each gets a different number, from 1. One that
+        is killed meanwhile leaves an empty Optuna study, whose number is skipped.
 
         Args:
             study: The study.
@@ -141,7 +140,7 @@ class Store:
                 f"there is no search {search!r} in {self.database.url}",
                 did_you_mean(search, known, f"The latest are: {names}")
                 if known
-                else "No search was begun here yet: `satisfice run STUDY` begins one",
+                else "There are no searches yet: `satisfice run STUDY` begins one",
             )
         try:
             opened = optuna.load_study(study_name=search, storage=self.database.storage)
@@ -164,32 +163,32 @@ class Store:
             return tuple(_info(row) for row in connection.execute(query))
 
     def latest(self, study: str, unfinished: bool = False) -> SearchInfo | None:
-        """Return the newest search of a study.
+        """Return the newest search of a study; None if there is none.
 
         Args:
             study: The study's name.
-            unfinished: Whether to look only at those that can be resumed.
+            unfinished: Whether to consider only those that can be resumed.
         """
         found = [one for one in self.searches(study) if not (unfinished and one.ending)]
         return found[-1] if found else None
 
     @contextmanager
     def lock(self, study: str, wait: bool = False) -> Iterator[None]:
-        """Be the only coordinator of a study; the system frees the lock when this process dies.
+        """Be the only coordinator of a study; the lock is released when this process dies.
 
         Args:
             study: The study's name.
-            wait: Whether to wait for another coordinator to end.
+            wait: Whether to wait for another coordinator to finish.
 
         Raises:
-            StudyBusy: Another coordinator runs the study; says which.
+            StudyBusy: Another coordinator is running the study; the message names it.
         """
         with self._acquire(study, wait):
             yield
 
     @guarded
     def _acquire(self, study: str, wait: bool) -> ExitStack:
-        for pause in (0.05, 0.1, 0.0):  # somebody's `is_locked` may hold it for a moment
+        for pause in (0.05, 0.1, 0.0):  # an `is_locked` elsewhere may hold it briefly
             with ExitStack() as stack:
                 if stack.enter_context(hold(self._engine, study, wait)):
                     self._sign(study)
@@ -199,7 +198,7 @@ class Store:
 
     @guarded
     def is_locked(self, study: str) -> bool:
-        """Tell whether a coordinator runs this study at the moment."""
+        """Tell whether a coordinator is running this study."""
         with hold(self._engine, study, wait=False) as free:
             return not free
 
@@ -217,13 +216,15 @@ class Store:
             row = connection.execute(
                 select(coordinators).where(coordinators.c.study == study)
             ).one_or_none()
-        if row is None:  # between its lock and its signature
-            return StudyBusy(f"another process has just begun to run study {study!r}", "Try again")
+        if row is None:  # it has the lock and has not written its row yet
+            return StudyBusy(
+                f"another process has just started to run study {study!r}", "Try again"
+            )
         since = datetime.fromtimestamp(row.since, UTC)
         return StudyBusy(
             f"study {study!r} is being run by process {row.pid} on {row.host}"
             f" since {since:%Y-%m-%d %H:%M:%S} UTC",
-            f"Wait for it, see `satisfice status`, or stop it there with `kill -INT {row.pid}`",
+            f"Wait for it (see `satisfice status`), or stop it there with `kill -INT {row.pid}`",
         )
 
 

@@ -1,8 +1,7 @@
-"""How a trial stands in the store: JSON attributes of an Optuna trial, and back.
+"""Trials in the store, as JSON in user attributes of Optuna's trials.
 
-`satisfice` is written when the trial begins and never again, `satisfice_result` when it ends, and
-`satisfice_attempt` when it is taken up again. All JSON is strict: what is not finite is written as
-a word that `float()` reads (`nan`, `inf`).
+`satisfice` is written once when the trial begins, `satisfice_result` when it ends, and
+`satisfice_attempt` when it is resumed.
 """
 
 from __future__ import annotations
@@ -39,8 +38,8 @@ def write_begun(
 ) -> Json:
     """Return what is known of a trial when it begins.
 
-    The parameters are in it although Optuna has a table for them: that one keeps whole numbers as
-    floats, and cannot tell `True` from 1 among the choices of a parameter.
+    The parameters are included although Optuna has a table for them, because that table stores
+    whole numbers as floats and cannot distinguish `True` from 1 among the choices.
     """
     begun = {"params": params, "seed": seed, "purpose": purpose, "verdict": verdict}
     written: Json = encode(begun if audit is None else begun | {"audit": audit})
@@ -48,12 +47,12 @@ def write_begun(
 
 
 def outside(audit: Audit) -> Json:
-    """Return the system attribute by which Optuna's own tools never take an audit for the best."""
+    """Return the system attribute that keeps Optuna's own tools from counting an audit as best."""
     return {CONSTRAINT + audit.rule: 1.0}  # above 0: not feasible
 
 
 def write_result(record: TrialRecord) -> Json:
-    """Return what a trial's end adds to `write_begun`."""
+    """Return what is known of a trial when it ends, in addition to `write_begun`."""
     curve = record.curve
     written: Json = encode(
         {
@@ -77,9 +76,9 @@ def write_result(record: TrialRecord) -> Json:
 
 
 def constraints(margins: Mapping[str, float]) -> Json:
-    """Return the margins of soft rules as Optuna keeps constraints: by key, above 0 where broken.
+    """Return the margins of soft rules as Optuna's constraints: by key, above 0 if violated.
 
-    They are in the units of the rules: feasible is the same on every scale
+    They are in the units of the rules, since feasibility does not depend on the scale
     (`domain.trials.feasibility`).
     """
     return {
@@ -89,7 +88,7 @@ def constraints(margins: Mapping[str, float]) -> Json:
 
 
 def read_record(number: int, begun: Json, result: Json | None) -> TrialRecord:
-    """Return the trial that `write_begun` and `write_result` wrote; without a result, it runs."""
+    """Return the trial that `write_begun` and `write_result` wrote; None: it is running."""
     known = decode_fields(TrialRecord, begun)
     if result is None:
         return TrialRecord(number, state=TrialState.RUNNING, **known)
@@ -111,10 +110,10 @@ def read_verdict(begun: Json) -> Verdict:
 
 
 def for_optuna(record: TrialRecord) -> tuple[OptunaState, float | None, dict[int, float]]:
-    """Return the state, the value and the intermediate values that Optuna's own tables get.
+    """Return the state, value and intermediate values for Optuna's own tables.
 
-    Optuna refuses a value that is not a number, and takes an infinite one for the best: a trial
-    that ended without a finite value has failed for everybody who learns from it.
+    Optuna refuses NaN and would take an infinite value for the best, so a trial that ends without a
+    finite value counts as failed for its samplers.
     """
     steps = {point.epoch: point.value for point in record.curve}
     if record.has_value:

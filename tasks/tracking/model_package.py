@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from satisfice.tasks.models.saved import load_model
 from satisfice.tasks.problem.contract import load_problem
+from satisfice.tasks.problem.siblings import siblings_in
 
 if TYPE_CHECKING:
     import torch
@@ -39,9 +39,10 @@ def package(study: Path, problem: str, model: Path, path: Path, card: Model) -> 
     Returns:
         A note for users on the format; empty for a graph that accepts any batch size.
     """
-    module, example = load_model(model, load_problem(study, problem))
+    code = load_problem(study, problem)
+    module, example = load_model(model, code)
     if example is None:
-        _pickle(study, module, path, card)
+        _pickle(code.file.parent, module, path, card)
         return "; pickled and without a signature, since no example input is known"
     # A batch of one would be exported as the constant 1, and no other size would be accepted.
     several = example.repeat(2, *[1] * (example.ndim - 1)) if len(example) == 1 else example
@@ -54,7 +55,7 @@ def package(study: Path, problem: str, model: Path, path: Path, card: Model) -> 
             shutil.rmtree(path, ignore_errors=True)
         else:
             return note
-    _pickle(study, module, path, card, example)
+    _pickle(code.file.parent, module, path, card, example)
     return f"; pickled, since it cannot be exported: {_first_line(fault)}"
 
 
@@ -122,11 +123,10 @@ def _quietly() -> Iterator[None]:
 
 @contextmanager
 def _by_value(study: Path) -> Iterator[None]:
-    """Pickle the study's classes by value, so that the model loads without the study folder."""
+    """Let pickles contain the study's classes themselves, so that they load without its folder."""
     import cloudpickle  # type: ignore[import-untyped]
 
-    folder = study.resolve()
-    own = [one for one in list(sys.modules.values()) if _lies_in(folder, one)]
+    own = siblings_in(study).imported
     for one in own:
         cloudpickle.register_pickle_by_value(one)
     try:
@@ -134,11 +134,6 @@ def _by_value(study: Path) -> Iterator[None]:
     finally:
         for one in own:
             cloudpickle.unregister_pickle_by_value(one)
-
-
-def _lies_in(folder: Path, module: Any) -> bool:
-    file = getattr(module, "__file__", None)
-    return isinstance(file, str) and Path(file).is_relative_to(folder)
 
 
 def _signature(module: torch.nn.Module, batch: torch.Tensor, *, dynamic: bool) -> Any:

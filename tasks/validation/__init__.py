@@ -1,1 +1,1 @@
-"""Great Expectations: the data gate."""
+"""The data gate, with Great Expectations."""

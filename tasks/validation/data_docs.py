@@ -1,7 +1,7 @@
-"""Great Expectations' own page on a validation, made to be read anywhere.
+"""Great Expectations' page on a validation, made to work offline.
 
-As it comes, that page takes its styles, scripts and pictures from seven servers, and is hardly
-readable without them. Here all of that is left out, and one small style sheet of ours put in.
+The original loads styles, scripts and images from seven servers and is hardly readable without
+them. Here these are removed, and a small style sheet of ours is added.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     )
 
 STYLES = Path(__file__).with_name("data_docs.css")
-VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})  # elements without an end
+VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})  # elements without an end tag
 LEFT_OUT = frozenset({"footer", "iframe", "img", "link", "object", "script", "style", "title"})
-TOP_BAR = "sticky-top"  # class of the bar with the logo and links to pages that we do not build
-# All other attributes go: they load something, run something, or serve scripts that are gone.
+TOP_BAR = "sticky-top"  # the bar with the logo and links to pages that we do not build
+# All other attributes load or run something, or are for scripts that are removed.
 KEPT = frozenset(
     {"charset", "checked", "class", "colspan", "content", "hidden", "href", "id", "name", "style"}
     | {"type"}
@@ -37,13 +37,13 @@ def write_docs(
     about: Mapping[str, str],
     folder: Path,
 ) -> Path:
-    """Write the data docs of one validation as a page that needs nothing beside itself.
+    """Write the data docs of a validation as one self-contained page.
 
     Args:
-        outcome: What Great Expectations found.
-        results: The same in our words, in the same order; their examples go onto the page.
-        about: What was validated, by name; `data_asset_name` stands in the title.
-        folder: Where `index.html` is written; made if need be.
+        outcome: The result of Great Expectations.
+        results: Our results in the same order; their examples are shown on the page.
+        about: Facts about the data by name; `data_asset_name` is in the title.
+        folder: The folder for `index.html`; it is created if needed.
 
     Returns:
         The path of the page.
@@ -62,12 +62,12 @@ def write_docs(
 
 
 def offline(page: str, title: str) -> str:
-    """Return a page of Great Expectations without whatever it would fetch or run."""
+    """Return a page of Great Expectations without anything that it would fetch or run."""
     styles = STYLES.read_text(encoding="utf-8")
     parser = _Offline(f"<title>{html.escape(title)}</title>\n<style>\n{styles}</style>\n")
     parser.feed(page)
     parser.close()
-    # Templates leave many empty lines behind.
+    # The templates leave many empty lines.
     return "\n".join(line for line in "".join(parser.parts).splitlines() if line.strip()) + "\n"
 
 
@@ -76,7 +76,7 @@ def _for_page(
     results: Iterable[ExpectationResult],
     about: Mapping[str, str],
 ) -> ExpectationSuiteValidationResult:
-    """Return a copy with plain JSON values, our examples, and no fingerprints of objects."""
+    """Return a copy with plain JSON values and our examples, without addresses of objects."""
     from great_expectations.core.expectation_validation_result import (
         ExpectationSuiteValidationResultSchema,
     )
@@ -88,7 +88,7 @@ def _for_page(
         "batch_kwargs": dict(about),
     }
     for one, ours in zip(facts["results"], results, strict=True):
-        # a description is taken for HTML
+        # the page takes descriptions for HTML
         one["expectation_config"]["description"] = html.escape(ours.name)
         if not one["success"]:
             one["result"] = _with_examples(one["result"], ours.examples)
@@ -100,18 +100,18 @@ def _with_examples(found: dict[str, Any], examples: tuple[str, ...]) -> dict[str
     if "unexpected_percent" in found:  # checked row by row
         listed = {"partial_unexpected_list": list(examples), "partial_unexpected_counts": []}
         return {**found, **listed}
-    # The page cannot render what some expectations on whole columns return.
+    # The page cannot render the results of some expectations on whole columns.
     return {"observed_value": "; ".join(examples)} if found else {}
 
 
 class _Offline(HTMLParser):
-    """Copies a page into `parts`, without the elements and attributes that reach outside it."""
+    """Copies a page into `parts` without elements and attributes that load or run something."""
 
     def __init__(self, head: str) -> None:
         super().__init__(convert_charrefs=False)
         self.parts: list[str] = []
         self._head = head
-        self._skipping: list[str] = []  # open elements within one that is left out, and itself
+        self._skipping: list[str] = []  # the open elements that are left out
 
     def handle_decl(self, decl: str) -> None:
         self.parts.append(f"<!{decl}>")
@@ -129,7 +129,7 @@ class _Offline(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if self._skipping:
-            # an end without a beginning closes nothing; one with it closes what was left open
+            # an unmatched end tag closes nothing; a matched one closes everything inside it
             while tag in self._skipping and self._skipping.pop() != tag:
                 pass
             return

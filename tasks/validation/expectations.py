@@ -1,7 +1,7 @@
-"""What is expected of the data: the checks that every study gets, and those of its own.
+"""The expectations on the data: the built-in ones, and those of the study.
 
-A study's `expectations.py` defines one function, which returns what Great Expectations calls a list
-of expectations, on the columns of the manifest (see `tasks.validation.manifest`):
+A study's `expectations.py` defines one function, which returns a list of Great Expectations'
+expectations on the columns of the manifest (see `tasks.validation.manifest`):
 
     import great_expectations.expectations as gxe
 
@@ -11,11 +11,11 @@ of expectations, on the columns of the manifest (see `tasks.validation.manifest`
             gxe.ExpectColumnValuesToBeInSet(column="label", value_set=["cat", "dog"]),
         ]
 
-A `description` names an expectation in every report. An expectation on the same column and of the
-same type as one of the built-in checks takes its place: that is how a study allows what they
-forbid, as in `ExpectColumnValuesToNotBeNull(column="age", mostly=0.9)`.
+The `description` is the name of an expectation in reports. An expectation replaces a built-in one
+of the same type on the same column, so that a study can allow more, as in
+`ExpectColumnValuesToNotBeNull(column="age", mostly=0.9)`.
 
-Great Expectations is imported where it is used: it takes seconds.
+Great Expectations takes seconds to import, so it is imported where it is used.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ def suite_of(frame: DataFrame, file: Path | None) -> list[Expectation]:
 
     Args:
         frame: The manifest.
-        file: The study's `expectations.py`; None where it has none.
+        file: The study's `expectations.py`; None if it has none.
 
     Raises:
-        StudyCodeError: The file cannot be run, returns something else, or names an unknown column.
+        StudyCodeError: The file raises, returns something else, or uses an unknown column.
     """
     own: list[Expectation] = []
     if file is not None:
@@ -59,7 +59,7 @@ def suite_of(frame: DataFrame, file: Path | None) -> list[Expectation]:
 
 
 def built_in(frame: DataFrame) -> Iterator[Expectation]:
-    """Yield what is expected of the data of every study."""
+    """Yield the expectations on the data of every study."""
     import great_expectations.expectations as gxe
 
     yield gxe.ExpectColumnDistinctValuesToContainSet(
@@ -85,7 +85,7 @@ def _of_arrays(frame: DataFrame) -> Iterator[Expectation]:
     import great_expectations.expectations as gxe
 
     yield gxe.ExpectColumnValuesToBeBetween(
-        column="nan_count", max_value=0, description="no example holds NaN or an infinite value"
+        column="nan_count", max_value=0, description="no example contains NaN or an infinite value"
     )
     for column, what in (("shape", "shape"), ("dtype", "type")):
         for usual in frame[column].mode()[:1]:
@@ -124,10 +124,10 @@ def _read(file: Path, frame: DataFrame) -> Iterator[Expectation]:
         if not isinstance(one, Expectation):
             raise StudyCodeError(
                 f"{file}:{_line_of_function(file)}: expectations() returned {one!r} in its list,"
-                " which is no expectation",
-                "an expectation is an instance of a class of great_expectations.expectations",
+                " which is not an expectation",
+                "use instances of the classes in great_expectations.expectations",
             )
-        # an expectation belongs to one suite, so we take a copy
+        # a copy, since an expectation belongs to one suite
         yield one.copy(update={"id": None})
         if not isinstance(one, ExpectColumnToExist):
             _refuse_unknown(file, _columns(one), list(frame.columns))
@@ -136,8 +136,8 @@ def _read(file: Path, frame: DataFrame) -> Iterator[Expectation]:
 def _returned(file: Path) -> Iterable[object]:
     function = getattr(_run(file), "expectations", None)
     if not callable(function):
-        raise StudyCodeError(f"{file}: there is no function `expectations`", SHAPE_OF_FILE)
-    with _faults_of(file):
+        raise StudyCodeError(f"{file}: it does not define a function `expectations`", SHAPE_OF_FILE)
+    with _reported_errors(file):
         returned = function()
     if not isinstance(returned, list | tuple):
         raise StudyCodeError(
@@ -151,31 +151,32 @@ def _returned(file: Path) -> Iterable[object]:
 def _run(file: Path) -> ModuleType:
     module = ModuleType(file.stem)
     module.__file__ = str(file)
-    with _faults_of(file):
+    with _reported_errors(file):
         exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)  # noqa: S102
     return module
 
 
 @contextmanager
-def _faults_of(file: Path) -> Iterator[None]:
+def _reported_errors(file: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
         if error.filename != str(file):
-            raise _fault(file, error) from error
+            raise _error(file, error) from error
         raise StudyCodeError(
-            f"{file}: there is no such file", "`data: {expectations: ...}` of study.yaml names it"
+            f"{file}: there is no such file",
+            "it is named by `data: {expectations: ...}` in study.yaml",
         ) from error
     except SyntaxError as error:
         found = (error.text or "").strip()
         raise StudyCodeError(
             f"{error.filename}:{error.lineno}: {error.msg}", f"in the line: {found}"
         ) from error
-    except Exception as error:  # whatever the study's code raises
-        raise _fault(file, error) from error
+    except Exception as error:  # anything that the study's code raises
+        raise _error(file, error) from error
 
 
-def _fault(file: Path, error: Exception) -> StudyCodeError:
+def _error(file: Path, error: Exception) -> StudyCodeError:
     frames = traceback.extract_tb(error.__traceback__)
     line = next((one.lineno for one in reversed(frames) if one.filename == str(file)), 1)
     text = " ".join(str(error).split())
@@ -190,7 +191,7 @@ def _refuse_unknown(file: Path, columns: Iterable[str], known: list[str]) -> Non
         if column not in known:
             raise StudyCodeError(
                 f"{file}:{_line_of_text(file, column)}: unknown column {column!r}",
-                did_you_mean(column, known, f"The manifest has: {', '.join(known)}"),
+                did_you_mean(column, known, f"The columns are: {', '.join(known)}"),
             )
 
 

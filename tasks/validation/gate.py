@@ -1,8 +1,8 @@
-"""The data gate: Great Expectations on the manifest of the very data that training reads.
+"""The data gate: Great Expectations on the manifest of the data that training reads.
 
-This runs in a companion process, since Great Expectations takes seconds to import. What happens
-after that takes a fraction of a second: the context is an ephemeral one, which reads and writes no
-files, and its only batch is the manifest in memory.
+It runs in a companion process, since Great Expectations takes seconds to import. The validation
+itself takes a fraction of a second: its context is ephemeral, so that it reads and writes no files,
+and its only batch is the manifest in memory.
 """
 
 from __future__ import annotations
@@ -35,32 +35,32 @@ if TYPE_CHECKING:
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read when it is imported
 
 SPLITS = ("train", "validation", "test")
-EXAMPLES = 5  # of the rows that broke an expectation, how many are named
+EXAMPLES = 5  # unexpected rows to name
 
-# What tells a reader more of a row than the column that was checked.
+# Columns that describe a row better than the column that was checked.
 TELLING = {
     "label_in_train": ("label",),
     "rows_of_label": ("label", "rows_of_label"),
 }
-# Columns that count splits, and the column whose values they count.
+# Columns that count splits, and the column that they count for.
 COUNTED = {"splits_of_hash": "hash", "splits_of_group": "group"}
 
 
 def validate(study: Study, manifest: Path, digest: str, docs: Path | None) -> DataReport:
-    """Hold a study's data against the built-in expectations and those of its own.
+    """Validate a study's data with the built-in expectations and those of the study.
 
     Args:
         study: The specification.
-        manifest: What `write_manifest` wrote of the data that training reads.
+        manifest: The manifest of the data.
         digest: Digest of that data.
         docs: Folder for the data docs page; None: no page is written.
 
     Returns:
-        The report, with one result an expectation: the built-in ones first. An expectation that
-        Great Expectations cannot evaluate has failed, with the reason among its examples.
+        The report with one result for each expectation, the built-in ones first. One that Great
+        Expectations cannot evaluate has failed, and the reason is among its examples.
 
     Raises:
-        StudyCodeError: The study's `expectations.py` is broken; names the file and the line.
+        StudyCodeError: The study's `expectations.py` fails; the message names the line.
     """
     began = time.perf_counter()
     frame = read_manifest(manifest)
@@ -126,7 +126,7 @@ def _run(
 
 
 def _in_words(expectation: Expectation) -> str:
-    """Return an expectation in the words of Great Expectations: label values must be unique."""
+    """Return Great Expectations' own description, such as `label values must be unique`."""
     from great_expectations.expectations.registry import get_renderer_impl
 
     configuration = expectation.configuration
@@ -136,7 +136,7 @@ def _in_words(expectation: Expectation) -> str:
         text = part.to_json_dict().get("string_template")
         if text:
             words.append(Template(text["template"]).safe_substitute(text["params"]))
-    # Limits are kept as floats: 8.0 for the 8 that was written.
+    # Limits are stored as floats: 8.0 for 8.
     sentence = re.sub(r"(?<=\d)\.0(?!\d)", "", " ".join(words)).rstrip(".")
     return sentence or configuration.type.replace("_", " ")
 
@@ -151,7 +151,7 @@ def _result(one: ExpectationValidationResult, frame: DataFrame) -> ExpectationRe
 
 
 def _count(found: Mapping[str, Any]) -> int:
-    """Return how many rows were unexpected; of a set, how many values were so or are missing."""
+    """Return the number of unexpected rows; for sets, of unexpected and missing values."""
     missing = found["missing_count"] if "partial_missing_list" in found else 0
     return int(found.get("unexpected_count", 0) + missing)
 
@@ -175,14 +175,14 @@ def _examples(one: ExpectationValidationResult, frame: DataFrame) -> Iterator[st
 
 
 def _raised(info: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the messages of what was raised: one, or one for each metric that failed."""
+    """Yield the messages of errors: one, or one for each metric that failed."""
     for one in (info, *(value for value in info.values() if isinstance(value, dict))):
         if one.get("raised_exception"):
             yield " ".join(str(one["exception_message"]).split())
 
 
 def _shared(frame: DataFrame, column: str) -> Iterator[str]:
-    """Yield what several splits share, each with its first row in every split."""
+    """Yield the values that several splits share, each with its first row in every split."""
     name = COUNTED[column]
     shared = frame[frame[column] > 1].drop_duplicates([name, "split"])
     for value, rows in shared.groupby(name, sort=False):

@@ -1,29 +1,29 @@
-"""The manifest: a table with one row an example, so that the data can be judged without loading it.
+"""The manifest: a table with one row for each example, for validation without the data itself.
 
 Every manifest has the columns
 
-- `row`: the example's place in its split, counted from 0
+- `row`: the index of the example in its split, from 0
 - `split`: `train`, `validation` or `test`
-- `label`: its answer; the mean of the answer where that is an array of its own
-- `group`: what it comes from, as text; an id of its own where it stands for itself
-- `hash`: digest of its bytes, 16 hexadecimal digits
+- `label`: its target; the mean of it if the target is an array
+- `group`: its group as text; a unique id if there are no groups
+- `hash`: a digest of its bytes, 16 hexadecimal digits
 
-The manifest of arrays (images, sequences, vectors) goes on with
+For arrays (images, sequences, vectors) it also has
 
 - `shape`: such as `8x8`
 - `dtype`: such as `float32`
-- `minimum`, `maximum`, `mean`, `std`: over the example's finite values
-- `nan_count`: how many of its values are not finite numbers (NaN, infinite)
+- `minimum`, `maximum`, `mean`, `std`: of the finite values of the example
+- `nan_count`: the number of its values that are NaN or infinite
 
-and that of a table with the table's own columns. `read_manifest` adds what follows from the others:
+and for tables the columns of the table. `read_manifest` adds columns that follow from these:
 
-- `splits_of_hash`, `splits_of_group`: in how many splits the same example, the same group occurs
-- `label_in_train`, `rows_of_label`: whether the label occurs in the train split, and how many
-  examples of the same split have it. Only where labels are classes: answers of a floating type
-  are taken for measurements.
+- `splits_of_hash`, `splits_of_group`: the number of splits with the same example or group
+- `label_in_train`, `rows_of_label`: whether the label occurs in the train split, and the number of
+  examples in the same split that have it. They exist only if labels are classes: targets of a
+  floating-point type are taken for measurements.
 
 The file is an `.npz` without pickles. Parquet would be more widely readable, but pyarrow imports
-pandas, and the process that writes this file is forked for every trial and is to stay small.
+pandas, and the process that writes this file is forked for every trial and must stay small.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ COMMON = ("row", "split", "label", "group", "hash")
 STATISTICS = ("minimum", "maximum", "mean", "std", "nan_count")
 ARRAY = ("shape", "dtype", *STATISTICS)
 DERIVED = ("splits_of_hash", "splits_of_group", "label_in_train", "rows_of_label")
-PLAIN = "biufmM"  # kinds of numpy types that are stored as they are: numbers and times
-NUMERIC = "biuf"  # kinds of numpy types: boolean, integer, unsigned, floating
-BLOCK_BYTES = 32 << 20  # how much of an array is looked at in one go: bounds the temporary copies
+PLAIN = "biufmM"  # kinds of NumPy types that are stored directly: numbers and times
+NUMERIC = "biuf"  # kinds of NumPy types: Boolean, integer, unsigned, floating-point
+BLOCK_BYTES = 32 << 20  # of an array that are processed at once, which limits temporary copies
 
 Columns = dict[str, Array]
 
@@ -59,12 +59,12 @@ def write_manifest(data: Data, path: Path) -> None:
     """Write the manifest of all splits.
 
     Args:
-        data: What `load()` returned.
-        path: The file; its folder is made if need be.
+        data: The data.
+        path: The file; its folder is created if needed.
 
     Raises:
-        StudyCodeError: Some splits are tables and others are arrays, or a table has a column whose
-            name the manifest needs, or the answers are arrays of something else than numbers.
+        StudyCodeError: Some splits are tables and others arrays, or a column of a table has a name
+            that the manifest uses, or the targets are arrays that are not numeric.
     """
     splits = data.splits
     columns: Columns = {
@@ -77,16 +77,16 @@ def write_manifest(data: Data, path: Path) -> None:
     if any(tables) and not all(tables):
         raise StudyCodeError(
             "load() returned a table (DataFrame) in some splits and an array in others",
-            "give x of train, validation and test the same type",
+            "x must have the same type in train, validation and test",
         )
     columns |= _of_tables(splits) if all(tables) else _of_arrays(splits)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:  # a file, since savez appends a suffix to a path
+    with path.open("wb") as file:  # an open file, since savez appends a suffix to a path
         np.savez(file, _as_json(list(columns)), *map(_storable, columns.values()))
 
 
 def read_manifest(path: Path) -> DataFrame:
-    """Read a manifest and add the columns that follow from the others (see the module)."""
+    """Read a manifest and add the derived columns (see the module)."""
     import pandas as pd
 
     with np.load(path, allow_pickle=False) as file:
@@ -107,11 +107,11 @@ def read_manifest(path: Path) -> DataFrame:
 
 
 def unseen(manifest: Path, trained_on: Path) -> Indices:
-    """Return the rows of the validation split that were not trained on, by themselves or by group.
+    """Return the rows of the validation split whose example and group were not trained on.
 
     Args:
-        manifest: That of the data.
-        trained_on: That of other data, whose train split was trained on.
+        manifest: The manifest of the data.
+        trained_on: The manifest of other data, whose train split was trained on.
     """
     new, old = read_manifest(manifest), read_manifest(trained_on)
     new, old = new[new["split"] == "validation"], old[old["split"] == "train"]
@@ -121,13 +121,13 @@ def unseen(manifest: Path, trained_on: Path) -> Indices:
 
 
 def own_columns(frame: DataFrame) -> list[str]:
-    """Return the names of the table's own columns; none of them for a manifest of arrays."""
+    """Return the names of the table's own columns; empty for arrays."""
     taken = {*COMMON, *DERIVED, *(ARRAY if is_of_arrays(frame) else ())}
     return [name for name in frame.columns if name not in taken]
 
 
 def is_of_arrays(frame: DataFrame) -> bool:
-    """Tell whether the examples are arrays; else they are rows of a table."""
+    """Tell whether the examples are arrays rather than rows of a table."""
     return set(ARRAY) <= set(frame.columns)
 
 
@@ -137,8 +137,8 @@ def _labels(split: Split) -> Array:
         return labels
     if labels.dtype.kind not in NUMERIC:
         raise StudyCodeError(
-            f"load() returned answers of shape {labels.shape} and type {labels.dtype}",
-            "one answer an example may be of any type; an array each has to hold numbers",
+            f"load() returned targets of shape {labels.shape} and type {labels.dtype}",
+            "targets that are arrays must be numeric; single targets may be of any type",
         )
     means: Array = labels.reshape(len(labels), -1).mean(axis=1, dtype=np.float64)
     return means
@@ -151,13 +151,13 @@ def _groups(name: str, split: Split) -> Array:
 
 
 def _group(value: Any) -> str:
-    if isinstance(value, float):  # what becomes of whole numbers where one of them is missing
+    if isinstance(value, float):  # pandas turns whole numbers into floats if one is missing
         return "" if math.isnan(value) else f"{value:.17g}"
     return "" if value is None else str(value)
 
 
 def _joined(parts: list[Array]) -> Array:
-    """Concatenate, without turning numbers into text where the parts differ in kind."""
+    """Concatenate without turning numbers into text if the parts differ in kind."""
     parts = [part for part in parts if len(part)] or parts[:1]
     kinds = {"number" if part.dtype.kind in NUMERIC else part.dtype.kind for part in parts}
     return np.concatenate([part if len(kinds) == 1 else part.astype(object) for part in parts])
@@ -182,7 +182,7 @@ def _of_array(x: Array) -> Columns:
 
 
 def _of_objects(x: Array) -> Columns:
-    """Describe examples one by one: they may differ in shape and type."""
+    """Describe examples one by one, since they may differ in shape and type."""
     ones = [
         _of_array(one[None]) if getattr(one, "dtype", x.dtype).kind in NUMERIC else _of_value(one)
         for one in x.tolist()
@@ -212,7 +212,7 @@ def _blocks(x: Array) -> Iterator[Array]:
 
 
 def _statistics(block: Array) -> Columns:
-    """Describe n examples of m values each; whatever has no finite value has no statistics."""
+    """Describe n examples of m values each; those without finite values have no statistics."""
     values = block.astype(np.float64, copy=False)
     finite = np.isfinite(values)
     whole = finite.all(axis=1) & bool(values.shape[1])
@@ -240,7 +240,7 @@ def _text(shape: tuple[int, ...]) -> str:
 
 
 def _of_tables(splits: dict[str, Split]) -> Columns:
-    import pandas as pd  # the study has imported it, or it could not have made a table
+    import pandas as pd  # the study has imported it already to make the table
 
     frames = [split.x for split in splits.values() if len(split)] or [splits["train"].x]
     names = [str(name) for name in frames[0].columns]
@@ -254,13 +254,13 @@ def _refuse_columns(names: list[str], of_splits: list[list[str]]) -> None:
     if any(others != names for others in of_splits):
         raise StudyCodeError(
             "the tables that load() returned differ in their columns from split to split",
-            f"give each split the columns of train, in the same order: {', '.join(names)}",
+            f"every split must have the columns of train in the same order: {', '.join(names)}",
         )
     for name in names:
         if name in {*COMMON, *DERIVED} or names.count(name) > 1:
             raise StudyCodeError(
-                f"the table that load() returned needs another name for its column {name!r}",
-                f"names are given once, and these are taken: {', '.join((*COMMON, *DERIVED))}",
+                f"the table that load() returned cannot have a column {name!r}",
+                f"names must be unique, and these are reserved: {', '.join((*COMMON, *DERIVED))}",
             )
 
 
@@ -269,7 +269,7 @@ def _row_hashes(frame: DataFrame) -> Array:
 
     try:
         hashes = pd.util.hash_pandas_object(frame, index=False)
-    except TypeError:  # cells that hold lists or the like
+    except TypeError:  # cells that contain lists, for example
         hashes = pd.util.hash_pandas_object(frame.map(repr), index=False)
     return np.array([f"{one:016x}" for one in hashes.to_numpy()])
 
@@ -282,7 +282,7 @@ def _cells(column: Series) -> Array:
 
 
 def _storable(column: Array) -> Array:
-    """Return a column as an array of numbers or times; anything else as the bytes of its JSON."""
+    """Return a column of numbers or times as it is, and any other as the bytes of its JSON."""
     return column if column.dtype.kind in PLAIN else _as_json(column.tolist())
 
 

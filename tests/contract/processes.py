@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 PRELUDE = """
 import os, sys
+import optuna
 sys.path.insert(0, {root!r})
 from tests.contract.records import *
 from satisfice.domain.decisions.decision import Decision

@@ -158,7 +158,7 @@ def test_a_pixel_that_is_no_number(value: float, gate: Gate, digits: Data) -> No
     x = digits.test.x.copy()
     x[9, 0, 2, 2:4] = value
     failure = the_failure(
-        gate(changed(digits, "test", x=x)), "no example holds NaN or an infinite value"
+        gate(changed(digits, "test", x=x)), "no example contains NaN or an infinite value"
     )
     assert failure.unexpected == 1
     assert failure.examples == ("test row 9: nan_count 2",)
@@ -312,7 +312,7 @@ def test_expectations_may_be_asked_for_twice(gate: Gate, digits: Data, tmp_path:
     [
         ("def expectations(:\n", 1, "invalid syntax", "in the line: def expectations(:"),
         ("\nimport no_such_package\n", 2, "no_such_package", "in the line: import no_such_package"),
-        ("x = 1\n", None, "no function `expectations`", "def expectations"),
+        ("x = 1\n", None, "does not define a function `expectations`", "def expectations"),
         ("def expectations():\n    pass\n", 1, "NoneType, not a list", "returns a list"),
         ("\ndef expectations():\n    return ['unique']\n", 2, "'unique'", "great_expectations"),
         ("def expectations(n):\n    return []\n", 1, "missing 1 required", "in the line"),
@@ -332,13 +332,13 @@ def test_expectations_may_be_asked_for_twice(gate: Gate, digits: Data, tmp_path:
             expecting("\n        gxe.ExpectColumnValuesToBeUnique(column='lable')"),
             7,
             "unknown column 'lable'",
-            "did you mean 'label'? The manifest has: row, split, label",
+            "did you mean 'label'? The columns are: row, split, label",
         ),
         (
             expecting("*(gxe.ExpectColumnValuesToBeUnique(column='x' + n) for n in 'yz')"),
             5,
             "unknown column 'xy'",
-            "The manifest has: row",
+            "The columns are: row",
         ),
     ],
 )

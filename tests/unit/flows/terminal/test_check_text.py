@@ -17,7 +17,14 @@ from satisfice.domain.rules.rule import Rule, RuleBook
 from satisfice.domain.space.enumeration import every_configuration
 from satisfice.domain.space.space import Choice, Float, Int, Parameter, Space
 from satisfice.domain.study import Confirming, DataSource, Objective, Study
-from satisfice.flows.terminal.check_text import clash, document, rules, soft_rules, specification
+from satisfice.flows.terminal.check_text import (
+    clash,
+    document,
+    hidden,
+    rules,
+    soft_rules,
+    specification,
+)
 from satisfice.tasks.sampling.draws import random_configurations
 
 SMALL = Space(
@@ -174,3 +181,11 @@ def test_the_specification_says_what_is_audited_and_what_never_is() -> None:
     ]
     unlimited = [line.plain.strip() for line in specification(replace(study, budget=Budget()))]
     assert unlimited[5].endswith("just outside small")
+
+
+def test_a_module_that_hides_a_library_is_a_warning() -> None:
+    (line,) = hidden({"random.py": "the standard library's module random"})
+    assert line.plain == (
+        "  warning random.py hides the standard library's module random from the study and the "
+        "packages that it imports: rename it"
+    )

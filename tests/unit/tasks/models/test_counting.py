@@ -185,7 +185,7 @@ def test_of_a_batch_one_example_is_counted() -> None:
 
 
 def test_without_build_nothing_can_be_predicted() -> None:
-    with pytest.raises(StudyCodeError, match=r"no build\(params\)") as fault:
+    with pytest.raises(StudyCodeError, match=r"does not define build\(params\)") as fault:
         predict(SimpleNamespace(build=None, example_input=None), {}, (3,))
     assert "build(params)" in fault.value.hint
 

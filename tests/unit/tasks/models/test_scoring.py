@@ -58,7 +58,9 @@ def test_a_single_example_is_no_part_of_itself(tmp_path: Path) -> None:
 
 
 def test_without_evaluate_there_is_no_score(tmp_path: Path) -> None:
-    with pytest.raises(StudyCodeError, match=r"problem\.py defines no evaluate\(model, split\)"):
+    with pytest.raises(
+        StudyCodeError, match=r"problem\.py does not define evaluate\(model, split\)"
+    ):
         scored(tmp_path, None)
 
 

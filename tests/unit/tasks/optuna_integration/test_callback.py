@@ -3,35 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-
-import optuna
-import pytest
 
 from satisfice.domain.decisions.stopping import StoppingPolicy, decide
 from satisfice.domain.economics.worth import Per, Worth
 from satisfice.tasks.optuna_integration.callback import DECISION, MarginalGainCallback
 from satisfice.tasks.optuna_integration.plain_study import PlainStudy
+from tests.unit.tasks.optuna_integration.studies import new_study, objective
 
 DEAR = Worth(1e-9, Per.UNIT)  # nothing is worth anything: the stop comes at the minimum
 CHEAP = Worth(1e9, Per.UNIT)
-
-optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
-    return None if request.param == "memory" else f"sqlite:///{tmp_path / 'study.db'}"
-
-
-def new_study(storage: str | None = None, **facts: object) -> optuna.Study:
-    sampler = optuna.samplers.RandomSampler(seed=1)
-    facts = {"direction": "maximize", "sampler": sampler, **facts}
-    return optuna.create_study(storage=storage, **facts)
-
-
-def objective(trial: optuna.Trial) -> float:
-    return -((trial.suggest_float("x", -1, 1) - 0.3) ** 2)
 
 
 def test_a_study_stops_when_nothing_pays(storage: str | None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from pathlib import Path
 
 import optuna
 import pytest
@@ -16,25 +15,9 @@ from satisfice.domain.rules.rule import Verdict
 from satisfice.domain.trials.history import Purpose, TrialRecord, TrialState
 from satisfice.tasks.optuna_integration.plain_study import PlainStudy
 from satisfice.tasks.storage.trial_records import BEGUN, RESULT, write_begun, write_result
+from tests.unit.tasks.optuna_integration.studies import new_study, objective
 
 CHEAP = Worth(1e9, Per.UNIT)
-
-optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
-    return None if request.param == "memory" else f"sqlite:///{tmp_path / 'study.db'}"
-
-
-def new_study(storage: str | None = None, **facts: object) -> optuna.Study:
-    sampler = optuna.samplers.RandomSampler(seed=1)
-    facts = {"direction": "maximize", "sampler": sampler, **facts}
-    return optuna.create_study(storage=storage, **facts)
-
-
-def objective(trial: optuna.Trial) -> float:
-    return -((trial.suggest_float("x", -1, 1) - 0.3) ** 2)
 
 
 def test_failed_and_pruned_trials_are_in_the_history(storage: str | None) -> None:

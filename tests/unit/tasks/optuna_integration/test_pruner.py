@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 import optuna
 import pytest
 
 from satisfice.domain.economics.worth import Per, Worth
 from satisfice.tasks.optuna_integration.pruner import PricedPruner
+from tests.unit.tasks.optuna_integration.studies import new_study
 
 CHEAP = Worth(1e9, Per.UNIT)
 EPOCHS = 10
-
-optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
-    return None if request.param == "memory" else f"sqlite:///{tmp_path / 'study.db'}"
-
-
-def new_study(storage: str | None = None, **facts: object) -> optuna.Study:
-    sampler = optuna.samplers.RandomSampler(seed=1)
-    facts = {"direction": "maximize", "sampler": sampler, **facts}
-    return optuna.create_study(storage=storage, **facts)
 
 
 def learning(end: Callable[[optuna.Trial], float]) -> Callable[[optuna.Trial], float]:

@@ -123,7 +123,7 @@ def test_a_contradiction_leaves_no_open_trial() -> None:
 def test_asking_for_something_else_than_was_judged() -> None:
     study = study_with(RuleAwareSampler(TPESampler(seed=1), TWO, ["a < b"]))
     trial = study.ask()
-    with pytest.raises(UserError, match="asks for 'b'"):
+    with pytest.raises(UserError, match="suggests 'b'"):
         trial.suggest_int("b", 9, 12)
 
 

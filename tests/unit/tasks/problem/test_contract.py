@@ -80,7 +80,7 @@ def test_the_example_is_a_batch_of_one_in_single_precision(tmp_path: Path) -> No
         ("raise SystemExit\n", "problem.py:1: SystemExit"),
         ("def train(trial, data):\n    pass\n", "problem.py: load is missing"),
         (WHOLE.replace("def train(trial, data)", "def train(trial)"), "train(trial) cannot be"),
-        (WHOLE + "\nbuild = 3\n", "build is no function"),
+        (WHOLE + "\nbuild = 3\n", "build is not a function"),
         (WHOLE + "\ndef evaluate(model):\n    pass\n", "problem.py:15: evaluate(model) cannot be"),
     ],
 )

@@ -91,9 +91,11 @@ def test_a_study_comes_before_the_working_directory(
 
 def test_the_modules_are_importable_only_within_the_context(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study", "it")
+    own = siblings_in(folder)
     with importable(folder):
         import lazy  # type: ignore[import-not-found]
 
+        assert own.imported == {lazy}
         with importable(write_study(tmp_path / "other", "other")):
             assert "lazy" not in sys.modules
         assert sys.modules["lazy"] is lazy

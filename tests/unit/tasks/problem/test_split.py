@@ -121,7 +121,7 @@ def test_the_sizes_are_told(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize(("test", "validation"), [(0.0, 0.2), (0.5, 0.5), (0.2, -0.1)])
 def test_shares_that_leave_a_part_empty_are_refused(test: float, validation: float) -> None:
-    with pytest.raises(StudyCodeError, match="leaves one of the three parts empty") as fault:
+    with pytest.raises(StudyCodeError, match="leaves one of the three splits empty") as fault:
         split(examples(10), np.arange(10), test=test, validation=validation)
     assert "test=0.2" in fault.value.hint
 
@@ -129,7 +129,7 @@ def test_shares_that_leave_a_part_empty_are_refused(test: float, validation: flo
 def test_too_few_families_are_refused() -> None:
     with pytest.raises(StudyCodeError, match="20 examples in 2 families") as fault:
         split(examples(20), np.arange(20) % 2, np.repeat(["a", "b"], 10))
-    assert "finer groups" in fault.value.hint
+    assert "smaller groups" in fault.value.hint
 
 
 def test_the_digits_share_no_image_between_their_parts(root: Path) -> None:

@@ -165,7 +165,7 @@ def test_an_answer_that_is_an_array_is_shown_by_its_mean(tmp_path: Path) -> None
 
 
 def test_answers_that_are_arrays_of_text_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(StudyCodeError, match="answers of shape"):
+    with pytest.raises(StudyCodeError, match="targets of shape"):
         manifest_of(three(Split(images(2, 0), np.array([["a", "b"], ["c", "d"]]))), tmp_path)
 
 
