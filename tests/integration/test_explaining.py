@@ -176,7 +176,7 @@ def test_calibration_puts_earlier_searches_beside_the_last_one(folder: Path, why
     assert "this search: the next trial was forecast to bring" in alone
     assert "earlier" not in alone
     assert "with 1 earlier search: " in both
-    assert "luck of their seeds" in both
+    assert "Realised gains are computed" in both
     third = why("--calibration", "--search", "tiny-3")
     assert "this search: too early to tell" in third
     assert "with 2 earlier searches: " in third
