@@ -91,7 +91,15 @@ def test_its_deployments_are_served(served: OldHome) -> None:
     found = ask_prefect(pages(served)["prefect"], "deployments/filter")
 
     assert {one["name"]: one["entrypoint"] for one in found} == DEPLOYED
-    # RENEWAL: here goes the test that old entrypoints are renewed, once there is something to test.
+
+
+def test_deploying_again_renews_them(served: OldHome) -> None:
+    run(served, "deploy", "tiny")
+    found = ask_prefect(pages(served)["prefect"], "deployments/filter")
+
+    assert {one["name"]: one["entrypoint"] for one in found} == {
+        name: f"satisfice.{entrypoint}" for name, entrypoint in DEPLOYED.items()
+    }
 
 
 def test_its_registered_model_is_served(served: OldHome) -> None:
