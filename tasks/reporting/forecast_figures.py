@@ -117,7 +117,7 @@ def calibration_plot(calibration: Calibration | None, currency: str) -> str:
         left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
         _draw_windows(left, calibration, shown.trials, currency)
         _draw_shares(right, every)
-        figure.legend(loc="outside upper left", ncols=4, frameon=False, handletextpad=0.3)
+        figure.legend(loc="outside upper left", ncols=2, frameon=False, handletextpad=0.3)
         description = "; ".join(
             f"{counted(one.trials, 'trial')} ahead: {money(one.forecast, currency)} forecast, "
             f"{money(one.realised, currency)} realised, "
@@ -146,7 +146,11 @@ def _draw_windows(axes: Any, calibration: Calibration, trials: int, currency: st
         _Kind("did not hold", BAD, "D", True, [one for one in own if not one.covered]),
         _Kind("held, earlier searches", GAIN, "o", False, [one for one in earlier if one.covered]),
         _Kind(
-            "did not hold, earlier", BAD, "D", False, [one for one in earlier if not one.covered]
+            "did not hold, earlier searches",
+            BAD,
+            "D",
+            False,
+            [one for one in earlier if not one.covered],
         ),
     )
     every = own + earlier

@@ -17,7 +17,7 @@ class Setting:
         metric: The objective's metric.
         watts_per_core: Power of a busy core, for estimates of energy.
         threads: Processor threads of a training.
-        manifest: Where to write the manifest of the data; empty: nowhere.
+        manifest: Where to write the manifest of the data.
     """
 
     folder: str

@@ -203,8 +203,7 @@ class TrialServer:
             study.objective.metric,
             study.resources.watts_per_core,
             study.resources.threads,
-            # Not after a restart: by then the manifest has been read.
-            "" if self._restarts else str(self._folder / "manifest.npz"),
+            str(self._folder / "manifest.npz"),
         )
         return ServerProcess(setting, self._folder / "server.log")
 

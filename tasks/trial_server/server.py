@@ -34,6 +34,7 @@ from satisfice.tasks.trial.limits import resident_mib
 from satisfice.tasks.trial.setting import OUTPUT, Setting
 from satisfice.tasks.trial_server.channel import Message, MessageStream, when_closed
 from satisfice.tasks.trial_server.forks import Forks, leave
+from satisfice.tasks.validation.manifest import write_manifest
 
 
 @dataclass(frozen=True)
@@ -167,10 +168,7 @@ def _prepare(setting: Setting) -> tuple[Server, Message]:
             "Keep the data on the CPU until train(): CUDA does not survive a fork.",
         )
     digest = data.digest()
-    if setting.manifest:
-        from satisfice.tasks.validation.manifest import write_manifest
-
-        write_manifest(data, Path(setting.manifest))
+    write_manifest(data, Path(setting.manifest))
     if len(data.train):
         problem = replace(problem, example=data.train.take(np.arange(1)).x)
     server = Server(setting, problem, data)
