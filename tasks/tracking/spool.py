@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from satisfice.domain.trials.history import Purpose
 from satisfice.tasks.files.atomic import write_whole
+from satisfice.tasks.files.codec import from_json, to_json
 from satisfice.tasks.files.events import Event, read
 
 FILE = "shipped.json"
@@ -75,15 +75,13 @@ class Spool:
     def load(cls, folder: Path) -> Spool:
         """Read the position; a missing or broken file means that nothing has been shipped."""
         try:
-            facts = json.loads((folder / FILE).read_text())
-            facts["open"] = {key: OpenTrial(**one) for key, one in facts["open"].items()}
-            return cls(**facts)
+            return from_json(cls, (folder / FILE).read_bytes())
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return cls()
 
     def save(self, folder: Path) -> None:
         """Write the file atomically."""
-        write_whole(folder / FILE, json.dumps(asdict(self), separators=(",", ":")).encode())
+        write_whole(folder / FILE, to_json(self).encode())
 
     def waiting(self, folder: Path) -> int:
         """Return the number of events that the server has not accepted yet."""
