@@ -180,7 +180,7 @@ def test_what_makes_no_sense_is_refused(search: Search) -> None:
     with pytest.raises(ValueError, match="no trial 3"):
         search.tell(record(3))
     begin(search)
-    with pytest.raises(ValueError, match="still runs"):
+    with pytest.raises(ValueError, match="still running"):
         search.tell(record(0, state=TrialState.RUNNING))
 
 
