@@ -1,11 +1,11 @@
-"""Draw the README's pictures from the last search of a study.
+"""Draw the figures of the documentation from the last search of a study.
 
     satisfice run studies/digits
-    python benchmarks/picture.py studies/digits docs
+    python benchmarks/picture.py studies/digits docs/_static
 
 What it gained and what more would bring (`forecast.svg`), when it would have been best to stop
-(`hindsight.svg`), and how its forecasts compare with what then came (`calibration.svg`).
-`docs/report.png` is the report of the same search, 1,000 by 1,350 pixels of it in a browser.
+(`hindsight.svg`), and how its forecasts compare with the realised gains (`calibration.svg`).
+`report.png` beside them shows the report of the same search, 1,000 by 1,350 pixels in a browser.
 """
 
 from __future__ import annotations

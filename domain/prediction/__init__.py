@@ -1,1 +1,1 @@
-"""Predictions of the resources of a trial before it is trained."""
+"""Predictions of the resources of a trial; apart from rules, since they are learnt from trials."""

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from satisfice.domain.audits.audit import most_money
 from satisfice.domain.economics.cost import Budget
-from satisfice.domain.economics.text import money, percent, short
+from satisfice.domain.economics.text import HOURS, money, percent, short
 from satisfice.domain.rules.check import Doubt, Findings, RuleFinding, Warned
 from satisfice.domain.rules.conflicts import Clash
 from satisfice.domain.rules.rule import Rule, RuleBook
@@ -26,7 +26,9 @@ def specification(study: Study) -> Iterator[Text]:
     yield _headline(f"study {study.name}", f": {objective.direction} {objective.metric}")
     worth = f"{short(study.worth.money)} {prices.currency} a {study.worth.per}"
     yield _line("worth", f"{study.worth.stated}: {worth}")
-    yield _line("prices", f"{short(prices.hour)} {prices.currency}/h, {short(prices.kwh)} per kWh")
+    stated = f"{short(prices.hour)} {prices.currency}/h, {short(prices.kwh)} per kWh"
+    none = "none stated: costs are counted in hours of this machine"
+    yield _line("prices", none if prices.currency == HOURS else stated)
     yield _line("budget", _budget(study.budget, prices.currency))
     yield _line("kept", f"{percent(study.confirming.share)} of the budget, to confirm the leaders")
     yield from _audits(study)

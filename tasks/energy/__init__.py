@@ -1,1 +1,1 @@
-"""Energy: hardware counters, or an estimate."""
+"""Energy from hardware counters, or an estimate; apart since trials and models both measure it."""

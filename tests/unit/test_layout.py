@@ -43,3 +43,12 @@ def test_unit_tests_mirror_the_source(root: Path, layer: str) -> None:
     for file in tests.rglob("test_*.py"):
         tested = root / layer / file.relative_to(tests).with_name(file.name.removeprefix("test_"))
         assert tested.exists(), file
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_the_map_of_the_architecture_names_every_package(root: Path, layer: str) -> None:
+    text = (root / "docs" / "explanation" / "architecture.md").read_text()
+    part = text[text.index(f"## {layer}/") :].split("\n## ")[0]
+    inside = (one for one in (root / layer).iterdir() if one.name[:2] != "__")
+    names = {one.stem for one in inside if one.is_dir() or one.suffix == ".py"}
+    assert {one for one in names if f"`{one}`" not in part} == set()

@@ -181,6 +181,9 @@ def test_the_specification_says_what_is_audited_and_what_never_is() -> None:
     ]
     unlimited = [line.plain.strip() for line in specification(replace(study, budget=Budget()))]
     assert unlimited[5].endswith("just outside small")
+    assert lines[2] == "prices  1 EUR/h, 0 per kWh"
+    free = [line.plain.strip() for line in specification(replace(study, prices=Prices()))]
+    assert free[2] == "prices  none stated: costs are counted in hours of this machine"
 
 
 def test_a_module_that_hides_a_library_is_a_warning() -> None:
