@@ -163,7 +163,7 @@ class Service:
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
         """Start the command line in a process group of its own, as a terminal does."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "satisfice", *map(str, arguments)],
+            [sys.executable, "-P", "-m", "satisfice", *map(str, arguments)],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,

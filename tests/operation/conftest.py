@@ -26,7 +26,7 @@ class Machine:
     """A shell on a machine of its own: a working directory, a home, and what was started there."""
 
     folder: Path
-    command: tuple[str, ...] = (sys.executable, "-m", "satisfice")
+    command: tuple[str, ...] = (sys.executable, "-P", "-m", "satisfice")
     started: list[subprocess.Popen[str]] = field(default_factory=list, init=False)
 
     @property
