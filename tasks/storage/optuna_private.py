@@ -10,16 +10,18 @@ from collections.abc import Container, Sequence
 from copy import deepcopy as deep_copy
 from functools import cache, reduce
 from importlib import import_module
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import optuna
 from optuna.samplers import GridSampler, TPESampler
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Table
 
 from satisfice.domain.errors import ExternalSystemError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table  # not at run time: plain Optuna code may have no database
 
 TESTED = "5.0"  # the minor version of Optuna that CI tests with
 
@@ -33,7 +35,7 @@ _TPE = "optuna.samplers._tpe.sampler"
 
 def table(model: str) -> Table:
     """Return the table of one of the models of Optuna's database, such as `TrialModel`."""
-    return cast(Table, _member(_MODELS, model, "__table__"))
+    return cast("Table", _member(_MODELS, model, "__table__"))
 
 
 def value_columns(value: float) -> dict[str, Any]:
