@@ -74,7 +74,7 @@ def test_a_search_in_which_nothing_is_feasible(service: Service) -> None:
     assert ended.code == 7, ended.output
     assert "tiny-1: Nothing feasible" in ended.output
     assert (
-        "no trial fulfils rule 'perfect' (of 18 trials with a value): the nearest" in ended.output
+        "no trial fulfils rule 'perfect' (of 18 trials with a value); the closest" in ended.output
     )
     assert "perfect: broken by 18 of 18 trials" in ended.output
     assert len(service.search().journal("trial")) == 18

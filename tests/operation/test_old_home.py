@@ -63,8 +63,8 @@ def test_status_lists_its_searches(old: OldHome) -> None:
         number, value = facts["best"]
         assert f"{value:.4f} (trial {number})" in told[search]
         assert ENDINGS.get(facts["ending"], facts["ending"]) in told[search]
-    assert "unfinished: resume it" in told[KILLED]
-    assert "1 night not worth it" in told[FINISHED]
+    assert "unfinished, can be resumed" in told[KILLED]
+    assert "1 scheduled run skipped since" in told[FINISHED]
 
 
 def test_why_decides_again_as_it_was_decided(old: OldHome) -> None:
@@ -76,7 +76,7 @@ def test_why_decides_again_as_it_was_decided(old: OldHome) -> None:
     ]
 
     assert rows == expected
-    assert f"{len(rows)} of {len(rows)} decisions come out the same" in told
+    assert f"{len(rows)} of {len(rows)} decisions are the same when replayed" in told
 
 
 def test_a_report_is_written_again(old: OldHome) -> None:
